@@ -1,0 +1,327 @@
+"""Every way the engine can fail on purpose.
+
+Each class has a `code`, a word that clients match on. Codes are append-only; renaming
+one breaks callers silently. `server/api/problems.py` gives every class its HTTP status
+and `server/s3/problems.py` its S3 error; nothing else in the engine knows about HTTP.
+Messages are one line, name the thing in quotes, and say the failure first.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LakeError(Exception):
+    """Base of every error the engine raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+# --- a value that cannot be right -----------------------------------------------------
+
+
+class InvalidValueError(LakeError):
+    """A value breaks a rule that its own text shows; `field` names it."""
+
+    code = "invalid-value"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidNameError(InvalidValueError):
+    """A repository, branch or tag name breaks the naming rules."""
+
+    code = "invalid-name"
+
+
+class InvalidPathError(InvalidValueError):
+    """An object path is empty, over 1,024 bytes, not UTF-8 or has a NUL."""
+
+    code = "invalid-path"
+
+    def __init__(self, message: str) -> None:
+        super().__init__("path", message)
+
+
+class InvalidRefExpressionError(InvalidValueError):
+    """A ref expression does not parse."""
+
+    code = "invalid-ref-expression"
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ref", message)
+
+
+class MetadataTooLargeError(InvalidValueError):
+    """An entry's metadata is over its limit."""
+
+    code = "metadata-too-large"
+
+
+# --- a named thing is not there -------------------------------------------------------
+
+
+class NotFoundError(LakeError):
+    """A named thing does not exist."""
+
+    code = "not-found"
+
+
+class RepositoryNotFoundError(NotFoundError):
+    """There is no repository of that name."""
+
+    code = "repository-not-found"
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(f"repository not found: '{repository}'")
+        self.repository = repository
+
+
+class RefNotFoundError(NotFoundError):
+    """A repository has no branch, tag or commit of that name."""
+
+    code = "ref-not-found"
+
+    def __init__(self, repository: str, ref: str, *, what: str = "ref") -> None:
+        super().__init__(f"{what} not found: '{ref}' in repository '{repository}'")
+        self.repository = repository
+        self.ref = ref
+
+
+class CommitNotFoundError(RefNotFoundError):
+    """A repository has no commit of that id."""
+
+    code = "commit-not-found"
+
+    def __init__(self, repository: str, ref: str) -> None:
+        super().__init__(repository, ref, what="commit")
+
+
+class ObjectNotFoundError(NotFoundError):
+    """A version has nothing at a path."""
+
+    code = "object-not-found"
+
+    def __init__(self, repository: str, ref: str, path: str) -> None:
+        super().__init__(f"object not found: '{path}' in '{repository}/{ref}'")
+        self.repository = repository
+        self.ref = ref
+        self.path = path
+
+
+class UserNotFoundError(NotFoundError):
+    """There is no user of that name."""
+
+    code = "user-not-found"
+
+    def __init__(self, user: str) -> None:
+        super().__init__(f"user not found: '{user}'")
+        self.user = user
+
+
+# --- the state does not allow it ------------------------------------------------------
+
+
+class ConflictError(LakeError):
+    """The present state does not allow what was asked."""
+
+    code = "conflict"
+
+
+class RepositoryExistsError(ConflictError):
+    """The repository name is taken."""
+
+    code = "repository-exists"
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(f"not unique: repository '{repository}' exists already")
+        self.repository = repository
+
+
+class RefExistsError(ConflictError):
+    """The branch or tag name is taken (they share one namespace)."""
+
+    code = "ref-exists"
+
+    def __init__(self, repository: str, ref: str) -> None:
+        super().__init__(
+            f"not unique: a branch or tag '{ref}' exists already in '{repository}'"
+        )
+        self.repository = repository
+        self.ref = ref
+
+
+class RefMovedError(ConflictError):
+    """A ref moved more often than we are willing to build again."""
+
+    code = "ref-moved"
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(
+            f"branch '{ref}' keeps moving: gave up building on it, try again"
+        )
+        self.ref = ref
+
+
+class MergeConflictError(ConflictError):
+    """Both sides changed the same paths differently; `conflicts` lists them."""
+
+    code = "merge-conflict"
+
+    def __init__(self, message: str, conflicts: tuple[object, ...]) -> None:
+        super().__init__(message)
+        self.conflicts = conflicts
+
+
+class RevertNeedsParentError(ConflictError):
+    """A merge commit can only be reverted or picked against a named parent."""
+
+    code = "parent-needed"
+
+
+class NothingToCommitError(LakeError):
+    """The operation would make a commit that changes nothing."""
+
+    code = "no-changes"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("commit: no changes" + (f": {detail}" if detail else ""))
+
+
+class DirtyBranchError(LakeError):
+    """The branch has uncommitted changes that the operation would mix with."""
+
+    code = "dirty-branch"
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(
+            f"branch '{branch}' has uncommitted changes: commit or reset them first"
+        )
+        self.branch = branch
+
+
+class SameRefError(LakeError):
+    """Source and destination are the same."""
+
+    code = "same-ref"
+
+
+class DeleteDefaultBranchError(LakeError):
+    """The default branch cannot be deleted."""
+
+    code = "default-branch"
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(f"cannot delete '{branch}': it is the default branch")
+        self.branch = branch
+
+
+class ReadOnlyRefError(LakeError):
+    """A write named a tag, a commit or a ref expression."""
+
+    code = "read-only-ref"
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"cannot write to '{ref}': only branches take writes")
+        self.ref = ref
+
+
+class ReadOnlyRepositoryError(LakeError):
+    """A write named a read-only repository."""
+
+    code = "read-only-repository"
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(f"cannot write to '{repository}': read-only repository")
+        self.repository = repository
+
+
+class PreconditionFailedError(LakeError):
+    """A condition of the request (`If-Match`, `If-None-Match`) does not hold."""
+
+    code = "precondition-failed"
+
+
+class ExpiredDataError(LakeError):
+    """Retention removed the data of a commit; its record is still there."""
+
+    code = "expired"
+
+
+class RangeNotSatisfiableError(LakeError):
+    """A range starts past the end of the object."""
+
+    code = "range-not-satisfiable"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"range starts past the end of an object of {size_bytes} bytes")
+        self.size_bytes = size_bytes
+
+
+# --- who is asking --------------------------------------------------------------------
+
+
+class UnauthenticatedError(LakeError):
+    """The request does not prove who sent it."""
+
+    code = "unauthenticated"
+
+
+class PermissionDeniedError(LakeError):
+    """The caller is known and may not do this."""
+
+    code = "permission-denied"
+
+
+# --- the house is on fire -------------------------------------------------------------
+
+
+class CorruptDataError(LakeError):
+    """Stored bytes are not what their name says."""
+
+    code = "corrupt-data"
+
+
+class MissingDataError(CorruptDataError):
+    """Stored bytes that something refers to are gone."""
+
+    code = "missing-data"
+
+
+class StorageFullError(LakeError):
+    """The disk has no room for the write; nothing of it was kept."""
+
+    code = "storage-full"
+
+
+class StorageFailedError(LakeError):
+    """The disk or database refused the operation; nothing was acknowledged."""
+
+    code = "storage-failed"
+
+
+class BusyError(LakeError):
+    """A limit is reached: try again in a moment."""
+
+    code = "busy"
+
+
+class NotImplementedYetError(LakeError):
+    """The operation is part of the interface and not built yet."""
+
+    code = "not-implemented"
+
+
+class StartupError(LakeError):
+    """The server cannot start on this directory or address; says what to do."""
+
+    code = "cannot-start"
+
+
+__all__ = sorted(
+    name
+    for name, value in dict(globals()).items()
+    if isinstance(value, type) and issubclass(value, LakeError)
+)
