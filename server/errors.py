@@ -256,7 +256,9 @@ class RangeNotSatisfiableError(LakeError):
     code = "range-not-satisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"range starts past the end of an object of {size_bytes} bytes")
+        super().__init__(
+            f"range starts past the end of an object of {size_bytes} bytes"
+        )
         self.size_bytes = size_bytes
 
 
@@ -302,10 +304,26 @@ class StorageFailedError(LakeError):
     code = "storage-failed"
 
 
+class DurabilityLostError(StorageFailedError):
+    """An fsync failed: nothing says any more what is on disk, so the process must exit."""
+
+    code = "durability-lost"
+
+
 class BusyError(LakeError):
     """A limit is reached: try again in a moment."""
 
     code = "busy"
+
+
+class PackGoneError(BusyError):
+    """A pack was collected under its slow writer; storing again goes into a new one."""
+
+    code = "pack-gone"
+
+    def __init__(self, pack: str) -> None:
+        super().__init__(f"cannot record chunks: pack '{pack}' is gone, try again")
+        self.pack = pack
 
 
 class NotImplementedYetError(LakeError):

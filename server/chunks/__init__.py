@@ -1,0 +1,1 @@
+"""Content-addressed bytes: cut, pack, locate, verify. Read `index.py` first."""

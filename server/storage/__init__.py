@@ -1,0 +1,1 @@
+"""Bytes in a backend. Read `store.py` first."""
