@@ -153,6 +153,26 @@ class RefExistsError(ConflictError):
         self.ref = ref
 
 
+class UserExistsError(ConflictError):
+    """The user name is taken."""
+
+    code = "user-exists"
+
+    def __init__(self, user: str) -> None:
+        super().__init__(f"not unique: user '{user}' exists already")
+        self.user = user
+
+
+class CredentialExistsError(ConflictError):
+    """The access key id is taken."""
+
+    code = "credential-exists"
+
+    def __init__(self, access_key_id: str) -> None:
+        super().__init__(f"not unique: access key '{access_key_id}' exists already")
+        self.access_key_id = access_key_id
+
+
 class RefMovedError(ConflictError):
     """A ref moved more often than we are willing to build again."""
 
