@@ -10,12 +10,13 @@ promises:
 2. When the first `sync` of a file returned, its name is durable too.
 3. `create` never opens a pack that exists, in any process; a file has one writer, which
    holds the pack's claim until `close` or the death of its process.
-4. A file whose `append` failed takes no more bytes, and one whose `sync` failed is never
-   trusted again: a kernel may drop the pages that it could not write and answer the next
-   fsync with success.
+4. A file whose `append` failed takes no more bytes; what it took before can still be
+   synced. One whose `sync` failed is never trusted again: a kernel may drop the pages
+   that it could not write and answer the next fsync with success.
 5. A read returns exactly the bytes asked for or raises; never fewer.
-6. Reads, `size_bytes`, `names` and `delete` may be called from any thread; one
-   `PackFile` from one thread at a time.
+6. The methods of `PackStorage` may be called from any thread. A `PackFile` is appended
+   to by one thread at a time; `sync` may run beside it in another, and covers what was
+   appended before it began.
 7. Names are ours (`new_pack_name`) and are checked by every method, so that no text of a
    user ever becomes part of a file path.
 """
@@ -42,13 +43,18 @@ def new_pack_name() -> str:
     return secrets.token_hex(16)
 
 
+def is_pack_name(name: str) -> bool:
+    """Tell whether `new_pack_name` could have made `name`."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_pack_name(name: str) -> str:
     """Return `name` if it is one that `new_pack_name` could have made.
 
     Raises:
         InvalidValueError: it is not.
     """
-    if _NAME.fullmatch(name) is None:
+    if not is_pack_name(name):
         raise InvalidValueError("pack", f"not a pack name: {name!r}")
     return name
 
@@ -70,8 +76,8 @@ class PackFile(Protocol):
         """Append `buffers` one after the other; return the offset of the first.
 
         Raises:
-            StorageFullError: there is no room; the file is abandoned.
-            StorageFailedError: the bytes were not taken; the file is abandoned.
+            StorageFullError: there is no room; the file takes no more bytes.
+            StorageFailedError: the bytes were not taken, now or in an earlier call.
         """
         ...
 
