@@ -1,0 +1,1 @@
+"""Commits and how they descend from each other. Read `commit.py` first."""

@@ -1,0 +1,98 @@
+"""Ref expressions: text that resolves to a commit. The rules: `docs/format/names.md`.
+
+    NAME            a branch, tag or commit id, or its unique beginning (7 digits or more)
+    NAME@{TIME}     where a branch or tag pointed at that time
+    EXPR~N  EXPR^N  the N-th first parent; the N-th parent
+    NAME@  NAME$    a branch without its staged changes; the staged changes alone
+
+Only parsing is here; `repository/resolving.py` looks the names up.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from ..errors import InvalidRefExpressionError
+
+View = Literal["merged", "committed", "staged"]
+
+EXPRESSION_CHARS_MAX = 1024
+STEPS_MAX = 16
+"""Steps of one expression; `main~1000` is one."""
+STEP_COUNT_MAX = 1_000_000
+
+_SHAPE = re.compile(
+    r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)"
+    r"(?:@\{(?P<time>[^{}]+)\})?"
+    r"(?P<steps>(?:[~^][0-9]*)*)"
+    r"(?P<view>[@$]?)",
+    re.ASCII,
+)
+_STEP = re.compile(r"([~^])([0-9]*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move from a commit to an ancestor."""
+
+    kind: Literal["~", "^"]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed ref expression."""
+
+    name: str
+    at_ms: int | None
+    steps: tuple[Step, ...]
+    view: View
+
+    @property
+    def is_plain_name(self) -> bool:
+        """Whether it is a name alone, the one form that can be written to."""
+        return self.at_ms is None and not self.steps and self.view == "merged"
+
+
+def parse_expression(text: str) -> Expression:
+    """Return the parsed expression `text`.
+
+    Raises:
+        InvalidRefExpressionError: `text` is none; the message says what is wrong.
+    """
+    match = _SHAPE.fullmatch(text) if len(text) <= EXPRESSION_CHARS_MAX else None
+    if match is None:
+        raise InvalidRefExpressionError(f"invalid ref expression {text[:80]!r}")
+    steps = tuple(
+        Step("~" if sign == "~" else "^", int(digits) if digits else 1)
+        for sign, digits in _STEP.findall(match["steps"])
+        if len(digits) <= len(str(STEP_COUNT_MAX))
+    )
+    if len(steps) > STEPS_MAX or len(steps) != len(_STEP.findall(match["steps"])):
+        raise InvalidRefExpressionError(f"ref expression {text[:80]!r} goes too far back")
+    view: View = "merged"
+    if match["view"]:
+        if steps or match["time"]:
+            raise InvalidRefExpressionError(
+                f"invalid ref expression {text[:80]!r}: '@' and '$' stand directly "
+                "behind a branch name"
+            )
+        view = "committed" if match["view"] == "@" else "staged"
+    at_ms = _parse_time(match["time"], text) if match["time"] else None
+    return Expression(match["name"], at_ms, steps, view)
+
+
+def _parse_time(time: str, text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        raise InvalidRefExpressionError(
+            f"invalid time in ref expression {text[:80]!r}: write it as in "
+            "'main@{2026-11-01T12:00Z}'"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
