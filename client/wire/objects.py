@@ -1,0 +1,87 @@
+"""Bodies of objects."""
+
+from __future__ import annotations
+
+from .body import Body
+from .history import PathType
+
+
+class ObjectStats(Body, frozen=True, kw_only=True):
+    """An object, or in a listing with a delimiter a common prefix."""
+
+    path: str
+    path_type: PathType
+    physical_address: str
+    """An opaque name; empty for a prefix."""
+    checksum: str
+    """The ETag: MD5 in hex if the object came in one piece. Empty for a prefix."""
+    mtime: int
+    size_bytes: int | None = None
+    metadata: dict[str, str] | None = None
+    content_type: str | None = None
+    physical_address_expiry: int | None = None
+
+
+class ObjectCopy(Body, frozen=True, kw_only=True):
+    """The object to copy to the path that the query names as `dest_path`."""
+
+    src_path: str
+    src_ref: str | None = None
+    """None: the branch that is written to."""
+    force: bool = False
+    shallow: bool = False
+
+
+class ObjectMove(Body, frozen=True, kw_only=True):
+    """An object, or everything below a prefix, to be called something else. Ours."""
+
+    src_path: str
+    dst_path: str
+    recursive: bool = False
+    """Both are prefixes: every path below the one goes below the other, all at once."""
+
+
+class ObjectMoveResult(Body, frozen=True, kw_only=True):
+    """How many objects a move gave a new path."""
+
+    moved: int
+
+
+class PathList(Body, frozen=True, kw_only=True):
+    """Paths to delete."""
+
+    paths: list[str]
+
+
+class ObjectError(Body, frozen=True, kw_only=True):
+    """What went wrong with one path of a batch."""
+
+    status_code: int
+    message: str
+    path: str | None = None
+
+
+class ObjectErrorList(Body, frozen=True, kw_only=True):
+    """What went wrong in a batch; empty if nothing did."""
+
+    errors: list[ObjectError]
+
+
+class UserMetadata(Body, frozen=True, kw_only=True):
+    """User metadata to give to an object in place of what it has."""
+
+    set: dict[str, str]
+
+
+class UnderlyingProperties(Body, frozen=True, kw_only=True):
+    """What the backend says of an object."""
+
+    storage_class: str | None = None
+
+
+class Du(Body, frozen=True, kw_only=True):
+    """How much lies below a prefix. Ours."""
+
+    prefix: str
+    object_count: int
+    size_bytes: int

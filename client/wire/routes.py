@@ -1,0 +1,69 @@
+"""The path of every operation, written once for both sides.
+
+Each is a template: the server gives it to its router as it stands, the client fills it
+with `fill`. Paths of objects travel in the query, never in these.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+BASE = "/api/v1"
+
+HEALTHCHECK = f"{BASE}/healthcheck"
+CONFIG = f"{BASE}/config"
+SETUP = f"{BASE}/setup_lakefs"
+LOGIN = f"{BASE}/auth/login"
+CURRENT_USER = f"{BASE}/user"
+
+REPOSITORIES = f"{BASE}/repositories"
+REPOSITORY = f"{REPOSITORIES}/{{repository}}"
+REPOSITORY_METADATA = f"{REPOSITORY}/metadata"
+
+BRANCHES = f"{REPOSITORY}/branches"
+BRANCH = f"{BRANCHES}/{{branch}}"
+"""GET, DELETE; PUT with `BranchReset` throws uncommitted changes away."""
+BRANCH_COMMITS = f"{BRANCH}/commits"
+BRANCH_DIFF = f"{BRANCH}/diff"
+BRANCH_REVERT = f"{BRANCH}/revert"
+BRANCH_CHERRY_PICK = f"{BRANCH}/cherry-pick"
+BRANCH_HARD_RESET = f"{BRANCH}/hard_reset"
+"""PUT with `?ref=`."""
+BRANCH_OBJECTS = f"{BRANCH}/objects"
+"""POST an upload, DELETE one path; `?path=`."""
+OBJECTS_DELETE = f"{BRANCH_OBJECTS}/delete"
+OBJECTS_COPY = f"{BRANCH_OBJECTS}/copy"
+"""POST with `?dest_path=`."""
+OBJECTS_MOVE = f"{BRANCH_OBJECTS}/move"
+"""POST `ObjectMove`, answers 200 `ObjectMoveResult`. Ours."""
+OBJECT_USER_METADATA = f"{BRANCH_OBJECTS}/stat/user_metadata"
+
+TAGS = f"{REPOSITORY}/tags"
+TAG = f"{TAGS}/{{tag}}"
+COMMIT = f"{REPOSITORY}/commits/{{commit}}"
+
+REF_LOG = f"{REPOSITORY}/refs/log/{{name}}"
+"""GET `Page[RefLogEntry]`, newest first. Ours."""
+REF_UNDO = f"{REF_LOG}/undo"
+"""POST `Undo`, answers 200 `RefLogEntry`: the move that it made. Ours."""
+REF_COMMITS = f"{REPOSITORY}/refs/{{ref}}/commits"
+REF_DIFF = f"{REPOSITORY}/refs/{{left}}/diff/{{right}}"
+REF_MERGE = f"{REPOSITORY}/refs/{{source}}/merge/{{destination}}"
+REF_DU = f"{REPOSITORY}/refs/{{ref}}/du"
+"""GET `?prefix=`, answers `Du`. Ours."""
+REF_OBJECTS = f"{REPOSITORY}/refs/{{ref}}/objects"
+REF_OBJECT_STAT = f"{REF_OBJECTS}/stat"
+REF_OBJECTS_LS = f"{REF_OBJECTS}/ls"
+REF_OBJECT_PROPERTIES = f"{REF_OBJECTS}/underlyingProperties"
+
+USER_METADATA_HEADER = "x-lakefs-meta-"
+"""Prefix of the headers of an upload that carry user metadata."""
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""A request with the key of an earlier one gets that one's answer, and does nothing."""
+
+
+def fill(template: str, **names: str) -> str:
+    """Return the path of `template` with `names` put in, percent-encoded."""
+    return template.format(
+        **{field: quote(name, safe="") for field, name in names.items()}
+    )
