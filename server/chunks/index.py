@@ -46,7 +46,7 @@ class Frame:
 
     kind: Kind
     id: bytes
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)

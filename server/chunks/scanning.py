@@ -20,7 +20,6 @@ from .index import StoredFrame
 from .pack import (
     FOOTER_MAGIC,
     FRAME_HEADER_BYTES_MAX,
-    FRAME_HEADER_BYTES_MIN,
     HEADER_BYTES,
     TRAILER_BYTES,
     FrameHeader,

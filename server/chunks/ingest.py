@@ -1,0 +1,190 @@
+"""Turns the bytes of an object into stored chunks while they come in.
+
+One pass over the bytes: the ETag's MD5 and, where it is asked for, SHA-256 run in two
+threads beside cutting, BLAKE3 and writing, because all of them give up the GIL. Memory is
+bounded by a few batches, whatever the size of the object.
+
+What a writer stored is garbage until a transaction records it: the caller appends
+`WrittenBlob.frames`, syncs the appender, and in one transaction records `frames` and
+`stored` and ensures `reused`. A stop before that leaves nothing but frames that no index
+knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ..ids import BlobId, ChunkId, Kind, hash_chunk
+from .appender import PackAppender
+from .cutting import LARGE_BYTES_MIN, StreamCutter
+from .digests import Digests
+from .index import Frame, StoredFrame
+from .recipe_builder import RecipeBuilder
+
+BATCH_BYTES = 2 * 1024 * 1024
+"""Cut, hashed and written at once; an upload holds about four of them. Half pays twice
+for handing over to threads, double doubles the memory of an upload."""
+
+_RECORDS_KEPT_MAX = 64
+"""Recipe records kept for the caller; 600 KiB; beyond, they are appended on the way."""
+
+FindStored = Callable[[Sequence[ChunkId]], set[bytes]]
+"""Returns those chunk ids that the index knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBlob:
+    """An object whose bytes are cut; what must still happen for it to be stored."""
+
+    blob_id: BlobId
+    size_bytes: int
+    md5: bytes
+    sha256: bytes | None
+    """None unless it was asked for."""
+    frames: tuple[Frame, ...]
+    """Not appended yet: the single chunk of a small object, the last records of a recipe."""
+    stored: tuple[StoredFrame, ...]
+    """Appended by this writer, not recorded yet."""
+    reused: tuple[tuple[Kind, bytes], ...]
+    """Found stored already, to be ensured by the transaction."""
+
+
+class BlobWriter:
+    """Writes one object. Blocks; used from one thread at a time.
+
+    Small objects cost no thread and no disk here, so that a handler may write and finish
+    them on the event loop; from `LARGE_BYTES_MIN` on it belongs into a thread.
+    """
+
+    def __init__(
+        self,
+        appender: PackAppender,
+        find_stored: FindStored,
+        *,
+        want_sha256: bool = False,
+        hashing: Executor | None = None,
+    ) -> None:
+        """Write through `appender` whatever `find_stored` does not know.
+
+        Args:
+            appender: takes the chunks of a large object.
+            find_stored: asks the index; called in the writer's thread.
+            want_sha256: compute SHA-256 of the whole object too.
+            hashing: where MD5 and SHA-256 of large objects run; must not be the executor
+                that this writer runs in. The module's own two threads if None.
+        """
+        self._appender = appender
+        self._find_stored = find_stored
+        self._digests = Digests(want_sha256=want_sha256, executor=hashing)
+        self._pending: list[bytes | memoryview] = []
+        self._pending_bytes = 0
+        self._size_bytes = 0
+        self._large: _LargeBlob | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the next `write` or `finish` may block for long."""
+        return self._large is not None or self._pending_bytes >= LARGE_BYTES_MIN
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes written so far."""
+        return self._size_bytes
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the object; `data` may be used again afterwards.
+
+        Raises:
+            StorageFullError: there is no room for the chunks.
+            StorageFailedError: the backend refused them.
+        """
+        view = memoryview(data)
+        self._size_bytes += len(view)
+        while len(view):
+            taken = view[: BATCH_BYTES - self._pending_bytes]
+            self._pending.append(taken if isinstance(data, bytes) else bytes(taken))
+            self._pending_bytes += len(taken)
+            view = view[len(taken) :]
+            if self._pending_bytes == BATCH_BYTES:
+                self._write_batch()
+
+    def finish(self) -> WrittenBlob:
+        """Return what was written; nothing may be written afterwards.
+
+        Raises:
+            StorageFullError: there is no room for the chunks.
+            StorageFailedError: the backend refused them.
+        """
+        if self._size_bytes < LARGE_BYTES_MIN:
+            return self._finish_small()
+        if self._pending:
+            self._write_batch()
+        assert self._large is not None
+        self._large.write(self._large.cutter.finish())
+        blob_id = self._large.recipe.finish()
+        return WrittenBlob(
+            blob_id,
+            self._size_bytes,
+            *self._digests.finish(),
+            tuple(self._large.recipe.take_finished()),
+            tuple(self._large.stored),
+            tuple((Kind.CHUNK, id_) for id_ in self._large.reused),
+        )
+
+    def _finish_small(self) -> WrittenBlob:
+        data = b"".join(self._pending)
+        self._digests.update_now(data)
+        chunk_id = hash_chunk(data)
+        frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
+        return WrittenBlob(
+            BlobId(chunk_id), len(data), *self._digests.finish(), frames, (), ()
+        )
+
+    def _write_batch(self) -> None:
+        pieces, self._pending = self._pending, []
+        self._pending_bytes = 0
+        self._digests.update_beside(pieces)
+        if self._large is None:
+            self._large = _LargeBlob(self._appender, self._find_stored)
+        self._large.write(self._large.cutter.cut(pieces))
+
+
+class _LargeBlob:
+    """The chunks of an object that is cut."""
+
+    def __init__(self, appender: PackAppender, find_stored: FindStored) -> None:
+        self.cutter = StreamCutter()
+        self.recipe = RecipeBuilder()
+        self.stored: list[StoredFrame] = []
+        self.reused: dict[ChunkId, None] = {}
+        self._seen: set[ChunkId] = set()
+        self._appender = appender
+        self._find_stored = find_stored
+
+    def write(self, chunks: Iterable[memoryview]) -> None:
+        """Store those of `chunks` that are stored nowhere yet."""
+        fresh: dict[ChunkId, memoryview] = {}
+        for chunk in chunks:
+            chunk_id = hash_chunk(chunk)
+            self.recipe.add(chunk_id, len(chunk))
+            if chunk_id not in self._seen:
+                fresh[chunk_id] = chunk
+        self._seen.update(fresh)
+        known = self._find_stored(list(fresh)) if fresh else set[bytes]()
+        frames = self._surplus_records()
+        frames += [
+            Frame(Kind.CHUNK, chunk_id, chunk)
+            for chunk_id, chunk in fresh.items()
+            if chunk_id not in known
+        ]
+        self.reused.update((id_, None) for id_ in fresh if id_ in known)
+        if frames:
+            self.stored += self._appender.append(frames)
+
+    def _surplus_records(self) -> list[Frame]:
+        """Return the finished recipe records, once they are many."""
+        if self.recipe.finished_count <= _RECORDS_KEPT_MAX:
+            return []
+        return self.recipe.take_finished()
