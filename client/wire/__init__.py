@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from .body import AMOUNT_MAX, Body, Page, Pagination, WireError, decode, encode
+from .body import (
+    AMOUNT_MAX,
+    Body,
+    Page,
+    Pagination,
+    RequestBody,
+    WireError,
+    decode,
+    encode,
+    explain,
+)
 from .history import (
     CherryPick,
     Commit,
@@ -109,6 +119,7 @@ __all__ = [
     "RefLogEntry",
     "Repository",
     "RepositoryCreation",
+    "RequestBody",
     "ResetType",
     "Resolution",
     "Revert",
@@ -126,5 +137,6 @@ __all__ = [
     "decode_problem",
     "encode",
     "encode_problem",
+    "explain",
     "read_conflicts",
 ]

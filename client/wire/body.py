@@ -5,8 +5,9 @@ habits hold for all of them:
 
 1. Decoding is strict: an integer is a JSON integer, a required field is there, a word
    is one of the words listed. What does not fit raises `WireError`, which names the
-   field. Fields that we do not know are passed over, so that an older side can talk to
-   a newer one.
+   field. In an answer, fields that we do not know are passed over, so that an older
+   client can talk to a newer server; in a request (`RequestBody`) they are refused,
+   because to pass over what was asked for would be to do something else.
 2. A field without a default is always in the JSON, as null where it is None. A field
    with a default may be left out, by us and by others.
 3. Times called `*_date` and `mtime` are Unix seconds; other times say their unit.
@@ -29,9 +30,20 @@ AMOUNT_MAX = 1000
 class WireError(ValueError):
     """A body is not JSON, or not of the shape it should have."""
 
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        """The field that is wrong; empty where it is the body as a whole."""
+
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of every body."""
+
+
+class RequestBody(
+    Body, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Base of the bodies that a client sends."""
 
 
 class Pagination(Body, frozen=True, kw_only=True):
@@ -78,7 +90,7 @@ def decode(data: bytes | bytearray | memoryview | str, shape: type[T]) -> T:
     try:
         value: T = _decoder(cast("Hashable", shape)).decode(data)
     except msgspec.ValidationError as error:
-        raise WireError(_explain(str(error))) from error
+        raise explain(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WireError(f"body is not JSON: {error}") from error
     return value
@@ -93,19 +105,25 @@ def _decoder(shape: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(cast("Any", shape))
 
 
-def _explain(message: str) -> str:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.mtime`" into our habit."""
-    what, _, place = message.replace("`", "'").partition(" - at ")
+def explain(error: msgspec.ValidationError, *, what: str = "field") -> WireError:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.mtime`" into our habit.
+
+    `what` is what the thing that is wrong is called: a query has parameters.
+    """
+    wrong, _, place = str(error).replace("`", "'").partition(" - at ")
     where = place.strip("'").removeprefix("$").removeprefix(".")
-    if what.startswith(_MISSING):
-        name = what.removeprefix(_MISSING).strip("'")
-        return (
-            f"field '{where}.{name}' is missing"
-            if where
-            else f"field '{name}' is missing"
-        )
-    what = what[:1].lower() + what[1:]
-    return f"field '{where}' is wrong: {what}" if where else f"body is wrong: {what}"
+    for beginning, verdict in _NAMING_A_FIELD.items():
+        if wrong.startswith(beginning):
+            name = wrong.removeprefix(beginning).strip("'")
+            field = f"{where}.{name}" if where else name
+            return WireError(f"{what} '{field}' is {verdict}", field=field)
+    wrong = wrong[:1].lower() + wrong[1:]
+    if not where:
+        return WireError(f"body is wrong: {wrong}")
+    return WireError(f"{what} '{where}' is wrong: {wrong}", field=where)
 
 
-_MISSING = "Object missing required field "
+_NAMING_A_FIELD = {
+    "Object missing required field ": "missing",
+    "Object contains unknown field ": "unknown",
+}

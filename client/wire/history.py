@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .body import Body
+from .body import Body, RequestBody
 
 DiffType = Literal["added", "removed", "changed", "conflict", "prefix_changed"]
 PathType = Literal["object", "common_prefix"]
@@ -30,7 +30,7 @@ class Commit(Body, frozen=True, kw_only=True):
     version: int = 1
 
 
-class CommitCreation(Body, frozen=True, kw_only=True):
+class CommitCreation(RequestBody, frozen=True, kw_only=True):
     """The commit to make of the uncommitted changes of a branch."""
 
     message: str
@@ -41,14 +41,14 @@ class CommitCreation(Body, frozen=True, kw_only=True):
     force: bool = False
 
 
-class CommitOverrides(Body, frozen=True, kw_only=True):
+class CommitOverrides(RequestBody, frozen=True, kw_only=True):
     """Message and metadata in place of those that a commit would be given."""
 
     message: str | None = None
     metadata: dict[str, str] | None = None
 
 
-class Revert(Body, frozen=True, kw_only=True):
+class Revert(RequestBody, frozen=True, kw_only=True):
     """The commit whose change shall be taken back on a branch."""
 
     ref: str
@@ -59,7 +59,7 @@ class Revert(Body, frozen=True, kw_only=True):
     allow_empty: bool = False
 
 
-class CherryPick(Body, frozen=True, kw_only=True):
+class CherryPick(RequestBody, frozen=True, kw_only=True):
     """The commit whose change shall be made again on a branch."""
 
     ref: str
@@ -69,7 +69,7 @@ class CherryPick(Body, frozen=True, kw_only=True):
     force: bool = False
 
 
-class Merge(Body, frozen=True, kw_only=True):
+class Merge(RequestBody, frozen=True, kw_only=True):
     """How to merge a source into a destination branch."""
 
     message: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .body import Body
+from .body import Body, RequestBody
 from .history import PathType
 
 
@@ -22,7 +22,7 @@ class ObjectStats(Body, frozen=True, kw_only=True):
     physical_address_expiry: int | None = None
 
 
-class ObjectCopy(Body, frozen=True, kw_only=True):
+class ObjectCopy(RequestBody, frozen=True, kw_only=True):
     """The object to copy to the path that the query names as `dest_path`."""
 
     src_path: str
@@ -32,7 +32,7 @@ class ObjectCopy(Body, frozen=True, kw_only=True):
     shallow: bool = False
 
 
-class ObjectMove(Body, frozen=True, kw_only=True):
+class ObjectMove(RequestBody, frozen=True, kw_only=True):
     """An object, or everything below a prefix, to be called something else. Ours."""
 
     src_path: str
@@ -47,7 +47,7 @@ class ObjectMoveResult(Body, frozen=True, kw_only=True):
     moved: int
 
 
-class PathList(Body, frozen=True, kw_only=True):
+class PathList(RequestBody, frozen=True, kw_only=True):
     """Paths to delete."""
 
     paths: list[str]
@@ -67,7 +67,7 @@ class ObjectErrorList(Body, frozen=True, kw_only=True):
     errors: list[ObjectError]
 
 
-class UserMetadata(Body, frozen=True, kw_only=True):
+class UserMetadata(RequestBody, frozen=True, kw_only=True):
     """User metadata to give to an object in place of what it has."""
 
     set: dict[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .body import Body
+from .body import Body, RequestBody
 
 ResetType = Literal["object", "common_prefix", "reset"]
 """What a reset throws away: one path, everything below a prefix, or all of it."""
@@ -18,7 +18,7 @@ class Ref(Body, frozen=True, kw_only=True):
     commit_id: str
 
 
-class BranchCreation(Body, frozen=True, kw_only=True):
+class BranchCreation(RequestBody, frozen=True, kw_only=True):
     """A branch to make at the commit of `source`, any ref expression."""
 
     name: str
@@ -27,7 +27,7 @@ class BranchCreation(Body, frozen=True, kw_only=True):
     hidden: bool = False
 
 
-class TagCreation(Body, frozen=True, kw_only=True):
+class TagCreation(RequestBody, frozen=True, kw_only=True):
     """A tag to make at the commit of `ref`, any ref expression."""
 
     id: str
@@ -35,7 +35,7 @@ class TagCreation(Body, frozen=True, kw_only=True):
     force: bool = False
 
 
-class BranchReset(Body, frozen=True, kw_only=True):
+class BranchReset(RequestBody, frozen=True, kw_only=True):
     """Which uncommitted changes of a branch to throw away."""
 
     type: ResetType
@@ -62,7 +62,7 @@ class RefLogEntry(Body, frozen=True, kw_only=True):
     """Commit after the move; None where the ref was deleted."""
 
 
-class Undo(Body, frozen=True, kw_only=True):
+class Undo(RequestBody, frozen=True, kw_only=True):
     """Which move of a ref to undo: it goes back to where it was before that move."""
 
     sequence: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .body import Body
+from .body import Body, RequestBody
 
 
 class Repository(Body, frozen=True, kw_only=True):
@@ -17,7 +17,7 @@ class Repository(Body, frozen=True, kw_only=True):
     storage_id: str | None = None
 
 
-class RepositoryCreation(Body, frozen=True, kw_only=True):
+class RepositoryCreation(RequestBody, frozen=True, kw_only=True):
     """What a new repository shall be."""
 
     name: str

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from .body import Body
+from .body import Body, RequestBody
 
 
 class VersionConfig(Body, frozen=True, kw_only=True):
@@ -59,14 +59,14 @@ class SetupState(Body, frozen=True, kw_only=True):
     login_config: LoginConfig | None = None
 
 
-class AccessKey(Body, frozen=True, kw_only=True):
+class AccessKey(RequestBody, frozen=True, kw_only=True):
     """An access key that the caller chose."""
 
     access_key_id: str
     secret_access_key: str
 
 
-class Setup(Body, frozen=True, kw_only=True):
+class Setup(RequestBody, frozen=True, kw_only=True):
     """The first user."""
 
     username: str
@@ -82,7 +82,7 @@ class Credentials(Body, frozen=True, kw_only=True):
     creation_date: int
 
 
-class Login(Body, frozen=True, kw_only=True):
+class Login(RequestBody, frozen=True, kw_only=True):
     """An access key to trade for a token."""
 
     access_key_id: str
