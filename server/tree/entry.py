@@ -26,6 +26,8 @@ PackedEntry = NewType("PackedEntry", bytes)
 FIXED = struct.Struct("<32sQq16sH")
 """Blob id, size in bytes, mtime in ms, ETag digest, part count."""
 FIXED_BYTES = FIXED.size
+FIXED_WIDTHS = (32, 8, 8, 18)
+"""Bytes of a row in the columns of a leaf: blob ids, sizes, mtimes, ETags."""
 _MTIME = slice(40, 48)
 _BLOB_ID = slice(0, 32)
 
@@ -62,14 +64,19 @@ def pack_entry(entry: Entry) -> PackedEntry:
     fixed = FIXED.pack(
         entry.blob_id, entry.size_bytes, entry.mtime_ms, entry.etag, entry.part_count
     )
-    if not entry.extra and not entry.checksums:
-        return PackedEntry(fixed)
     if len(entry.extra) + len(entry.checksums) > EXTRA_BYTES_MAX:
         raise MetadataTooLargeError(
             "metadata",
             f"metadata of an object must be at most {EXTRA_BYTES_MAX} bytes",
         )
-    return PackedEntry(fixed + msgpack.packb((entry.extra, entry.checksums)))
+    return join_extras(fixed, entry.extra, entry.checksums)
+
+
+def join_extras(fixed: bytes, extra: bytes, checksums: bytes) -> PackedEntry:
+    """Return the packed entry of `fixed` columns, extras and checksums."""
+    if not extra and not checksums:
+        return PackedEntry(fixed)
+    return PackedEntry(fixed + msgpack.packb((extra, checksums)))
 
 
 def unpack_entry(path: bytes, packed: PackedEntry) -> Entry:

@@ -5,9 +5,9 @@ page, or on the event loop where every node they need is cached. The contract:
 
 1. `get` returns the node of an id, verified against it; nodes are immutable, so the
    same object may be returned to any number of callers.
-2. `put` takes canonical bytes and returns their id; it may buffer. What was put is
-   readable through the same object at once, and durable when the transaction that names
-   the tree commits; never before.
+2. `put` takes canonical bytes under their id; it may buffer. What was put is readable
+   at once through the source that belongs to the sink, and durable when the transaction
+   that names the tree commits; never before.
 3. Both may be called from one thread at a time; different threads use their own.
 """
 
@@ -42,8 +42,8 @@ class NodeSource(Protocol):
 class NodeSink(Protocol):
     """Takes new nodes."""
 
-    def put(self, data: bytes, node: Node) -> NodeId:
-        """Store the node with the canonical bytes `data`; return its id.
+    def put(self, node_id: NodeId, data: bytes, node: Node) -> None:
+        """Store the node `node_id`, whose canonical bytes are `data`.
 
         `node` is the same node decoded, so that a cache need not decode it again.
         """
