@@ -10,6 +10,7 @@ Content-Defined Chunking", 2020; cut points as fastcdc-rs v2020.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from pyfastcdc import FastCDC
 
@@ -22,7 +23,7 @@ CHUNK_BYTES_MAX = 1024 * 1024
 """Half the sizes would double the index rows, for 10 % more found twice; double sizes
 lose that and make every small range read decompress more. Part of format 1."""
 
-_NORMALISATION = 1
+_NORMALISATION: Literal[1] = 1
 _SEED = 0
 
 

@@ -48,7 +48,7 @@ class Recipe:
         """Make the record of the children `ids`, 32 bytes each, and their `sizes`."""
         self.level = level
         self._ids = ids
-        self._ends = list(accumulate(sizes))
+        self._ends = array("Q", accumulate(sizes))
         self.size_bytes = self._ends[-1]
 
     def __len__(self) -> int:
@@ -74,7 +74,8 @@ class Recipe:
 
 def encode_recipe(level: int, ids: bytes, sizes: array[int]) -> bytes:
     """Return the canonical bytes of a record; `sizes` is an `array` of type `Q`."""
-    return msgpack.packb((_VERSION, level, ids, _little_endian(sizes)))
+    record = (_VERSION, level, ids, _little_endian(sizes))
+    return cast("bytes", msgpack.packb(record))
 
 
 def decode_recipe(data: bytes) -> Recipe:

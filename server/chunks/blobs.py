@@ -1,0 +1,174 @@
+"""Reads whole objects and ranges of them, opening only the chunks that they touch.
+
+Every chunk is verified before any byte of it is yielded. While one batch is being sent
+the next is read, so that the client and the disk work at the same time; memory is bounded
+by two batches, whatever the size of the object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from ..errors import CorruptDataError
+from ..ids import BlobId, Kind
+from .cutting import LARGE_BYTES_MIN
+from .reader import ChunkReader
+from .recipe import Recipe, RecipeRow, decode_recipe
+from .recipe_cache import RecipeCache
+
+_BATCH_BYTES = 1024 * 1024
+"""Read while the batch before is being sent; a download holds two batches. At half a
+stream waits for look-ups and thread hops; double costs memory and gains little."""
+
+
+class BlobReader:
+    """Reads objects through `chunks`; for one event loop."""
+
+    def __init__(self, chunks: ChunkReader) -> None:
+        self._chunks = chunks
+        self._recipes = RecipeCache()
+
+    async def read_small(self, blob_id: BlobId, size_bytes: int) -> bytes:
+        """Return the bytes of an object below `LARGE_BYTES_MIN`.
+
+        Raises:
+            MissingDataError: it is not stored.
+            CorruptDataError: the stored bytes are not what `blob_id` says, or are not
+                `size_bytes` long.
+        """
+        if size_bytes == 0:
+            return b""
+        data = (await self._chunks.read(Kind.CHUNK, (blob_id,)))[0]
+        if len(data) != size_bytes:
+            raise _wrong_size(blob_id, len(data), size_bytes)
+        return data
+
+    async def iter_blob(
+        self, blob_id: BlobId, size_bytes: int, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[bytes | memoryview]:
+        """Yield the bytes [start, stop) of an object of `size_bytes`, in order.
+
+        Raises:
+            MissingDataError: a chunk is not stored.
+            CorruptDataError: stored bytes are not what their ids say, or the object is
+                not `size_bytes` long.
+        """
+        stop = size_bytes if stop is None else stop
+        if not 0 <= start <= stop <= size_bytes:
+            raise ValueError(f"range {start}-{stop} of {size_bytes} bytes")
+        if start == stop:
+            return
+        if size_bytes < LARGE_BYTES_MIN:
+            data = await self.read_small(blob_id, size_bytes)
+            yield data if stop - start == size_bytes else memoryview(data)[start:stop]
+            return
+        root = await self.read_recipe(blob_id)
+        if root.size_bytes != size_bytes:
+            raise _wrong_size(blob_id, root.size_bytes, size_bytes)
+        walk = _Walk(self, root, start, stop)
+        spans = await walk.next_batch()
+        pieces = await self._read_spans(spans)
+        while spans:
+            spans = await walk.next_batch()
+            ahead = asyncio.ensure_future(self._read_spans(spans))
+            try:
+                for piece in pieces:
+                    yield piece
+                pieces = await ahead
+            finally:
+                # The reader of this generator may have gone: nobody else waits for it.
+                if not ahead.done():
+                    ahead.cancel()
+                    await asyncio.gather(ahead, return_exceptions=True)
+
+    async def read_recipe(self, recipe_id: bytes) -> Recipe:
+        """Return a recipe record, from the cache if it is there.
+
+        Raises:
+            MissingDataError: it is not stored.
+            CorruptDataError: it is not a recipe.
+        """
+        recipe = self._recipes.get(recipe_id)
+        if recipe is None:
+            data = (await self._chunks.read(Kind.RECIPE, (recipe_id,)))[0]
+            recipe = decode_recipe(data)
+            self._recipes.put(recipe_id, recipe)
+        return recipe
+
+    async def _read_spans(self, spans: list[_Span]) -> list[bytes | memoryview]:
+        """Return the wanted bytes of each of `spans`."""
+        if not spans:
+            return []
+        chunks = await self._chunks.read(Kind.CHUNK, [span.id for span in spans])
+        return [span.cut(data) for span, data in zip(spans, chunks, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The part of a chunk that a range covers."""
+
+    id: bytes
+    size_bytes: int
+    """Of the whole chunk."""
+    start: int
+    stop: int
+
+    def cut(self, data: bytes) -> bytes | memoryview:
+        if len(data) != self.size_bytes:
+            raise _wrong_size(self.id, len(data), self.size_bytes)
+        if self.stop - self.start == len(data):
+            return data
+        return memoryview(data)[self.start : self.stop]
+
+
+class _Walk:
+    """The chunks of a range, in order; opens each recipe record when it gets there."""
+
+    def __init__(self, blobs: BlobReader, root: Recipe, start: int, stop: int) -> None:
+        self._blobs = blobs
+        self._range = (start, stop)
+        self._open: list[tuple[Recipe, int, Iterator[RecipeRow]]] = []
+        """From the root down: a record, where it begins in the object, its rows."""
+        self._enter(root, 0)
+
+    async def next_batch(self) -> list[_Span]:
+        """Return the next chunks, about `_BATCH_BYTES` of them; none at the end."""
+        spans: list[_Span] = []
+        size_bytes = 0
+        while self._open and size_bytes < _BATCH_BYTES:
+            record, record_start, rows = self._open[-1]
+            row = next(rows, None)
+            if row is None:
+                self._open.pop()
+            elif record.level > 0:
+                child = await self._blobs.read_recipe(row.id)
+                if (
+                    child.level != record.level - 1
+                    or child.size_bytes != row.size_bytes
+                ):
+                    raise CorruptDataError(
+                        f"recipe '{row.id.hex()}' is not the one its parent speaks of"
+                    )
+                self._enter(child, record_start + row.start)
+            else:
+                spans.append(self._span(row, record_start + row.start))
+                size_bytes += row.size_bytes
+        return spans
+
+    def _enter(self, record: Recipe, record_start: int) -> None:
+        start, stop = self._range
+        rows = record.rows(max(start - record_start, 0), stop - record_start)
+        self._open.append((record, record_start, rows))
+
+    def _span(self, row: RecipeRow, at: int) -> _Span:
+        start, stop = self._range
+        first = max(start - at, 0)
+        return _Span(row.id, row.size_bytes, first, min(stop - at, row.size_bytes))
+
+
+def _wrong_size(id_: bytes, found: int, expected: int) -> CorruptDataError:
+    return CorruptDataError(
+        f"object '{id_.hex()}' is {found} bytes long, not {expected}"
+    )
