@@ -60,6 +60,16 @@ class MetadataTooLargeError(InvalidValueError):
     code = "metadata-too-large"
 
 
+class BodyTooLargeError(InvalidValueError):
+    """A request body is longer than the operation takes."""
+
+    code = "body-too-large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__("body", f"request body is over the limit of {bytes_max} bytes")
+        self.bytes_max = bytes_max
+
+
 # --- a named thing is not there -------------------------------------------------------
 
 
@@ -119,6 +129,27 @@ class UserNotFoundError(NotFoundError):
     def __init__(self, user: str) -> None:
         super().__init__(f"user not found: '{user}'")
         self.user = user
+
+
+class RouteNotFoundError(NotFoundError):
+    """No operation has the path of the request."""
+
+    code = "no-such-route"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"no such operation: '{path[:200]}'")
+
+
+class MethodNotAllowedError(LakeError):
+    """The path of the request has operations, but not with its method."""
+
+    code = "method-not-allowed"
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        super().__init__(
+            f"no such operation: '{method[:20]}' here, only {', '.join(allowed)}"
+        )
+        self.allowed = allowed
 
 
 # --- the state does not allow it ------------------------------------------------------
