@@ -46,7 +46,7 @@ class StreamCutter:
 
     def __init__(self) -> None:
         self._chunker = _new_chunker()
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def cut(self, pieces: Sequence[bytes | memoryview]) -> Iterator[memoryview]:
         """Yield the chunks that are finished with the next `pieces`, in order.
@@ -63,10 +63,10 @@ class StreamCutter:
                 break
             yield view[chunk.offset : end]
             kept_from = end
-        self._rest = data[kept_from:]
+        self._rest = view[kept_from:]
 
     def finish(self) -> Iterator[memoryview]:
         """Yield the last chunk, if any bytes are left."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest, memoryview(b"")
         if rest:
-            yield memoryview(rest)
+            yield rest

@@ -13,9 +13,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache
 from typing import Protocol
 
-_THREADS = 2
-"""One for MD5 and one for SHA-256 of an upload; more would only take turns on the cores
-that cut and write."""
+_THREADS = 4
+"""MD5, SHA-256 and writing of one upload at a time, and one to spare; more would only
+take turns on the cores that cut."""
 
 
 class _Hash(Protocol):
@@ -27,8 +27,8 @@ class _Hash(Protocol):
 class Digests:
     """The digests of one object; used from one thread at a time."""
 
-    def __init__(self, *, want_sha256: bool, executor: Executor | None = None) -> None:
-        """Digest in `executor`, or in threads shared by the process."""
+    def __init__(self, executor: Executor, *, want_sha256: bool) -> None:
+        """Digest in `executor` what is large."""
         self._md5: _Hash = hashlib.md5(usedforsecurity=False)
         self._sha256: _Hash | None = hashlib.sha256() if want_sha256 else None
         self._executor = executor
@@ -43,9 +43,10 @@ class Digests:
     def update_beside(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Take the next bytes in other threads; waits until the last call's are done."""
         self._wait()
-        executor = self._executor or _shared_executor()
         hashes = [self._md5] if self._sha256 is None else [self._md5, self._sha256]
-        self._running = [executor.submit(_update, each, pieces) for each in hashes]
+        self._running = [
+            self._executor.submit(_update, each, pieces) for each in hashes
+        ]
 
     def finish(self) -> tuple[bytes, bytes | None]:
         """Return MD5 and SHA-256, the latter only if it was asked for."""
@@ -65,5 +66,9 @@ def _update(each: _Hash, pieces: Sequence[bytes | memoryview]) -> None:
 
 
 @cache
-def _shared_executor() -> Executor:
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="digest")
+def ingest_executor() -> Executor:
+    """Return the threads that all uploads of this process share.
+
+    Nothing that runs in it waits for anything else in it.
+    """
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest")

@@ -1,8 +1,8 @@
 """Turns the bytes of an object into stored chunks while they come in.
 
-One pass over the bytes: the ETag's MD5 and, where it is asked for, SHA-256 run in two
-threads beside cutting, BLAKE3 and writing, because all of them give up the GIL. Memory is
-bounded by a few batches, whatever the size of the object.
+One pass over the bytes: the ETag's MD5, SHA-256 where it is asked for, and writing run in
+threads beside cutting and BLAKE3, because all of them give up the GIL. Memory is bounded
+by a few batches, whatever the size of the object.
 
 What a writer stored is garbage until a transaction records it: the caller appends
 `WrittenBlob.frames`, syncs the appender, and in one transaction records `frames` and
@@ -13,13 +13,13 @@ knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from ..ids import BlobId, ChunkId, Kind, hash_chunk
 from .appender import PackAppender
 from .cutting import LARGE_BYTES_MIN, StreamCutter
-from .digests import Digests
+from .digests import Digests, ingest_executor
 from .index import Frame, StoredFrame
 from .recipe_builder import RecipeBuilder
 
@@ -64,7 +64,7 @@ class BlobWriter:
         find_stored: FindStored,
         *,
         want_sha256: bool = False,
-        hashing: Executor | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Write through `appender` whatever `find_stored` does not know.
 
@@ -72,12 +72,14 @@ class BlobWriter:
             appender: takes the chunks of a large object.
             find_stored: asks the index; called in the writer's thread.
             want_sha256: compute SHA-256 of the whole object too.
-            hashing: where MD5 and SHA-256 of large objects run; must not be the executor
-                that this writer runs in. The module's own two threads if None.
+            executor: where a large object is digested and written, beside being cut;
+                must not be the one that this writer runs in. A pool shared by the
+                process if None.
         """
         self._appender = appender
         self._find_stored = find_stored
-        self._digests = Digests(want_sha256=want_sha256, executor=hashing)
+        self._executor = executor or ingest_executor()
+        self._digests = Digests(self._executor, want_sha256=want_sha256)
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._size_bytes = 0
@@ -123,6 +125,7 @@ class BlobWriter:
             self._write_batch()
         assert self._large is not None
         self._large.write(self._large.cutter.finish())
+        self._large.wait()
         blob_id = self._large.recipe.finish()
         return WrittenBlob(
             blob_id,
@@ -147,14 +150,16 @@ class BlobWriter:
         self._pending_bytes = 0
         self._digests.update_beside(pieces)
         if self._large is None:
-            self._large = _LargeBlob(self._appender, self._find_stored)
+            self._large = _LargeBlob(self._appender, self._find_stored, self._executor)
         self._large.write(self._large.cutter.cut(pieces))
 
 
 class _LargeBlob:
-    """The chunks of an object that is cut."""
+    """The chunks of an object that is cut; writes one batch while the next is cut."""
 
-    def __init__(self, appender: PackAppender, find_stored: FindStored) -> None:
+    def __init__(
+        self, appender: PackAppender, find_stored: FindStored, executor: Executor
+    ) -> None:
         self.cutter = StreamCutter()
         self.recipe = RecipeBuilder()
         self.stored: list[StoredFrame] = []
@@ -162,6 +167,8 @@ class _LargeBlob:
         self._seen: set[ChunkId] = set()
         self._appender = appender
         self._find_stored = find_stored
+        self._executor = executor
+        self._appending: Future[list[StoredFrame]] | None = None
 
     def write(self, chunks: Iterable[memoryview]) -> None:
         """Store those of `chunks` that are stored nowhere yet."""
@@ -173,15 +180,22 @@ class _LargeBlob:
                 fresh[chunk_id] = chunk
         self._seen.update(fresh)
         known = self._find_stored(list(fresh)) if fresh else set[bytes]()
+        self.reused.update((id_, None) for id_ in fresh if id_ in known)
         frames = self._surplus_records()
         frames += [
             Frame(Kind.CHUNK, chunk_id, chunk)
             for chunk_id, chunk in fresh.items()
             if chunk_id not in known
         ]
-        self.reused.update((id_, None) for id_ in fresh if id_ in known)
         if frames:
-            self.stored += self._appender.append(frames)
+            self.wait()
+            self._appending = self._executor.submit(self._appender.append, frames)
+
+    def wait(self) -> None:
+        """Wait for the batch that is being written; raises what went wrong with it."""
+        appending, self._appending = self._appending, None
+        if appending is not None:
+            self.stored += appending.result()
 
     def _surplus_records(self) -> list[Frame]:
         """Return the finished recipe records, once they are many."""

@@ -21,6 +21,13 @@ from ..errors import (
     MissingDataError,
     StorageFailedError,
 )
+from .direct import (
+    BLOCK_BYTES,
+    DIRECT_BYTES_MIN,
+    DirectFile,
+    open_direct,
+    split_buffers,
+)
 from .failures import storage_error
 from .open_files import OpenFiles
 from .store import READ_INLINE_BYTES_MAX, check_pack_name, is_pack_name
@@ -28,7 +35,7 @@ from .store import READ_INLINE_BYTES_MAX, check_pack_name, is_pack_name
 _SUFFIX = ".pack"
 
 _BUFFERS_PER_WRITE_MAX = 1024
-"""IOV_MAX on Linux: `writev` refuses more buffers in one call."""
+"""IOV_MAX on Linux: `pwritev` refuses more buffers in one call."""
 
 _OPEN_FILES_MAX = 128
 """Packs held open for reading: 8 GiB of packs, far below the usual limit of 1,024
@@ -46,6 +53,8 @@ class LocalPackFile:
         self._size_bytes = 0
         self._full_stop = ""
         self._poisoned = False
+        self._direct: DirectFile | None = None
+        self._direct_tried = False
 
     @property
     def name(self) -> str:
@@ -63,16 +72,18 @@ class LocalPackFile:
             raise StorageFailedError(
                 f"cannot append to '{self._path}': {self._full_stop}"
             )
-        left = [memoryview(buffer) for buffer in buffers]
         start = self._size_bytes
+        views = [memoryview(buffer) for buffer in buffers]
+        size = sum(len(view) for view in views)
         try:
-            while left:
-                written = os.writev(self._fd, left[:_BUFFERS_PER_WRITE_MAX])
-                left = _drop(left, written)
+            if size < DIRECT_BYTES_MIN:
+                self._write(views, start)
+            else:
+                self._write_large(views, start, size)
         except OSError as error:
             self._full_stop = "an earlier append failed"
             raise storage_error("append to", self._path, error) from error
-        self._size_bytes += sum(len(buffer) for buffer in buffers)
+        self._size_bytes = start + size
         return start
 
     def sync(self) -> None:
@@ -91,7 +102,29 @@ class LocalPackFile:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             self._full_stop = self._full_stop or "it is closed"
+            if self._direct is not None:
+                self._direct.close()
             os.close(fd)
+
+    def _write_large(self, views: list[memoryview], start: int, size: int) -> None:
+        """Write whole blocks past the page cache, what is left on both sides into it."""
+        if not self._direct_tried:
+            self._direct_tried = True
+            self._direct = open_direct(self._path)
+        head, body = split_buffers(views, -start % BLOCK_BYTES)
+        at = start + sum(len(view) for view in head)
+        self._write(head, start)
+        taken = 0
+        if self._direct is not None:
+            whole_blocks = (start + size - at) // BLOCK_BYTES * BLOCK_BYTES
+            taken = self._direct.write(split_buffers(body, whole_blocks)[0], at)
+        self._write(split_buffers(body, taken)[1], at + taken)
+
+    def _write(self, views: list[memoryview], offset: int) -> None:
+        while views:
+            written = os.pwritev(self._fd, views[:_BUFFERS_PER_WRITE_MAX], offset)
+            offset += written
+            views = split_buffers(views, written)[1]
 
 
 class LocalPackClaim:
@@ -122,7 +155,7 @@ class LocalPackStorage:
         path = self._path(name)
         try:
             self._make_folder(path.parent)
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             fd = os.open(path, flags, 0o600)
         except OSError as error:
             raise storage_error("create", path, error) from error
@@ -226,15 +259,6 @@ class LocalPackStorage:
             _sync_folder(self._root.parent)
             _sync_folder(self._root)
             self._durable_folders.add(folder)
-
-
-def _drop(buffers: list[memoryview], written: int) -> list[memoryview]:
-    """Return what is left of `buffers` after their first `written` bytes."""
-    for index, buffer in enumerate(buffers):
-        if written < len(buffer):
-            return [buffer[written:], *buffers[index + 1 :]]
-        written -= len(buffer)
-    return []
 
 
 def _open_to_read(path: Path) -> int:

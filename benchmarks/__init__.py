@@ -1,0 +1,1 @@
+"""One script a promise of speed; `python -m benchmarks.NAME [--quick]`."""
