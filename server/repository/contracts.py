@@ -8,8 +8,9 @@ can promise. `metadata/` keeps it; nothing here or below knows SQL.
 2. Actions of one group run in order, each in a savepoint: one that raises does not
    fail its neighbours. An action may run more than once; it must have no effect but on
    its transaction, and must await nothing but the transaction.
-3. `snapshot` runs its action on one consistent state, which includes every write that
-   was acknowledged before; it may run in another thread, so it may read nodes.
+3. `snapshot` runs its action in a worker thread, where it may block to read nodes and
+   staged rows, on one consistent state, which includes every write that was
+   acknowledged before.
 4. Bytes first: no transaction that names a frame commits before the frame is durable.
 """
 
@@ -22,7 +23,7 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
-from ..staging.store import StagingReader, StagingTransaction
+from ..staging.store import StagingReader, StagingScanner, StagingTransaction
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class IdempotencyTransaction(Protocol):
         ...
 
 
-class Snapshot(RefReader, StagingReader, ChunkIndex, Protocol):
+class Snapshot(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
     """Everything readable, on one state."""
 
 
@@ -66,7 +67,7 @@ class WriteTransaction(
     """Everything that one transaction can do."""
 
 
-class Metadata(RefReader, StagingReader, ChunkIndex, Protocol):
+class Metadata(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
     """The database: reads by itself, each on the newest state; writes by action."""
 
     @property

@@ -72,6 +72,24 @@ class StagingReader(Protocol):
         ...
 
 
+class StagingScanner(Protocol):
+    """Reads staged changes from worker threads, beside nodes of the tree."""
+
+    def scan_staged_blocking(
+        self,
+        branch_id: int,
+        *,
+        epoch_min: int,
+        epoch_max: int,
+        start: bytes,
+        after: bool,
+        stop: bytes | None,
+        limit: int,
+    ) -> list[Change]:
+        """Return what `StagingReader.scan_staged` does; never on the event loop."""
+        ...
+
+
 class StagingTransaction(Protocol):
     """Changes the staging area, inside one write transaction."""
 

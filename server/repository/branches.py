@@ -1,0 +1,234 @@
+"""Branches: create, list, delete, throw staged changes away; the ref log and undo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from ..errors import (
+    DeleteDefaultBranchError,
+    DirtyBranchError,
+    InvalidValueError,
+    RefExistsError,
+    RefMovedError,
+    RefNotFoundError,
+)
+from ..ids import CommitId
+from ..refs.names import check_ref_name
+from ..refs.store import Branch, RefLogEntry
+from .contracts import WriteTransaction
+from .engine import Engine
+from .paging import Page, check_limit, cut_page
+from .resolving import get_branch as get_branch_in
+from .resolving import get_repository, get_writable_branch, resolve
+
+_LOG_PAGE = 100
+UNDO_MOVES_MAX = 10_000
+"""Moves that an undo looks back over: more than anyone undoes by hand."""
+
+
+async def create_branch(
+    engine: Engine,
+    repository: str,
+    name: str,
+    source: str,
+    *,
+    actor: str,
+    hidden: bool = False,
+) -> Branch:
+    """Create a branch at the commit that the expression `source` resolves to.
+
+    Nothing is copied: it costs one row, whatever the size of the repository.
+
+    Raises:
+        InvalidNameError, RefNotFoundError
+        RefExistsError: a branch or tag has that name.
+    """
+    check_ref_name(name)
+    start = await resolve(engine, repository, source)
+    return await engine.metadata.write(
+        lambda tx: tx.create_branch(
+            start.repository.id,
+            name,
+            start.commit.id,
+            hidden=hidden,
+            actor=actor,
+            now_ms=engine.clock(),
+        )
+    )
+
+
+async def get_branch(engine: Engine, repository: str, name: str) -> Branch:
+    """Return the branch `name`.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError
+    """
+    return await get_branch_in(engine, await get_repository(engine, repository), name)
+
+
+async def list_branches(
+    engine: Engine,
+    repository: str,
+    *,
+    prefix: str = "",
+    after: str = "",
+    limit: int,
+    hidden: bool = False,
+) -> Page[Branch]:
+    """Return a page of the branches, by name; `hidden` adds the hidden ones."""
+    found = await engine.metadata.list_branches(
+        (await get_repository(engine, repository)).id,
+        prefix=prefix,
+        after=after,
+        limit=check_limit(limit) + 1,
+        hidden=hidden,
+    )
+    return cut_page(found, limit, lambda branch: branch.name)
+
+
+async def delete_branch(
+    engine: Engine, repository: str, name: str, *, actor: str
+) -> None:
+    """Delete a branch with its staged changes; its commits stay reachable by id.
+
+    Raises:
+        DeleteDefaultBranchError: it is the default branch.
+        RefNotFoundError: there is no branch of that name.
+    """
+    where, _ = await get_writable_branch(engine, repository, name)
+    if name == where.default_branch:
+        raise DeleteDefaultBranchError(name)
+    deleted = await engine.metadata.write(
+        lambda tx: tx.delete_ref(
+            where.id, name, kind="branch", actor=actor, now_ms=engine.clock()
+        )
+    )
+    if not deleted:
+        raise RefNotFoundError(repository, name, what="branch")
+
+
+async def reset_branch(
+    engine: Engine,
+    repository: str,
+    name: str,
+    *,
+    path: bytes | None = None,
+    prefix: bytes | None = None,
+) -> int:
+    """Throw away staged changes: all, those of `path`, or those below `prefix`.
+
+    Returns how many rows went (of all: 1 if there were any).
+    """
+    _, branch = await get_writable_branch(engine, repository, name)
+    return await engine.metadata.write(
+        lambda tx: tx.discard_staged(branch.id, path=path, prefix=prefix)
+    )
+
+
+async def list_ref_log(
+    engine: Engine,
+    repository: str,
+    ref: str,
+    *,
+    before: int | None = None,
+    limit: int,
+) -> list[RefLogEntry]:
+    """Return moves of a branch or tag, newest first, also of one that was deleted.
+
+    Raises:
+        RefNotFoundError: there never was a ref of that name.
+    """
+    where = await get_repository(engine, repository)
+    found = await engine.metadata.list_ref_log(
+        where.id, ref, before=before, limit=check_limit(limit)
+    )
+    if not found and before is None:
+        raise RefNotFoundError(repository, ref)
+    return found
+
+
+async def undo(engine: Engine, repository: str, name: str, *, actor: str) -> Branch:
+    """Put a branch back to where it was before its last move that was not undone.
+
+    Undoing again goes further back. A branch that was deleted is there again.
+
+    Raises:
+        InvalidValueError: there is nothing left to undo.
+        DirtyBranchError: the branch has staged changes.
+        RefMovedError: the branch was moved at the same time.
+    """
+    where = await get_repository(engine, repository)
+    ref = await engine.metadata.find_ref(where.id, name)
+    if ref is not None and not isinstance(ref, Branch):
+        raise InvalidValueError("branch", f"cannot undo tag '{name}': tags never move")
+    target = await _find_undo_target(engine, repository, where.id, name)
+
+    async def action(tx: WriteTransaction) -> Branch:
+        if ref is None:
+            return await tx.create_branch(
+                where.id, name, target, hidden=False, actor=actor, now_ms=engine.clock()
+            )
+        branch = await tx.lock_branch(ref.id)
+        if branch is None or branch.head != ref.head:
+            raise RefMovedError(name)
+        if await tx.has_live_changes(branch):
+            raise DirtyBranchError(name)
+        moved = await tx.move_branch(
+            branch,
+            head=target,
+            floor=branch.floor,
+            action="undo",
+            actor=actor,
+            now_ms=engine.clock(),
+        )
+        after = await tx.find_branch(branch.id)
+        if not moved or after is None:
+            raise RefMovedError(name)
+        return after
+
+    if ref is None:
+        check_ref_name(name)
+    try:
+        return await engine.metadata.write(action)
+    except RefExistsError:
+        raise RefMovedError(name) from None
+
+
+async def _find_undo_target(
+    engine: Engine, repository: str, repository_id: int, name: str
+) -> CommitId:
+    undone = 0
+    seen = 0
+    moves = _iter_moves(engine, repository_id, name)
+    async with aclosing(moves):
+        async for move in moves:
+            seen += 1
+            if seen > UNDO_MOVES_MAX:
+                break
+            if move.action == "undo":
+                undone += 1
+            elif undone:
+                undone -= 1
+            elif move.old is not None:
+                return move.old
+            else:
+                break
+    if not seen:
+        raise RefNotFoundError(repository, name, what="branch")
+    raise InvalidValueError("branch", f"nothing to undo on branch '{name}'")
+
+
+async def _iter_moves(
+    engine: Engine, repository_id: int, name: str
+) -> AsyncIterator[RefLogEntry]:
+    before: int | None = None
+    while True:
+        page = await engine.metadata.list_ref_log(
+            repository_id, name, before=before, limit=_LOG_PAGE
+        )
+        for move in page:
+            yield move
+        if len(page) < _LOG_PAGE:
+            return
+        before = page[-1].sequence

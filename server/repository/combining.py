@@ -1,0 +1,118 @@
+"""The one way in which a branch takes up the difference of two trees.
+
+Merge, revert and cherry-pick are the same act: the change from a base to *theirs* is
+applied to the branch (*ours*) by a three-way merge, and published. They differ in which
+trees and parents they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import (
+    DirtyBranchError,
+    MergeConflictError,
+    NothingToCommitError,
+    RefMovedError,
+    RefNotFoundError,
+)
+from ..history.commit import Commit
+from ..ids import NodeId
+from ..refs.store import Branch, Repository
+from ..tree.entry import Entry, PackedEntry, unpack_entry
+from ..tree.merge import Conflict as TreeConflict
+from ..tree.merge import Resolution, Strategy as TreeStrategy, merge_trees
+from ..tree.node import Tree
+from .engine import Engine
+from .publishing import (
+    REBUILDS_MAX,
+    Description,
+    NewNodes,
+    build_nodes,
+    publish,
+)
+
+Strategy = Literal["source", "destination"]
+"""Whose entry is taken where both sides changed a path differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """What is merged into a branch at one of its heads."""
+
+    base: NodeId | None
+    """The tree that both sides came from; None is the empty one."""
+    theirs: NodeId
+    parents: tuple[Commit, ...]
+    """Of the commit that is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A path that both sides changed differently; None where a side has nothing."""
+
+    path: bytes
+    base: Entry | None
+    ours: Entry | None
+    theirs: Entry | None
+
+
+async def combine(
+    engine: Engine,
+    repository: Repository,
+    branch: Branch,
+    plan: Callable[[Commit], Awaitable[Combination]],
+    *,
+    description: Description,
+    action: str,
+    strategy: Strategy | None = None,
+    resolutions: Mapping[bytes, Resolution] | None = None,
+    allow_empty: bool = False,
+) -> Commit:
+    """Apply what `plan` names, given the head of `branch`, to it; return the commit.
+
+    Builds again when the branch moves meanwhile; `plan` is asked again then.
+
+    Raises:
+        DirtyBranchError: the branch has staged changes.
+        MergeConflictError: lists the conflicts; the branch is as it was.
+        NothingToCommitError: the tree comes out as it was, and not `allow_empty`.
+        RefNotFoundError: the branch was deleted meanwhile.
+        RefMovedError: the branch moves faster than we can build.
+    """
+    seen: Branch | None = branch
+    for _ in range(REBUILDS_MAX):
+        if seen is None:
+            raise RefNotFoundError(repository.name, branch.name, what="branch")
+        if await engine.metadata.has_live_changes(seen):
+            raise DirtyBranchError(branch.name)
+        ours = await engine.history(repository).get(seen.head)
+        combination = await plan(ours)
+        merge = _Merge(engine, ours, combination, strategy, resolutions or {})
+        built = await build_nodes(engine, merge.build)
+        if merge.conflicts:
+            raise MergeConflictError(
+                f"conflict found: {merge.conflict_total} paths were changed on both "
+                f"sides, the first is '{merge.conflicts[0].path.decode()}'",
+                merge.conflicts,
+                merge.conflict_total,
+            )
+        if built.tree.tree_id == ours.tree_id and not allow_empty:
+            raise NothingToCommitError
+        commit = await publish(
+            engine,
+            repository,
+            seen,
+            built,
+            parents=combination.parents,
+            description=description,
+            floor=seen.floor,
+            action=action,
+            refuse_dirty=True,
+        )
+        if commit is not None:
+            return commit
+        seen = await engine.metadata.find_branch(branch.id)
+    raise RefMovedError(branch.name)

@@ -1,0 +1,177 @@
+"""What every operation works with: the database, the bytes, the caches, the clock.
+
+An `Engine` holds no state that a restart would miss: several processes, each with its
+own, serve the same repositories. What it caches never changes: nodes and commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from ..chunks.reader import ChunkReader
+from ..errors import CorruptDataError, LakeError
+from ..history.commit import Commit, decode_commit
+from ..ids import CommitId
+from ..refs.store import RefReader, Repository
+from ..storage.store import PackStorage
+from ..tree.store import NodeCache, StoredNodes
+from .contracts import Metadata
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NODE_CACHE_BYTES = 64 * 1024 * 1024
+"""Decoded nodes kept: all 1,707 leaves of 10^6 entries would take about 200 MB, the
+inner nodes of 10^9 fit. A worker has 256 MiB in all."""
+COMMIT_CACHE_COUNT = 4096
+"""Decoded commits kept, about 1 KiB each."""
+BUILDERS = 2
+"""Trees built at the same time: they are bound by the one interpreter lock, the second
+only overlaps with the first one's reads and syncs."""
+
+
+def now_ms() -> int:
+    """Return the time, in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class CommitCache:
+    """Decoded commits by id, the least recently used dropped first."""
+
+    def __init__(self, count_max: int = COMMIT_CACHE_COUNT) -> None:
+        self._count_max = count_max
+        self._commits: OrderedDict[CommitId, Commit] = OrderedDict()
+
+    def find(self, commit_id: CommitId) -> Commit | None:
+        """Return the commit if it is kept."""
+        commit = self._commits.get(commit_id)
+        if commit is not None:
+            # Snapshots run in threads: another one may have dropped it just now.
+            with suppress(KeyError):
+                self._commits.move_to_end(commit_id)
+        return commit
+
+    def keep(self, commit: Commit) -> None:
+        """Keep `commit`, dropping another if there are too many."""
+        self._commits[commit.id] = commit
+        if len(self._commits) > self._count_max:
+            self._commits.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One process's way to all repositories of a lake."""
+
+    metadata: Metadata
+    chunks: ChunkReader
+    nodes: StoredNodes
+    commits: CommitCache
+    builders: ThreadPoolExecutor
+    """Where trees are built: not the loop's own threads, on which builds wait."""
+    clock: Callable[[], int]
+    """The time in ms; nothing but shown times and ages depends on it (P16)."""
+    chores: set[asyncio.Task[None]]
+    """Work in the background that nobody waits for, and that a stop may leave undone."""
+
+    @classmethod
+    def create(
+        cls,
+        metadata: Metadata,
+        storage: PackStorage,
+        *,
+        clock: Callable[[], int] = now_ms,
+        node_cache_bytes: int = NODE_CACHE_BYTES,
+    ) -> Engine:
+        """Return an engine over a database and the packs that it indexes."""
+        chunks = ChunkReader(metadata, storage)
+        return cls(
+            metadata,
+            chunks,
+            StoredNodes(chunks, NodeCache(node_cache_bytes)),
+            CommitCache(),
+            ThreadPoolExecutor(
+                min(BUILDERS, os.cpu_count() or 1), thread_name_prefix="builder"
+            ),
+            clock,
+            set(),
+        )
+
+    def start_chore(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` in the background; a failure of it is logged, not raised."""
+        task = asyncio.get_running_loop().create_task(_log_failure(work))
+        self.chores.add(task)
+        task.add_done_callback(self.chores.discard)
+
+    async def close(self) -> None:
+        """Stop the chores, wait for what is being built, let the threads end."""
+        chores = list(self.chores)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
+        await asyncio.to_thread(self.builders.shutdown, wait=True)
+
+    async def build(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `function` in a builder thread and return what it returns."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self.builders, lambda: function(*args, **kwargs)
+        )
+
+    def history(
+        self, repository: Repository, reader: RefReader | None = None
+    ) -> RepositoryCommits:
+        """Return the commits of `repository`, read through `reader` or the newest."""
+        return RepositoryCommits(reader or self.metadata, repository, self.commits)
+
+
+async def _log_failure(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except LakeError:
+        log.warning("a chore failed", exc_info=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryCommits:
+    """The commits of one repository, for walks from one of its refs.
+
+    A walk begins at a commit that the repository has and follows parents, so whatever
+    it meets is the repository's too, and the cache may serve it.
+    """
+
+    reader: RefReader
+    repository: Repository
+    cache: CommitCache
+
+    async def get(self, commit_id: CommitId) -> Commit:
+        """Return a commit that a ref or commit of the repository names.
+
+        Raises:
+            CorruptDataError: it is not there.
+        """
+        commit = self.cache.find(commit_id)
+        if commit is None:
+            (row,) = await self.reader.find_commits(self.repository.id, [commit_id])
+            if row is None:
+                raise CorruptDataError(
+                    f"commit '{commit_id.hex()}' of '{self.repository.name}' is missing"
+                )
+            commit = decode_commit(row.record)
+            if commit.id != commit_id:
+                raise CorruptDataError(
+                    f"commit '{commit_id.hex()}' of '{self.repository.name}' is damaged"
+                )
+            self.cache.keep(commit)
+        return commit

@@ -1,0 +1,112 @@
+"""Listings of a version, and what a prefix adds up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ids import CommitId
+from ..tree.cursor import Cursor, RowCursor
+from ..tree.entry import Entry, unpack_entry
+from ..tree.listing import list_page
+from ..tree.lookup import Measure, measure_prefix
+from .contracts import Snapshot
+from .engine import Engine
+from .overlay import OverlayCursor, StagedRows, measure_overlay
+from .paging import check_limit
+from .resolving import Resolved, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class CommonPrefix:
+    """What stands in a listing for all paths that begin with `path`."""
+
+    path: bytes
+    """The prefix, with the delimiter at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a listing, in byte order of the paths."""
+
+    items: tuple[Entry | CommonPrefix, ...]
+    next_after: bytes | None
+    """Where it goes on; None at the end."""
+    commit_id: CommitId
+    """The commit read, beneath what is staged."""
+
+
+async def list_objects(
+    engine: Engine,
+    repository: str,
+    ref: str,
+    *,
+    prefix: bytes = b"",
+    after: bytes = b"",
+    delimiter: bytes = b"",
+    limit: int,
+) -> Listing:
+    """Return a page of the objects at `ref`, read from one state.
+
+    Args:
+        engine: where.
+        repository: name of the repository.
+        ref: any ref expression; a branch name shows its staged changes.
+        prefix: only paths that begin with it.
+        after: only what comes behind this path or common prefix.
+        delimiter: roll paths up at its first place behind `prefix`.
+        limit: the most items.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError
+    """
+    check_limit(limit)
+
+    async def action(snapshot: Snapshot) -> Listing:
+        version = await resolve(engine, repository, ref, reader=snapshot)
+        page = list_page(
+            _open_rows(engine, snapshot, version.require_data()),
+            prefix=prefix,
+            after=after,
+            delimiter=delimiter,
+            limit=limit,
+        )
+        items = tuple(
+            CommonPrefix(item.path)
+            if item.packed is None
+            else unpack_entry(item.path, item.packed)
+            for item in page.items
+        )
+        next_after = page.items[-1].path if page.is_truncated else None
+        return Listing(items, next_after, version.commit.id)
+
+    return await engine.metadata.snapshot(action)
+
+
+def _open_rows(engine: Engine, snapshot: Snapshot, version: Resolved) -> RowCursor:
+    tree = Cursor(engine.nodes, version.commit.tree_id)
+    if version.branch is None or version.view == "committed":
+        return tree
+    staged = StagedRows(snapshot, version.branch)
+    return OverlayCursor(staged, tree if version.view == "merged" else None)
+
+
+async def measure(
+    engine: Engine, repository: str, ref: str, *, prefix: bytes = b""
+) -> Measure:
+    """Return how many objects `ref` has below `prefix`, and their bytes.
+
+    Costs a few nodes, and a look-up for each staged change there.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError
+    """
+
+    async def action(snapshot: Snapshot) -> Measure:
+        version = await resolve(engine, repository, ref, reader=snapshot)
+        tree_id = version.require_data().commit.tree_id
+        if version.branch is None or version.view == "committed":
+            return measure_prefix(engine.nodes, tree_id, prefix)
+        staged = StagedRows(snapshot, version.branch)
+        return measure_overlay(engine.nodes, tree_id, staged, prefix)
+
+    return await engine.metadata.snapshot(action)

@@ -1,0 +1,163 @@
+"""Moving a branch by what other commits did: revert, cherry-pick, hard reset."""
+
+from __future__ import annotations
+
+from ..errors import (
+    DirtyBranchError,
+    InvalidValueError,
+    RefMovedError,
+    RefNotFoundError,
+    RevertNeedsParentError,
+)
+from ..history.commit import Commit
+from ..refs.store import Branch, Repository
+from .combining import Combination, combine
+from .contracts import WriteTransaction
+from .engine import Engine
+from .publishing import Description
+from .resolving import get_writable_branch, resolve_in
+
+
+async def revert(
+    engine: Engine,
+    repository: str,
+    branch: str,
+    ref: str,
+    *,
+    actor: str,
+    parent_number: int = 0,
+    message: str = "",
+    allow_empty: bool = False,
+) -> Commit:
+    """Commit the opposite of the commit `ref` on a branch.
+
+    Args:
+        engine: where.
+        repository: name of the repository.
+        branch: the branch that gets the new commit.
+        ref: resolves to the commit to take back.
+        actor: who does it.
+        parent_number: which parent of a merge commit to go back to, from 1.
+        message: of the new commit; one is made up if it is empty.
+        allow_empty: make a commit even if nothing changes.
+
+    Raises:
+        RevertNeedsParentError: `ref` is a merge, and `parent_number` is 0.
+        InvalidValueError: the commit has no such parent.
+        and what `combine` raises.
+    """
+    where, target = await get_writable_branch(engine, repository, branch)
+    commit = (await resolve_in(engine, where, ref)).require_data().commit
+    parent = await _choose_parent(engine, where, commit, parent_number, verb="revert")
+
+    async def plan(ours: Commit) -> Combination:
+        return Combination(base=commit.tree_id, theirs=parent.tree_id, parents=(ours,))
+
+    return await combine(
+        engine,
+        where,
+        target,
+        plan,
+        description=Description(
+            message or f"Revert {commit.id.hex()}", {}, actor, engine.clock()
+        ),
+        action="revert",
+        allow_empty=allow_empty,
+    )
+
+
+async def cherry_pick(
+    engine: Engine,
+    repository: str,
+    branch: str,
+    ref: str,
+    *,
+    actor: str,
+    parent_number: int = 0,
+) -> Commit:
+    """Commit what the commit `ref` changed on a branch, with its message.
+
+    The new commit's metadata names the commit that it repeats and who made it.
+
+    Raises:
+        RevertNeedsParentError: `ref` is a merge, and `parent_number` is 0.
+        InvalidValueError: the commit has no such parent.
+        and what `combine` raises.
+    """
+    where, target = await get_writable_branch(engine, repository, branch)
+    commit = (await resolve_in(engine, where, ref)).require_data().commit
+    parent = await _choose_parent(
+        engine, where, commit, parent_number, verb="cherry-pick"
+    )
+    metadata = dict(commit.metadata) | {
+        "cherry-pick-origin": commit.id.hex(),
+        "cherry-pick-committer": commit.committer,
+    }
+
+    async def plan(ours: Commit) -> Combination:
+        return Combination(base=parent.tree_id, theirs=commit.tree_id, parents=(ours,))
+
+    return await combine(
+        engine,
+        where,
+        target,
+        plan,
+        description=Description(commit.message, metadata, actor, engine.clock()),
+        action="cherry-pick",
+    )
+
+
+async def _choose_parent(
+    engine: Engine, repository: Repository, commit: Commit, number: int, *, verb: str
+) -> Commit:
+    shown = commit.id.hex()[:12]
+    if number == 0:
+        if len(commit.parents) > 1:
+            raise RevertNeedsParentError(
+                f"cannot {verb} merge commit '{shown}' without a parent number: it has "
+                f"{len(commit.parents)} parents"
+            )
+        number = 1
+    if not 1 <= number <= len(commit.parents):
+        raise InvalidValueError(
+            "parent_number",
+            f"cannot {verb} '{shown}' against parent {number}: it has "
+            f"{len(commit.parents)} parents",
+        )
+    return await engine.history(repository).get(commit.parents[number - 1])
+
+
+async def hard_reset(
+    engine: Engine, repository: str, branch: str, ref: str, *, actor: str
+) -> Branch:
+    """Move a branch to the commit that `ref` resolves to; `undo` moves it back.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError,
+        ReadOnlyRefError, ReadOnlyRepositoryError
+        DirtyBranchError: the branch has staged changes.
+        RefMovedError: it was moved at the same time.
+    """
+    where, seen = await get_writable_branch(engine, repository, branch)
+    target = (await resolve_in(engine, where, ref)).require_data().commit
+
+    async def action(tx: WriteTransaction) -> Branch:
+        current = await tx.lock_branch(seen.id)
+        if current is None:
+            raise RefNotFoundError(repository, branch, what="branch")
+        if await tx.has_live_changes(current):
+            raise DirtyBranchError(branch)
+        moved = await tx.move_branch(
+            seen,
+            head=target.id,
+            floor=seen.floor,
+            action="hard-reset",
+            actor=actor,
+            now_ms=engine.clock(),
+        )
+        after = await tx.find_branch(seen.id)
+        if not moved or after is None:
+            raise RefMovedError(branch)
+        return after
+
+    return await engine.metadata.write(action)

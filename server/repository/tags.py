@@ -1,0 +1,76 @@
+"""Tags: create, find, list, delete."""
+
+from __future__ import annotations
+
+from ..errors import ReadOnlyRepositoryError, RefNotFoundError
+from ..refs.names import check_ref_name
+from ..refs.store import Tag
+from .engine import Engine
+from .paging import Page, check_limit, cut_page
+from .resolving import get_repository, resolve
+
+
+async def create_tag(
+    engine: Engine, repository: str, name: str, source: str, *, actor: str
+) -> Tag:
+    """Create a tag at the commit that the expression `source` resolves to.
+
+    Raises:
+        InvalidNameError, RefNotFoundError, ReadOnlyRepositoryError
+        RefExistsError: a branch or tag has that name.
+    """
+    check_ref_name(name, what="tag")
+    target = await resolve(engine, repository, source)
+    if target.repository.read_only:
+        raise ReadOnlyRepositoryError(repository)
+    return await engine.metadata.write(
+        lambda tx: tx.create_tag(
+            target.repository.id,
+            name,
+            target.commit.id,
+            actor=actor,
+            now_ms=engine.clock(),
+        )
+    )
+
+
+async def get_tag(engine: Engine, repository: str, name: str) -> Tag:
+    """Return the tag `name`.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError
+    """
+    where = await get_repository(engine, repository)
+    ref = await engine.metadata.find_ref(where.id, name)
+    if not isinstance(ref, Tag):
+        raise RefNotFoundError(repository, name, what="tag")
+    return ref
+
+
+async def list_tags(
+    engine: Engine, repository: str, *, prefix: str = "", after: str = "", limit: int
+) -> Page[Tag]:
+    """Return a page of the tags, by name."""
+    where = await get_repository(engine, repository)
+    found = await engine.metadata.list_tags(
+        where.id, prefix=prefix, after=after, limit=check_limit(limit) + 1
+    )
+    return cut_page(found, limit, lambda tag: tag.name)
+
+
+async def delete_tag(engine: Engine, repository: str, name: str, *, actor: str) -> None:
+    """Delete a tag; its commit stays reachable by id.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, ReadOnlyRepositoryError
+    """
+    where = await get_repository(engine, repository)
+    if where.read_only:
+        raise ReadOnlyRepositoryError(repository)
+    deleted = await engine.metadata.write(
+        lambda tx: tx.delete_ref(
+            where.id, name, kind="tag", actor=actor, now_ms=engine.clock()
+        )
+    )
+    if not deleted:
+        raise RefNotFoundError(repository, name, what="tag")
