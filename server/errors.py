@@ -217,13 +217,20 @@ class RefMovedError(ConflictError):
 
 
 class MergeConflictError(ConflictError):
-    """Both sides changed the same paths differently; `conflicts` lists them."""
+    """Both sides changed the same paths differently.
+
+    `conflicts` are the first of them (`repository.combining.Conflict`), `count` is how
+    many there are.
+    """
 
     code = "merge-conflict"
 
-    def __init__(self, message: str, conflicts: tuple[object, ...]) -> None:
+    def __init__(
+        self, message: str, conflicts: tuple[object, ...], count: int
+    ) -> None:
         super().__init__(message)
         self.conflicts = conflicts
+        self.count = count
 
 
 class RevertNeedsParentError(ConflictError):

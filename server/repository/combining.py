@@ -23,9 +23,11 @@ from ..ids import NodeId
 from ..refs.store import Branch, Repository
 from ..tree.entry import Entry, PackedEntry, unpack_entry
 from ..tree.merge import Conflict as TreeConflict
-from ..tree.merge import Resolution, Strategy as TreeStrategy, merge_trees
+from ..tree.merge import Resolution, merge_trees
+from ..tree.merge import Strategy as TreeStrategy
 from ..tree.node import Tree
 from .engine import Engine
+from .paths import show_path
 from .publishing import (
     REBUILDS_MAX,
     Description,
@@ -90,15 +92,14 @@ async def combine(
             raise DirtyBranchError(branch.name)
         ours = await engine.history(repository).get(seen.head)
         combination = await plan(ours)
-        merge = _Merge(engine, ours, combination, strategy, resolutions or {})
-        built = await build_nodes(engine, merge.build)
-        if merge.conflicts:
-            raise MergeConflictError(
-                f"conflict found: {merge.conflict_total} paths were changed on both "
-                f"sides, the first is '{merge.conflicts[0].path.decode()}'",
-                merge.conflicts,
-                merge.conflict_total,
-            )
+
+
+        def build(
+            nodes: NewNodes, ours: Commit = ours, combination: Combination = combination
+        ) -> Tree:
+            return _merge(engine, nodes, ours, combination, strategy, resolutions)
+
+        built = await build_nodes(engine, build)
         if built.tree.tree_id == ours.tree_id and not allow_empty:
             raise NothingToCommitError
         commit = await publish(
@@ -116,3 +117,46 @@ async def combine(
             return commit
         seen = await engine.metadata.find_branch(branch.id)
     raise RefMovedError(branch.name)
+
+
+def _merge(
+    engine: Engine,
+    nodes: NewNodes,
+    ours: Commit,
+    combination: Combination,
+    strategy: Strategy | None,
+    resolutions: Mapping[bytes, Resolution] | None,
+) -> Tree:
+    merged = merge_trees(
+        engine.nodes,
+        nodes.sink,
+        combination.base,
+        ours.tree_id,
+        combination.theirs,
+        strategy=None if strategy is None else _TREE_STRATEGY[strategy],
+        resolutions=resolutions,
+    )
+    if merged.tree is not None:
+        return merged.tree
+    conflicts = tuple(_unpack(conflict) for conflict in merged.conflicts)
+    raise MergeConflictError(
+        f"conflict found: both sides changed {merged.conflict_count} paths differently, "
+        f"'{show_path(conflicts[0].path)}' first",
+        conflicts,
+        merged.conflict_count,
+    )
+
+
+_TREE_STRATEGY = {"source": TreeStrategy.THEIRS, "destination": TreeStrategy.OURS}
+
+
+def _unpack(conflict: TreeConflict) -> Conflict:
+    def entry(packed: PackedEntry | None) -> Entry | None:
+        return None if packed is None else unpack_entry(conflict.path, packed)
+
+    return Conflict(
+        conflict.path,
+        entry(conflict.base),
+        entry(conflict.ours),
+        entry(conflict.theirs),
+    )
