@@ -60,7 +60,12 @@ def encode_node(node: Node) -> EncodedNode:
                     _pack(_pairs(node.extras)),
                 )
             )
-            rest = (node.sizes, node.mtimes, node.etags, _pairs(node.checksums))
+            rest: tuple[object, ...] = (
+                node.sizes,
+                node.mtimes,
+                node.etags,
+                _pairs(node.checksums),
+            )
             head = bytes([0x90 | _LEAF_FIELDS])
         case Inner():
             _check_paths(node.last_paths, ValueError)

@@ -15,9 +15,8 @@ from enum import Enum
 
 from ..ids import NodeId
 from .entry import PackedEntry
-from .frontier import END, ROW, Frontier, gallop
+from .frontier import END, ROW, Frontier, gallop, same_rows
 from .lookup import after_prefix
-from .node import Leaf
 from .source import NodeSource
 
 
@@ -50,7 +49,7 @@ class ChangeCounts:
     changed_count: int
 
 
-def diff(
+def diff_trees(
     source: NodeSource,
     left: NodeId,
     right: NodeId,
@@ -164,20 +163,3 @@ def _equal_rows(left: Frontier, right: Frontier) -> int:
         return same_rows(one, one_row + start, other, other_row + start, stop - start)
 
     return gallop(equal, min(left.row_stop - one_row, right.row_stop - other_row))
-
-
-def same_rows(one: Leaf, one_row: int, other: Leaf, other_row: int, count: int) -> bool:
-    """Tell whether `count` rows of two leaves have the same paths and identities."""
-    if (
-        one.blob_ids[one_row * 32 : (one_row + count) * 32]
-        != other.blob_ids[other_row * 32 : (other_row + count) * 32]
-        or one.paths[one_row : one_row + count]
-        != other.paths[other_row : other_row + count]
-    ):
-        return False
-    if not one.extras and not other.extras:
-        return True
-    return all(
-        one.extras.get(one_row + row) == other.extras.get(other_row + row)
-        for row in range(count)
-    )

@@ -86,11 +86,13 @@ def unpack_entry(path: bytes, packed: PackedEntry) -> Entry:
         CorruptDataError: `packed` is not a packed entry.
     """
     try:
-        fields = FIXED.unpack_from(packed)
+        blob_id, size_bytes, mtime_ms, etag, part_count = FIXED.unpack_from(packed)
     except struct.error as error:
         raise CorruptDataError(f"packed entry is {len(packed)} bytes") from error
     extra, checksums = split_extras(packed)
-    return Entry(path, *fields, extra, checksums)
+    return Entry(
+        path, blob_id, size_bytes, mtime_ms, etag, part_count, extra, checksums
+    )
 
 
 def split_extras(packed: PackedEntry) -> tuple[bytes, bytes]:

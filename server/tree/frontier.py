@@ -14,7 +14,7 @@ Promises:
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ class Frontier:
     def __init__(
         self,
         read: Callable[[NodeId], Node],
-        root: NodeId,
+        root: NodeId | None,
         *,
         start: bytes = b"",
         stop: bytes | None = None,
@@ -78,7 +78,8 @@ class Frontier:
         """The head's row in `leaf`."""
         self.row_stop = 0
         """The end of the rows of `leaf` that are ahead."""
-        self._enter(read(root), is_tail=True)
+        if root is not None:
+            self._enter(read(root), is_tail=True)
 
     @property
     def node_id(self) -> NodeId:
@@ -110,12 +111,6 @@ class Frontier:
         return 1 if self.level == ROW else self.ref.entry_count
 
     @property
-    def head_row(self) -> Row:
-        """The head, which is a row."""
-        assert self.leaf is not None
-        return self.last, self.leaf.packed(self.row)
-
-    @property
     def packed(self) -> PackedEntry:
         """The packed entry of the head, which is a row."""
         assert self.leaf is not None
@@ -136,12 +131,22 @@ class Frontier:
             self._opened[-1].child += 1
         self._settle()
 
+    def count_rows_through(self, path: bytes) -> int:
+        """Return how many rows, from the head on, its leaf has up to `path`."""
+        assert self.leaf is not None
+        return bisect_right(self.leaf.paths, path, self.row, self.row_stop) - self.row
+
     def take_rows(self, count: int) -> None:
         """Take the head, a row, and the rows after it in its leaf: `count` of them."""
         assert self.leaf is not None
         self.row += count
         self.low = self.leaf.paths[self.row - 1]
         self._settle()
+
+    def rows(self, count: int) -> list[Row]:
+        """Return the head, a row, and the rows after it in its leaf: `count` of them."""
+        assert self.leaf is not None
+        return self.leaf.rows(self.row, self.row + count)
 
     def open(self) -> None:
         """Read the head, a node, and stand in front of what is first in it."""
@@ -210,3 +215,20 @@ def gallop(equal: Callable[[int, int], bool], limit: int) -> int:
         else:
             stop = middle
     return known
+
+
+def same_rows(one: Leaf, one_row: int, other: Leaf, other_row: int, count: int) -> bool:
+    """Tell whether `count` rows of two leaves have the same paths and identities."""
+    if (
+        one.blob_ids[one_row * 32 : (one_row + count) * 32]
+        != other.blob_ids[other_row * 32 : (other_row + count) * 32]
+        or one.paths[one_row : one_row + count]
+        != other.paths[other_row : other_row + count]
+    ):
+        return False
+    if not one.extras and not other.extras:
+        return True
+    return all(
+        one.extras.get(one_row + row) == other.extras.get(other_row + row)
+        for row in range(count)
+    )

@@ -41,10 +41,10 @@ def find(source: NodeSource, root: NodeId, path: bytes) -> PackedEntry | None:
     """Return the packed entry at `path` in the tree `root`, None if there is none."""
     node = source.get(root)
     while isinstance(node, Inner):
-        row = bisect_left(node.last_paths, path)
-        if row == len(node.last_paths):
+        child_id = node.find_child(path)
+        if child_id is None:
             return None
-        node = source.get(node.child_id(row))
+        node = source.get(child_id)
     return node.find(path)
 
 

@@ -228,6 +228,11 @@ class Inner:
         """Return the content id of child `row`."""
         return ContentId(self.content_ids[row * 32 : row * 32 + 32])
 
+    def find_child(self, path: bytes) -> NodeId | None:
+        """Return the node id of the child that would hold `path`, None if none would."""
+        row = bisect_left(self.last_paths, path)
+        return self.child_id(row) if row < len(self.last_paths) else None
+
     def child(self, row: int) -> NodeRef:
         """Return what this node knows of child `row`."""
         return NodeRef(
@@ -256,26 +261,27 @@ Node = Leaf | Inner
 def make_leaf(paths: Sequence[bytes], packed: Sequence[PackedEntry]) -> Leaf:
     """Return the leaf of rows that are given as two columns, in ascending order."""
     joined = b"".join(packed)
-    if len(joined) == FIXED_BYTES * len(paths):
-        return Leaf(tuple(paths), *split_columns(joined, FIXED_WIDTHS))
     extras: dict[int, bytes] = {}
     checksums: dict[int, bytes] = {}
-    for row, entry in enumerate(packed):
-        if len(entry) == FIXED_BYTES:
-            continue
-        extra, checksum = split_extras(entry)
-        if extra:
-            extras[row] = extra
-        if checksum:
-            checksums[row] = checksum
-    joined = b"".join([entry[:FIXED_BYTES] for entry in packed])
-    columns = split_columns(joined, FIXED_WIDTHS)
-    return Leaf(tuple(paths), *columns, extras, checksums)
+    if len(joined) != FIXED_BYTES * len(paths):
+        for row, entry in enumerate(packed):
+            extra, checksum = split_extras(entry)
+            if extra:
+                extras[row] = extra
+            if checksum:
+                checksums[row] = checksum
+        joined = b"".join([entry[:FIXED_BYTES] for entry in packed])
+    blob_ids, sizes, mtimes, etags = split_columns(joined, FIXED_WIDTHS)
+    return Leaf(tuple(paths), blob_ids, sizes, mtimes, etags, extras, checksums)
 
 
 def make_inner(
     level: int, last_paths: Sequence[bytes], packed: Sequence[PackedChild]
 ) -> Inner:
     """Return the inner node of `level` over children given as two columns."""
-    columns = split_columns(b"".join(packed), CHILD_WIDTHS)
-    return Inner(level, tuple(last_paths), *columns)
+    child_ids, content_ids, entry_counts, byte_totals = split_columns(
+        b"".join(packed), CHILD_WIDTHS
+    )
+    return Inner(
+        level, tuple(last_paths), child_ids, content_ids, entry_counts, byte_totals
+    )

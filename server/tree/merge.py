@@ -1,0 +1,325 @@
+"""Merge two trees that came from one: take from each side what it changed.
+
+The three are walked side by side. A subtree that only one side changed is linked as it
+is, unread, so the cost follows what both sides changed in the same places.
+
+Of one path, by identity (`entry.same_identity`):
+
+1. Theirs is as the base, or as ours: ours stays, to the last field.
+2. Ours is as the base: theirs.
+3. Otherwise both changed it, differently: a conflict, which a resolution of that path or
+   the strategy decides, or which stops the merge.
+
+What ours changed is never lost, be it only an ETag. What theirs changed in fields that
+are no part of the identity, it may or may not bring along: it does in a subtree that is
+linked because ours had not touched it at all. The result is in any case a function of
+the three trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ..ids import NodeId
+from .build import TreeBuilder
+from .cut import VERSION_1, CutRule
+from .entry import PackedEntry, same_identity
+from .frontier import END, ROW, Frontier, gallop, same_rows
+from .node import Tree
+from .source import NodeSink, NodeSource
+
+CONFLICTS_MAX = 1000
+"""Conflicts that are returned; more are only counted. A person resolves tens; a program
+takes a strategy."""
+
+
+class Strategy(Enum):
+    """Whose entry is taken at every conflict that has no resolution of its own."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+class Resolution(Enum):
+    """What is taken at a conflict."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    BASE = "base"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A path that both sides changed differently; None where a side has nothing."""
+
+    path: bytes
+    base: PackedEntry | None
+    ours: PackedEntry | None
+    theirs: PackedEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What a merge came to: a tree, or the conflicts that stopped it."""
+
+    tree: Tree | None
+    """None if there are conflicts; then nothing refers to what was written."""
+    conflicts: tuple[Conflict, ...]
+    """Unresolved, in order of paths: the first `CONFLICTS_MAX` of them."""
+    conflict_count: int
+    """All unresolved ones."""
+    resolved_count: int
+    """Conflicts that a resolution or the strategy decided."""
+
+
+def merge_trees(
+    source: NodeSource,
+    sink: NodeSink,
+    base: NodeId | None,
+    ours: NodeId,
+    theirs: NodeId,
+    *,
+    strategy: Strategy | None = None,
+    resolutions: Mapping[bytes, Resolution] | None = None,
+    rule: CutRule = VERSION_1,
+) -> Merge:
+    """Merge the tree `theirs` into the tree `ours`.
+
+    Args:
+        source: where the nodes of all three are.
+        sink: takes new nodes.
+        base: the tree that both came from; None is the empty one.
+        ours: the destination.
+        theirs: what is merged into it.
+        strategy: decides conflicts that have no resolution.
+        resolutions: what to take at paths in conflict; others are passed over.
+        rule: the cut rule of the trees.
+    """
+    builder = TreeBuilder(source, sink, rule=rule)
+    sides = _Sides(
+        Frontier(builder.read, base),
+        Frontier(builder.read, ours),
+        Frontier(builder.read, theirs),
+    )
+    return _Merger(builder, sides, strategy, resolutions or {}).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    base: Frontier
+    ours: Frontier
+    theirs: Frontier
+
+
+class _Merger:
+    """One merge under way.
+
+    Everything up to some path is decided, and brought to the builder or dropped; each
+    step takes heads off the frontiers, or opens some.
+    """
+
+    def __init__(
+        self,
+        builder: TreeBuilder,
+        sides: _Sides,
+        strategy: Strategy | None,
+        resolutions: Mapping[bytes, Resolution],
+    ) -> None:
+        self._builder = builder
+        self._base = sides.base
+        self._ours = sides.ours
+        self._theirs = sides.theirs
+        self._all = (sides.base, sides.ours, sides.theirs)
+        self._strategy = strategy
+        self._resolutions = resolutions
+        self._conflicts: list[Conflict] = []
+        self._conflict_count = 0
+        self._resolved_count = 0
+
+    def run(self) -> Merge:
+        while self._ours.level != END or self._theirs.level != END:
+            if not (
+                self._take_equal_pair()
+                or self._take_one_sided()
+                or self._take_equal_rows()
+                or self._take_row()
+            ):
+                self._open()
+        return Merge(
+            None if self._conflict_count else self._builder.finish(),
+            tuple(self._conflicts),
+            self._conflict_count,
+            self._resolved_count,
+        )
+
+    def _take_equal_pair(self) -> bool:
+        """Decide up to the end of two subtrees that are equal; False if none are.
+
+        Theirs against another one is compared by content: ours stays in either case.
+        Ours against the base is compared by node id, since theirs then replaces the
+        subtree, and a new ETag in ours must not be lost with it.
+        """
+        base, ours, theirs = self._base, self._ours, self._theirs
+        if _is_same_subtree(ours, theirs):
+            last = ours.last
+            theirs.take()
+            self._link(ours)
+            self._drop_through(base, last)
+        elif _is_same_subtree(base, theirs):
+            last = base.last
+            base.take()
+            theirs.take()
+            self._link_through(ours, last)
+        elif _is_same_subtree(base, ours) and base.node_id == ours.node_id:
+            last = base.last
+            base.take()
+            ours.take()
+            self._link_through(theirs, last)
+        else:
+            return False
+        return True
+
+    def _take_one_sided(self) -> bool:
+        """Take a head that no other side has a path of; False if there is none."""
+        for side in self._all:
+            if side.level != END and all(
+                other.is_behind(side.last) for other in self._all if other is not side
+            ):
+                if side is self._base:
+                    side.take()
+                else:
+                    self._link(side)
+                return True
+        return False
+
+    def _take_equal_rows(self) -> bool:
+        """Take rows that have one identity on all three sides; False if none do."""
+        base, ours, theirs = self._base, self._ours, self._theirs
+        base_leaf, ours_leaf, theirs_leaf = base.leaf, ours.leaf, theirs.leaf
+        if base_leaf is None or ours_leaf is None or theirs_leaf is None:
+            return False
+
+        def equal(start: int, stop: int) -> bool:
+            count = stop - start
+            at = ours.row + start
+            return same_rows(
+                ours_leaf, at, base_leaf, base.row + start, count
+            ) and same_rows(ours_leaf, at, theirs_leaf, theirs.row + start, count)
+
+        count = gallop(equal, min(side.row_stop - side.row for side in self._all))
+        if not count:
+            return False
+        self._add_rows(ours, count)
+        base.take_rows(count)
+        theirs.take_rows(count)
+        return True
+
+    def _take_row(self) -> bool:
+        """Decide the first path ahead; False if it may lie in an unread subtree."""
+        rows = [side for side in self._all if side.level == ROW]
+        if not rows:
+            return False
+        path = min(side.last for side in rows)
+        having = [side for side in rows if side.last == path]
+        if not all(side in having or side.is_behind(path) for side in self._all):
+            return False
+        base, ours, theirs = (
+            side.packed if side in having else None for side in self._all
+        )
+        entry = self._decide(path, base, ours, theirs)
+        if entry is not None and not self._conflict_count:
+            self._builder.add_rows([(path, entry)])
+        for side in having:
+            side.take()
+        return True
+
+    def _decide(
+        self,
+        path: bytes,
+        base: PackedEntry | None,
+        ours: PackedEntry | None,
+        theirs: PackedEntry | None,
+    ) -> PackedEntry | None:
+        if _is_same(theirs, base) or _is_same(theirs, ours):
+            return ours
+        if _is_same(ours, base):
+            return theirs
+        match self._resolutions.get(path, self._strategy):
+            case None:
+                self._conflict_count += 1
+                if len(self._conflicts) < CONFLICTS_MAX:
+                    self._conflicts.append(Conflict(path, base, ours, theirs))
+                return ours
+            case Resolution.OURS | Strategy.OURS:
+                chosen = ours
+            case Resolution.THEIRS | Strategy.THEIRS:
+                chosen = theirs
+            case Resolution.BASE:
+                chosen = base
+            case Resolution.DELETE:
+                chosen = None
+        self._resolved_count += 1
+        return chosen
+
+    def _open(self) -> None:
+        """Open the highest of the heads that overlap with the one that ends first."""
+        first_end = min(side.last for side in self._all if side.level != END)
+        overlapping = [
+            side
+            for side in self._all
+            if side.level >= 0 and not side.is_behind(first_end)
+        ]
+        level = max(side.level for side in overlapping)
+        for side in overlapping:
+            if side.level == level:
+                side.open()
+
+    def _link_through(self, side: Frontier, path: bytes) -> None:
+        """Bring everything of `side` up to `path` to the builder."""
+        while not side.is_behind(path):
+            if side.level == ROW:
+                self._add_rows(side, side.count_rows_through(path))
+            elif side.last <= path:
+                self._link(side)
+            else:
+                side.open()
+
+    def _drop_through(self, side: Frontier, path: bytes) -> None:
+        """Take everything up to `path` off `side`."""
+        while not side.is_behind(path):
+            if side.level == ROW:
+                side.take_rows(side.count_rows_through(path))
+            elif side.last <= path:
+                side.take()
+            else:
+                side.open()
+
+    def _link(self, side: Frontier) -> None:
+        """Bring the head of `side` to the builder and take it."""
+        if side.level == ROW:
+            self._add_rows(side, 1)
+            return
+        # After a conflict there will be no tree; only conflicts are looked for.
+        if not self._conflict_count:
+            self._builder.link(side.ref, is_tail=side.is_tail)
+        side.take()
+
+    def _add_rows(self, side: Frontier, count: int) -> None:
+        if not self._conflict_count:
+            self._builder.add_rows(side.rows(count))
+        side.take_rows(count)
+
+
+def _is_same_subtree(one: Frontier, other: Frontier) -> bool:
+    """Tell whether both heads are subtrees of the same content."""
+    return one.level == other.level >= 0 and one.content_id == other.content_id
+
+
+def _is_same(one: PackedEntry | None, other: PackedEntry | None) -> bool:
+    """Tell whether two sides of a path are the same content, or both nothing."""
+    if one is None or other is None:
+        return one is other
+    return same_identity(one, other)
