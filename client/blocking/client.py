@@ -1,0 +1,78 @@
+"""The blocking client: everything that can be asked of a server, without `await`.
+
+    with Client("http://127.0.0.1:8000") as lake:
+        lake.upload_object("penguins", "main", "raw.csv", Path("raw.csv"))
+        commit = lake.commit("penguins", "main", "Add the raw table")
+
+The methods are those of `AsyncClient`, by the same names and with the same parameters;
+a test holds the two together. One client may be used by several threads at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
+from ..retrying import RetryPolicy
+from .history import BlockingHistoryOperations
+from .loop import LoopThread
+from .objects import BlockingObjectOperations
+from .refs import BlockingRefOperations
+from .repositories import BlockingRepositoryOperations
+
+
+class Client(
+    BlockingRepositoryOperations,
+    BlockingRefOperations,
+    BlockingHistoryOperations,
+    BlockingObjectOperations,
+):
+    """A client of one server, for programs that do not use asyncio."""
+
+    def __init__(
+        self,
+        server: str | Path | None = None,
+        *,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        connections_max: int = CONNECTIONS_MAX,
+        retries: RetryPolicy | None = None,
+    ) -> None:
+        """Connect to `server`; the parameters are those of `AsyncClient`.
+
+        Close it when done, or use it in a `with` statement.
+
+        Raises:
+            InvalidRequestError: `server` or the key cannot be right.
+            ServerUnreachableError: `server` is a directory that cannot be served.
+        """
+        lake = AsyncClient(
+            server,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            timeout_s=timeout_s,
+            connections_max=connections_max,
+            retries=retries,
+        )
+        loop = LoopThread()
+        try:
+            loop.run(lake.__aenter__())
+        except BaseException:
+            loop.close()
+            raise
+        super().__init__(lake, loop)
+        self.server = lake.server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and end the thread; again is nothing."""
+        if not self._loop.is_closed:
+            self._loop.run(self._lake.close())
+        self._loop.close()
