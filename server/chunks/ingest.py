@@ -13,14 +13,15 @@ knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ..ids import BlobId, ChunkId, Kind, hash_chunk
 from .appender import PackAppender
 from .cutting import LARGE_BYTES_MIN, StreamCutter
-from .digests import Digests, ingest_executor
+from .digests import Digests
 from .index import Frame, StoredFrame
+from .pipeline import Lane, ingest_executor
 from .recipe_builder import RecipeBuilder
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -167,8 +168,7 @@ class _LargeBlob:
         self._seen: set[ChunkId] = set()
         self._appender = appender
         self._find_stored = find_stored
-        self._executor = executor
-        self._appending: Future[list[StoredFrame]] | None = None
+        self._lane = Lane(executor)
 
     def write(self, chunks: Iterable[memoryview]) -> None:
         """Store those of `chunks` that are stored nowhere yet."""
@@ -188,14 +188,11 @@ class _LargeBlob:
             if chunk_id not in known
         ]
         if frames:
-            self.wait()
-            self._appending = self._executor.submit(self._appender.append, frames)
+            self._lane.put(lambda: self.stored.extend(self._appender.append(frames)))
 
     def wait(self) -> None:
-        """Wait for the batch that is being written; raises what went wrong with it."""
-        appending, self._appending = self._appending, None
-        if appending is not None:
-            self.stored += appending.result()
+        """Wait until all is written; raises what went wrong with it."""
+        self._lane.wait()
 
     def _surplus_records(self) -> list[Frame]:
         """Return the finished recipe records, once they are many."""
