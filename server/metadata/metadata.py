@@ -1,0 +1,226 @@
+"""`SqlMetadata`: the database of one process, assembled.
+
+Reads by themselves run on the event loop, on one connection: they take 10-20 µs, less
+than a thread hop, and each is one statement that is stepped to its end, so that it sees
+the newest state and leaves nothing open. Anything longer is a `snapshot`, in a thread.
+Writes go to the group writer. Open one after fork or spawn, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self, TypeVar
+
+from ..auth.store import User
+from ..chunks.appender import PackAppender
+from ..chunks.index import Frame, Location, StoredFrame
+from ..errors import DurabilityLostError
+from ..ids import Kind
+from ..refs.names import RESERVED_REPOSITORIES
+from ..storage.store import PackStorage
+from .checkpoint import Checkpointer
+from .chunks import find_locations
+from .database import READER_CACHE_KIB, WRITER_CACHE_KIB, Session
+from .directory import LakeDirectory, LockFile
+from .migrations import bring_up_to_date
+from .packs import PackRegistry
+from .reads import LOOKUPS_MAX, SessionPool, SnapshotReader
+from .reserve import Reserve
+from .schema import create_database
+from .submission import Submission
+from .transaction import SqlSnapshot, SqlTransaction
+from .writer import GroupWriter, WriterCounters
+
+T = TypeVar("T")
+
+_PAGE_BYTES = 4096 + 24
+"""A page and its header in the write-ahead log."""
+
+
+def system_clock_ms() -> int:
+    """Return the time now, in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class SqlMetadata(SqlSnapshot):
+    """Keeps `Metadata` and `AuthStore` in the SQLite database of a directory."""
+
+    def __init__(
+        self,
+        directory: LakeDirectory,
+        storage: PackStorage,
+        *,
+        clock: Callable[[], int],
+        on_fatal: Callable[[DurabilityLostError], None],
+    ) -> None:
+        """Use `open` instead."""
+        database = directory.database
+        super().__init__(Session(database, cache_kib=READER_CACHE_KIB))
+        self._directory = directory
+        self.clock = clock
+
+        def write_lock() -> LockFile:
+            return LockFile(directory.path / "write.lock")
+
+        self._reserve = Reserve(directory.path / "reserve")
+        self._reserve.ensure()
+        self._checkpointer = Checkpointer(
+            database,
+            LockFile(directory.path / "checkpoint.lock"),
+            write_lock(),
+            on_fatal,
+        )
+        self._registry = PackRegistry(database, write_lock(), self._reserve, clock)
+        self._registry.recover(storage)
+        self._snapshots = SnapshotReader(database)
+        self._lookups = SessionPool(database, LOOKUPS_MAX)
+        self._appender = PackAppender(
+            storage, self._registry.reserve, self._note_sealed
+        )
+        writer = Session(database, cache_kib=WRITER_CACHE_KIB, may_write=True)
+        writer.connection.set_wal_hook(self._after_commit)
+        self._writer = GroupWriter(
+            reader=Session(database, cache_kib=READER_CACHE_KIB),
+            writer=writer,
+            write_lock=write_lock(),
+            appender=self._appender,
+            reserve=self._reserve,
+            on_fatal=on_fatal,
+        )
+        self._is_closed = False
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        storage: PackStorage,
+        *,
+        clock: Callable[[], int] = system_clock_ms,
+        on_fatal: Callable[[DurabilityLostError], None] = lambda error: None,
+    ) -> Self:
+        """Open the lake in `directory`, made and initialised if it is new. Blocks.
+
+        Args:
+            directory: where the database lies.
+            storage: where the packs lie.
+            clock: the time, in milliseconds since 1970 UTC; decides no order.
+            on_fatal: called in a thread after a failed fsync; the process must exit.
+
+        Raises:
+            StartupError: the directory is not ours, of a newer version, or unusable.
+        """
+        opened = LakeDirectory.open(
+            directory,
+            create=lambda path: create_database(
+                path,
+                created_by=f"lakebed {version('lakebed')}",
+                reserved=sorted(RESERVED_REPOSITORIES),
+            ),
+            bring_up_to_date=bring_up_to_date,
+        )
+        try:
+            return cls(opened, storage, clock=clock, on_fatal=on_fatal)
+        except BaseException:
+            opened.close()
+            raise
+
+    def close(self) -> None:
+        """Finish queued writes, seal the open pack and close. Blocks; again is nothing.
+
+        Raises:
+            DurabilityLostError: the open pack could not be made durable.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            self._writer.close()
+        finally:
+            self._snapshots.close()
+            self._lookups.close()
+            self._registry.close()
+            self._checkpointer.close()
+            self._session.close()
+            self._directory.close()
+
+    @property
+    def appender(self) -> PackAppender:
+        """See `Metadata.appender`."""
+        return self._appender
+
+    @property
+    def counters(self) -> WriterCounters:
+        """What the writer has done: for metrics."""
+        return self._writer.counters
+
+    @property
+    def instance_id(self) -> str:
+        """The random name of this lake, made with it."""
+        row = self._session.row("SELECT value FROM setting WHERE name = 'instance_id'")
+        return "" if row is None else str(row[0])
+
+    async def write(
+        self,
+        action: Callable[[SqlTransaction], Awaitable[T]],
+        *,
+        frames: Sequence[Frame] = (),
+        stored: Sequence[StoredFrame] = (),
+    ) -> T:
+        """See `Metadata.write`.
+
+        Raises:
+            BusyError: too much is waiting already.
+            PackGoneError: a pack of `stored` was collected meanwhile.
+            StorageFullError: the disk is full; nothing of it happened.
+            StorageFailedError: the disk refused; nothing was acknowledged.
+        """
+        submission = Submission(action, frames, stored, asyncio.get_running_loop())
+        self._writer.submit(submission)
+        result: T = await submission.future
+        return result
+
+    async def snapshot(self, action: Callable[[SqlSnapshot], Awaitable[T]]) -> T:
+        """See `Metadata.snapshot`."""
+        return await self._snapshots.run(action)
+
+    def find_blocking(self, kind: Kind, ids: Sequence[bytes]) -> dict[bytes, Location]:
+        """See `ChunkIndex.find_blocking`."""
+        with self._lookups.session() as session:
+            return find_locations(session, kind, ids)
+
+    async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
+        """See `AuthStore.create_user`."""
+        return await self.write(
+            lambda tx: tx.create_user(name, is_admin=is_admin, now_ms=now_ms)
+        )
+
+    async def add_credential(
+        self, user_id: int, access_key_id: str, sealed_secret: bytes, *, now_ms: int
+    ) -> None:
+        """See `AuthStore.add_credential`."""
+        await self.write(
+            lambda tx: tx.add_credential(
+                user_id, access_key_id, sealed_secret, now_ms=now_ms
+            )
+        )
+
+    async def set_up_first_user(
+        self, name: str, access_key_id: str, sealed_secret: bytes, *, now_ms: int
+    ) -> User | None:
+        """See `AuthStore.set_up_first_user`."""
+        return await self.write(
+            lambda tx: tx.set_up_first_user(
+                name, access_key_id, sealed_secret, now_ms=now_ms
+            )
+        )
+
+    def _note_sealed(self, pack: str, size_bytes: int) -> None:
+        self._writer.note_sealed(pack, size_bytes)
+
+    def _after_commit(self, connection: object, name: str, pages: int) -> int:
+        self._checkpointer.look_at(pages * _PAGE_BYTES)
+        return 0

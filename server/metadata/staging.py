@@ -1,0 +1,160 @@
+"""Staged changes in SQL: `staging/store.py` keeps the contract.
+
+The row of a branch knows the newest epoch that took a staged row. So "are there live
+rows" and "has the open epoch rows" compare two numbers of one row, though a million dead
+rows may wait to be purged; an epoch costs one more update, not one a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from ..errors import RefNotFoundError
+from ..refs.store import Branch
+from ..staging.store import Change, PathState
+from ..tree.entry import PackedEntry
+from .database import Row, Session
+from .refs import BRANCH, ref_of, repository_of
+
+_READ_PATH = """
+SELECT repository.id, repository.name, storage_namespace, default_branch,
+       repository.created_ms, read_only,
+       ref.kind, ref.id, ref.repository_id, ref.name, ref.head, ref.epoch, ref.floor,
+       ref.resets, ref.hidden, ref.created_ms,
+       staged.epoch, staged.entry
+FROM repository
+JOIN ref ON ref.repository_id = repository.id AND ref.name = ?2
+LEFT JOIN staged ON staged.branch_id = ref.id AND staged.path = ?3
+     AND staged.epoch = (SELECT max(epoch) FROM staged
+                         WHERE branch_id = ref.id AND path = ?3 AND epoch >= ref.floor)
+WHERE repository.name = ?1
+"""
+
+_SCAN = """
+SELECT path, entry FROM staged
+WHERE branch_id = ? AND path {above} ? AND path < ? AND epoch BETWEEN ? AND ?
+ORDER BY path, epoch LIMIT ?
+"""
+_SCAN_FROM = _SCAN.format(above=">=")
+_SCAN_ABOVE = _SCAN.format(above=">")
+
+_ABOVE_ALL_PATHS = b"\xff"
+"""Paths are UTF-8, which never has this byte."""
+
+
+class StagingReads:
+    """`StagingReader` on one connection."""
+
+    _session: Session
+
+    async def read_path(
+        self, repository: str, ref: str, path: bytes
+    ) -> PathState | None:
+        """See `StagingReader.read_path`."""
+        row = self._session.row(_READ_PATH, (repository, ref, path))
+        if row is None:
+            return None
+        return PathState(
+            repository_of(row), ref_of(row[6:]), row[16] is not None, row[17]
+        )
+
+    async def has_live_changes(self, branch: Branch) -> bool:
+        """See `StagingReader.has_live_changes`."""
+        row = self._session.row(
+            "SELECT 1 FROM ref WHERE id = ? AND staged_epoch >= ?",
+            (branch.id, branch.floor),
+        )
+        return row is not None
+
+    async def scan_staged(
+        self,
+        branch_id: int,
+        *,
+        epoch_min: int,
+        epoch_max: int,
+        start: bytes,
+        after: bool,
+        stop: bytes | None,
+        limit: int,
+    ) -> list[Change]:
+        """See `StagingReader.scan_staged`.
+
+        Rows come by path and epoch; a dict keeps the last of each path, at the place of
+        its first. A path at the end of a page may go on behind it, so it is taken back
+        and the scan continues from it, unless it is the only one.
+        """
+        changes: list[Change] = []
+        sql = _SCAN_ABOVE if after else _SCAN_FROM
+        last = _ABOVE_ALL_PATHS if stop is None else stop
+        while len(changes) < limit:
+            asked = limit - len(changes) + 1
+            rows = self._session.rows(
+                sql, (branch_id, start, last, epoch_min, epoch_max, asked)
+            )
+            newest: dict[bytes, PackedEntry | None] = dict(cast("list[Change]", rows))
+            if len(rows) < asked:
+                changes += newest.items()
+                break
+            start = rows[-1][0]
+            if len(newest) > 1:
+                del newest[start]
+                changes += newest.items()
+                sql = _SCAN_FROM
+            else:
+                changes += self._newest(branch_id, start, epoch_min, epoch_max)
+                sql = _SCAN_ABOVE
+        return changes
+
+    def _newest(
+        self, branch_id: int, path: bytes, epoch_min: int, epoch_max: int
+    ) -> list[Row]:
+        return self._session.rows(
+            "SELECT path, entry FROM staged WHERE branch_id = ? AND path = ? "
+            "AND epoch BETWEEN ? AND ? ORDER BY epoch DESC LIMIT 1",
+            (branch_id, path, epoch_min, epoch_max),
+        )
+
+
+class StagingWrites(StagingReads):
+    """`StagingTransaction` inside a write transaction."""
+
+    async def stage(self, branch_id: int, changes: Sequence[Change]) -> None:
+        """See `StagingTransaction.stage`."""
+        row = self._session.row(
+            "SELECT epoch, staged_epoch FROM ref "
+            f"WHERE id = ? AND kind = {BRANCH} AND EXISTS (SELECT 1 FROM repository "
+            "WHERE id = ref.repository_id AND name IS NOT NULL)",
+            (branch_id,),
+        )
+        if row is None:
+            raise RefNotFoundError("", f"#{branch_id}", what="branch")
+        if not changes:
+            return
+        epoch, staged_epoch = row
+        if len(changes) == 1:
+            path, entry = changes[0]
+            self._session.run(_STAGE, (branch_id, path, epoch, entry))
+        else:
+            self._session.run_many(
+                _STAGE, ((branch_id, path, epoch, entry) for path, entry in changes)
+            )
+        if staged_epoch != epoch:
+            self._session.run(
+                "UPDATE ref SET staged_epoch = ? WHERE id = ?", (epoch, branch_id)
+            )
+
+    async def purge_dead(self, branch_id: int, *, limit: int) -> int:
+        """See `StagingTransaction.purge_dead`; of a deleted branch all rows are dead."""
+        return self._session.run(
+            "DELETE FROM staged WHERE (branch_id, path, epoch) IN "
+            "(SELECT branch_id, path, epoch FROM staged WHERE branch_id = ?1 "
+            f"AND epoch < coalesce((SELECT floor FROM ref WHERE id = ?1), {2**62}) "
+            "LIMIT ?2)",
+            (branch_id, limit),
+        )
+
+
+_STAGE = (
+    "INSERT OR REPLACE INTO staged (branch_id, path, epoch, entry) VALUES (?, ?, ?, ?)"
+)

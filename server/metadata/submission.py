@@ -1,0 +1,161 @@
+"""What waits to be written, and how it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from threading import Condition
+from typing import Any, Generic, Protocol, TypeVar
+
+from ..chunks.index import Frame, StoredFrame
+from ..errors import BusyError
+from ..ids import Kind
+from .transaction import SqlTransaction
+
+
+class Submission:
+    """One call of `write`: its action, its frames, and who waits for it."""
+
+    __slots__ = (
+        "action",
+        "ensured",
+        "error",
+        "frames",
+        "future",
+        "located",
+        "loop",
+        "result",
+        "retried",
+        "size_bytes",
+        "stored",
+    )
+
+    def __init__(
+        self,
+        action: Callable[[SqlTransaction], Awaitable[Any]],
+        frames: Sequence[Frame],
+        stored: Sequence[StoredFrame],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.action = action
+        self.frames = frames
+        self.stored = stored
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.size_bytes = sum([len(frame.data) for frame in frames])
+        self.located: list[StoredFrame] = []
+        """Frames that are durable and that the transaction records."""
+        self.ensured: list[tuple[Kind, bytes]] = []
+        """Frames that were stored before; the transaction makes sure of them."""
+        self.retried = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Answer who waits, on their event loop; they may have gone."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+def answer(submissions: Iterable[Submission]) -> None:
+    """Answer `submissions`: one wake-up for each event loop, however many wait."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Submission]] = {}
+    for submission in submissions:
+        by_loop.setdefault(submission.loop, []).append(submission)
+    for loop, waiting in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle_all, waiting)
+
+
+def fail(submissions: Iterable[Submission], error: BaseException) -> None:
+    """Give those of `submissions` that have no error yet a copy of `error` each."""
+    for submission in submissions:
+        if submission.error is None:
+            submission.error = _copy_of(error)
+
+
+def _settle_all(submissions: list[Submission]) -> None:
+    for submission in submissions:
+        submission.settle()
+
+
+def _copy_of(error: BaseException) -> BaseException:
+    """Return an exception of its own for each waiter: raising one adds to its traceback."""
+    try:
+        fresh = copy.copy(error)
+    except TypeError:
+        return error
+    fresh.__cause__ = error.__cause__
+    return fresh
+
+
+class _Sized(Protocol):
+    @property
+    def size_bytes(self) -> int: ...
+
+
+S = TypeVar("S", bound=_Sized)
+
+
+class GroupQueue(Generic[S]):
+    """Items that wait for a thread, which takes them in groups."""
+
+    def __init__(
+        self, *, group_count_max: int, group_bytes_max: int, what: str = ""
+    ) -> None:
+        """Give groups of up to so many items and bytes; one item at least."""
+        self._items: deque[S] = deque()
+        self._condition = Condition()
+        self._group_count_max = group_count_max
+        self._group_bytes_max = group_bytes_max
+        self._what = what
+        self._closed = False
+        self._poked = False
+
+    def put(self, items: Iterable[S]) -> None:
+        """Add `items`.
+
+        Raises:
+            BusyError: the queue is closed.
+        """
+        with self._condition:
+            if self._closed:
+                raise BusyError("cannot write: the server is stopping")
+            self._items.extend(items)
+            self._condition.notify()
+
+    def poke(self) -> None:
+        """Let `take` return once, though with nothing."""
+        with self._condition:
+            self._poked = True
+            self._condition.notify()
+
+    def take(self) -> list[S] | None:
+        """Wait for a group and return it; None when closed and empty."""
+        with self._condition:
+            while not self._items and not self._poked:
+                if self._closed:
+                    return None
+                self._condition.wait()
+            self._poked = False
+            group: list[S] = []
+            room_bytes = self._group_bytes_max
+            while self._items and len(group) < self._group_count_max:
+                room_bytes -= self._items[0].size_bytes
+                if room_bytes < 0 and group:
+                    break
+                group.append(self._items.popleft())
+            return group
+
+    def close(self) -> None:
+        """Take nothing more; `take` gives what is left."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()

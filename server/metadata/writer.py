@@ -1,0 +1,394 @@
+"""Group commit: many small writes share one fsync of a pack and one transaction.
+
+Two threads, so that the fsync of the next group's pack overlaps with the transaction of
+this one. The *preparer* appends frames that are not stored yet and makes them durable;
+no lock is held meanwhile. The *committer* takes `write.lock`, then one `BEGIN
+IMMEDIATE` for all that is ready: records the frames, runs each action in a savepoint,
+commits, and answers. Writes without frames go to the committer at once.
+
+Promises, beside those of `Metadata.write`:
+
+1. Nothing is answered before both its frames and its transaction are durable.
+2. A group that cannot commit fails whole, and nothing of it happened.
+3. After a failed fsync everything is refused and `on_fatal` is called: the process must
+   exit (P15), because nothing says any more what is on the disk.
+4. A waiter that is cancelled may leave its action to run; never half of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock, Thread
+
+from ..chunks.appender import PackAppender
+from ..chunks.index import Frame, StoredFrame
+from ..errors import (
+    BusyError,
+    DurabilityLostError,
+    LakeError,
+    PackGoneError,
+    StorageFailedError,
+    StorageFullError,
+)
+from ..ids import Kind
+from .chunks import ensure_stored, find_stored, pack_ids, record_frames
+from .database import Session
+from .directory import LockFile
+from .driving import drive
+from .reserve import Reserve
+from .submission import GroupQueue, Submission, answer, fail
+from .transaction import SqlTransaction
+
+log = logging.getLogger(__name__)
+
+WAITING_COUNT_MAX = 4096
+"""Writes that may wait in one process; at 8,000 a second half a second's worth. At half,
+a burst of small files is refused for nothing; double only makes clients wait longer."""
+
+WAITING_BYTES_MAX = 32 * 1024 * 1024
+"""Bytes of frames that may wait: an eighth of a worker's memory. One write alone may be
+larger."""
+
+GROUP_COUNT_MAX = 512
+"""Writes of one transaction. It holds the lock of all processes for some 30 ms then; at
+double, others wait longer and the fsync is saved no better."""
+
+GROUP_BYTES_MAX = 8 * 1024 * 1024
+"""Bytes made durable together: about what a disk writes while a client waits gladly."""
+
+
+@dataclass(slots=True)
+class WriterCounters:
+    """What the writer has done since it was started."""
+
+    submissions: int = 0
+    groups: int = 0
+    """Transactions committed."""
+    pack_syncs: int = 0
+    refused_busy: int = 0
+    """Writes refused because too many were waiting."""
+    waiting: int = 0
+    waiting_bytes: int = 0
+
+
+class GroupWriter:
+    """The only writer of a process."""
+
+    def __init__(
+        self,
+        *,
+        reader: Session,
+        writer: Session,
+        write_lock: LockFile,
+        appender: PackAppender,
+        reserve: Reserve,
+        on_fatal: Callable[[DurabilityLostError], None],
+    ) -> None:
+        """Start the threads.
+
+        Args:
+            reader: the preparer's connection, to see what is stored; owned from here.
+            writer: the committer's connection; owned from here.
+            write_lock: taken around each transaction; owned from here.
+            appender: where frames go.
+            reserve: the room for deletes on a full disk.
+            on_fatal: called once, in one of the threads, after a failed fsync.
+        """
+        self._reader = reader
+        self._writer = writer
+        self._transaction = SqlTransaction(writer)
+        self._write_lock = write_lock
+        self._appender = appender
+        self._reserve = reserve
+        self._on_fatal = on_fatal
+        self.counters = WriterCounters()
+        self._fatal: DurabilityLostError | None = None
+        self._sealed: deque[tuple[str, int]] = deque()
+        self._mutex = Lock()
+        self._unprepared: GroupQueue[Submission] = GroupQueue(
+            group_count_max=GROUP_COUNT_MAX, group_bytes_max=GROUP_BYTES_MAX
+        )
+        self._ready: GroupQueue[Submission] = GroupQueue(
+            group_count_max=GROUP_COUNT_MAX, group_bytes_max=GROUP_BYTES_MAX
+        )
+        self._preparer = Thread(target=self._prepare_all, name="prepare", daemon=True)
+        self._committer = Thread(target=self._commit_all, name="commit", daemon=True)
+        self._preparer.start()
+        self._committer.start()
+
+    def submit(self, submission: Submission) -> None:
+        """Queue `submission`; its future is answered when it is durable or failed.
+
+        Raises:
+            BusyError: too much is waiting, or the writer is stopping.
+            DurabilityLostError: an fsync failed before.
+        """
+        if self._fatal is not None:
+            raise DurabilityLostError(str(self._fatal))
+        counters = self.counters
+        with self._mutex:
+            if counters.waiting >= WAITING_COUNT_MAX or (
+                counters.waiting
+                and counters.waiting_bytes + submission.size_bytes > WAITING_BYTES_MAX
+            ):
+                counters.refused_busy += 1
+                raise BusyError("too many writes are waiting: try again in a moment")
+            counters.waiting += 1
+            counters.waiting_bytes += submission.size_bytes
+        try:
+            if submission.frames or submission.stored:
+                self._unprepared.put((submission,))
+            else:
+                self._ready.put((submission,))
+        except BusyError:
+            self._forget((submission,))
+            raise
+
+    def note_sealed(self, pack: str, size_bytes: int) -> None:
+        """Record with the next transaction that `pack` takes no more frames."""
+        self._sealed.append((pack, size_bytes))
+        self._ready.poke()
+
+    def close(self) -> None:
+        """Finish what is queued, seal the open pack, and stop.
+
+        Raises:
+            DurabilityLostError: the open pack could not be made durable.
+        """
+        self._unprepared.close()
+        self._preparer.join()
+        try:
+            self._appender.close()
+        finally:
+            self._ready.close()
+            self._committer.join()
+            self._reader.close()
+            self._writer.close()
+            self._write_lock.close()
+
+    # --- the preparer -----------------------------------------------------------------
+
+    def _prepare_all(self) -> None:
+        while (group := self._unprepared.take()) is not None:
+            try:
+                self._prepare(group)
+            except DurabilityLostError as error:
+                self._lose(error)
+                fail(group, error)
+            except Exception as error:  # noqa: BLE001 - the waiters raise it
+                fail(group, error)
+            failed = [one for one in group if one.error is not None]
+            if failed:
+                self._finish(failed)
+            self._hand_over([one for one in group if one.error is None])
+
+    def _hand_over(self, group: list[Submission]) -> None:
+        if group:
+            self._ready.put(group)
+
+    def _prepare(self, group: list[Submission]) -> None:
+        """Make all frames of `group` durable; fail those whose frames are not."""
+        if self._fatal is not None:
+            raise self._fatal
+        self._refuse_bytes_on_a_full_disk(group)
+        stored = self._find_stored(group)
+        fresh: dict[tuple[Kind, bytes], Frame] = {}
+        for one in group:
+            if one.error is None:
+                for frame in one.frames:
+                    key = (frame.kind, frame.id)
+                    if key not in stored:
+                        fresh.setdefault(key, frame)
+        placed: dict[tuple[Kind, bytes], StoredFrame] = {}
+        failure: LakeError | None = None
+        if fresh:
+            try:
+                placed = {
+                    (one.kind, one.id): one
+                    for one in self._appender.append(list(fresh.values()))
+                }
+            except DurabilityLostError:
+                raise
+            except (StorageFullError, StorageFailedError, BusyError) as error:
+                failure = error  # of those who needed it; others were stored before
+        for one in group:
+            one.located = list(one.stored)
+            one.ensured = []
+            for frame in one.frames:
+                key = (frame.kind, frame.id)
+                if key in stored:
+                    one.ensured.append(key)
+                elif key in placed:
+                    one.located.append(placed[key])
+                elif one.error is None and failure is not None:
+                    fail((one,), failure)
+        if any(one.located for one in group):
+            self.counters.pack_syncs += 1
+            self._appender.sync()
+
+    def _refuse_bytes_on_a_full_disk(self, group: list[Submission]) -> None:
+        if any(one.frames for one in group):
+            try:
+                self._reserve.check()
+            except StorageFullError as error:
+                fail([one for one in group if one.frames], error)
+
+    def _find_stored(self, group: list[Submission]) -> set[tuple[Kind, bytes]]:
+        wanted: dict[Kind, list[bytes]] = {}
+        for one in group:
+            for frame in one.frames:
+                wanted.setdefault(frame.kind, []).append(frame.id)
+        return {
+            (kind, found)
+            for kind, ids in wanted.items()
+            for found in find_stored(self._reader, kind, ids)
+        }
+
+    # --- the committer ----------------------------------------------------------------
+
+    def _commit_all(self) -> None:
+        while (group := self._ready.take()) is not None:
+            if group or self._sealed:
+                self._commit(group)
+        if self._sealed:
+            self._commit([])
+
+    def _commit(self, group: list[Submission]) -> None:
+        again: list[Submission] = []
+        sealed: list[tuple[str, int]] = []
+        try:
+            if self._fatal is not None:
+                raise self._fatal
+            with self._write_lock:
+                try:
+                    self._writer.run("BEGIN IMMEDIATE")
+                    sealed = self._record_sealed()
+                    again = self._record(group)
+                    self._run_actions(group, again)
+                    self._writer.run("COMMIT")
+                finally:
+                    self._writer.roll_back()  # of what failed; nothing after a commit
+            self.counters.groups += 1
+        except Exception as error:  # noqa: BLE001 - the waiters raise it
+            self._sealed.extendleft(reversed(sealed))
+            again = self._save_from(error, group)
+            fail([one for one in group if one not in again], error)
+            if isinstance(error, DurabilityLostError):
+                self._lose(error)
+        self._finish([one for one in group if one not in again] if again else group)
+        for one in again:
+            self._repeat(one)
+
+    def _record_sealed(self) -> list[tuple[str, int]]:
+        sealed: list[tuple[str, int]] = []
+        while self._sealed:
+            sealed.append(self._sealed.popleft())
+        for name, size_bytes in sealed:
+            drive(self._transaction.seal_pack(name, size_bytes))
+        return sealed
+
+    def _record(self, group: list[Submission]) -> list[Submission]:
+        """Record the frames of `group`; return those that must be prepared again.
+
+        Those are they whose frame was stored when the preparer looked, and has been
+        collected since.
+        """
+        again: list[Submission] = []
+        by_kind: dict[Kind, list[bytes]] = {}
+        names: set[str] = set()
+        for one in group:
+            for kind, frame_id in one.ensured:
+                by_kind.setdefault(kind, []).append(frame_id)
+            for frame in one.located:
+                names.add(frame.location.pack)
+        if not names and not by_kind:
+            return again
+        stored = {
+            kind: ensure_stored(self._writer, kind, ids)
+            for kind, ids in by_kind.items()
+        }
+        packs = pack_ids(self._writer, names)
+        frames: list[StoredFrame] = []
+        for one in group:
+            gone = [f for f in one.located if f.location.pack not in packs]
+            if gone:
+                one.error = PackGoneError(gone[0].location.pack)
+            elif any(found not in stored[kind] for kind, found in one.ensured):
+                again.append(one)
+            else:
+                frames += one.located
+        record_frames(self._writer, frames, packs)
+        return again
+
+    def _run_actions(self, group: list[Submission], again: list[Submission]) -> None:
+        """Run the actions of `group` but for `again`, each by itself.
+
+        Raises:
+            LakeError: the transaction is lost.
+        """
+        run = self._writer.run
+        transaction = self._transaction
+        for one in group:
+            if one.error is not None or one in again:
+                continue
+            run("SAVEPOINT one")
+            try:
+                one.result = drive(one.action(transaction))
+            except Exception as error:
+                if self._writer.failed is not None:
+                    raise
+                one.error = error
+                run("ROLLBACK TO one")
+            if self._writer.failed is not None:
+                raise self._writer.failed  # an action must not hide it
+            run("RELEASE one")
+
+    def _save_from(self, error: Exception, group: list[Submission]) -> list[Submission]:
+        """Return those of a failed `group` that may try once more.
+
+        On a full disk that is what brought no bytes, if there was a reserve to give.
+        """
+        if not isinstance(error, StorageFullError) or not self._reserve.give():
+            return []
+        log.warning("the disk is full: only what frees space is taken")
+        saved = [
+            one
+            for one in group
+            if not (one.frames or one.stored or one.retried or one.error)
+        ]
+        for one in saved:
+            one.retried = True
+        return saved
+
+    def _repeat(self, submission: Submission) -> None:
+        try:
+            if submission.frames or submission.stored:
+                self._unprepared.put((submission,))
+            else:
+                self._commit([submission])
+        except BusyError as error:
+            fail((submission,), error)
+            self._finish([submission])
+
+    # --- both -------------------------------------------------------------------------
+
+    def _finish(self, group: list[Submission]) -> None:
+        self._forget(group)
+        answer(group)
+
+    def _forget(self, group: list[Submission] | tuple[Submission, ...]) -> None:
+        with self._mutex:
+            self.counters.submissions += len(group)
+            self.counters.waiting -= len(group)
+            self.counters.waiting_bytes -= sum([one.size_bytes for one in group])
+
+    def _lose(self, error: DurabilityLostError) -> None:
+        with self._mutex:
+            first = self._fatal is None
+            self._fatal = self._fatal or error
+        if first:
+            log.critical("an fsync failed", extra={"error": str(error)})
+            self._on_fatal(error)
