@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""What a contributor can do, as one command each: `python3 tasks.py` lists them.
+
+Needs nothing but Python 3.11 or newer. What a task uses is installed into `.venv`, at
+the versions and hashes of the lock files, the first time and when they change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / "python"
+RUNTIME_LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
+PYTHON_MIN = (3, 11)
+
+
+# --- tasks ----------------------------------------------------------------------------
+
+
+def demo(*arguments: str) -> None:
+    """Run the tour: `lakebed demo [DIR] [--keep]`."""
+    install(RUNTIME_LOCK)
+    run(BIN / "lakebed", "demo", *arguments)
+
+
+def test(*arguments: str) -> None:
+    """Run the fast tests; arguments go to pytest."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "pytest", "-q", "-n", "2", "-m", "not long", *arguments)
+
+
+def test_long(*arguments: str) -> None:
+    """Run the long tests too (minutes to hours); arguments go to pytest."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "pytest", "-q", *arguments)
+
+
+def check() -> None:
+    """Run what CI runs before the tests: format, lint, types, layers."""
+    install(DEV_LOCK)
+    run(BIN / "ruff", "format", "--check", ".")
+    run(BIN / "ruff", "check", ".")
+    run(BIN / "mypy")
+    run(BIN / "mypy", "tests", "benchmarks", "--follow-imports=silent")
+    run(BIN / "pyright")
+    run(BIN / "lint-imports")
+
+
+def format() -> None:  # noqa: A001 (the name of the task)
+    """Format the code and mend what the linter can mend."""
+    install(DEV_LOCK)
+    run(BIN / "ruff", "check", "--fix-only", ".")
+    run(BIN / "ruff", "format", ".")
+
+
+def bench(*arguments: str) -> None:
+    """Run a benchmark: `bench tree_build --quick`; without a name, list them."""
+    install(DEV_LOCK)
+    if not arguments:
+        for script in sorted((ROOT / "benchmarks").glob("*.py")):
+            if script.stem not in ("__init__", "report"):
+                print(script.stem)
+        return
+    run(PYTHON, "-m", f"benchmarks.{arguments[0]}", *arguments[1:])
+
+
+def lock() -> None:
+    """Write the lock files again, with the newest releases."""
+    install(DEV_LOCK)
+    compile_ = (BIN / "uv", "pip", "compile", "-q", "--universal", "--generate-hashes")
+    compile_ += ("--upgrade", "--python-version", "3.11", "--no-header", "pyproject.toml")
+    compile_ += ("--extra", "server", "--group", "build")
+    run(*compile_, "-o", RUNTIME_LOCK)
+    run(*compile_, "--group", "dev", "-c", RUNTIME_LOCK, "-o", DEV_LOCK)
+
+
+def clean() -> None:
+    """Remove the environment and every cache."""
+    for name in (".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+
+
+TASKS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "test": test,
+    "test-long": test_long,
+    "check": check,
+    "format": format,
+    "bench": bench,
+    "lock": lock,
+    "clean": clean,
+}
+
+
+# --- the environment ------------------------------------------------------------------
+
+
+def install(lock_file: Path) -> None:
+    """Bring `.venv` to the state that `lock_file` describes, if it is not in it."""
+    stamp = VENV / "installed-from"
+    # The development lock holds all of the other one: having it is enough for both.
+    enough = (fingerprint(lock_file), fingerprint(DEV_LOCK))
+    if stamp.is_file() and stamp.read_text() in enough:
+        return
+    print(f"installing into {VENV} ...", file=sys.stderr, flush=True)
+    pip = find_pip() if PYTHON.is_file() else create_venv()
+    quiet = ("-q", "--disable-pip-version-check", "--no-input")
+    run(*pip, "install", *quiet, "--require-hashes", "-r", lock_file)
+    here = ("--no-deps", "--no-build-isolation", "-e", ROOT)
+    run(*pip, "install", *quiet, *here)
+    stamp.write_text(fingerprint(lock_file))
+
+
+def fingerprint(lock_file: Path) -> str:
+    """Return a digest of all that decides what `lock_file` installs."""
+    project = (ROOT / "pyproject.toml").read_bytes()
+    return hashlib.sha256(lock_file.read_bytes() + project).hexdigest()
+
+
+def create_venv() -> tuple[object, ...]:
+    """Create `.venv`; return the pip command that installs into it."""
+    try:
+        venv.EnvBuilder(with_pip=True, clear=True).create(VENV)
+    except subprocess.CalledProcessError:
+        # Debian's Python comes without ensurepip: the system's own pip will do.
+        venv.EnvBuilder(with_pip=False, clear=True).create(VENV)
+    return find_pip()
+
+
+def find_pip() -> tuple[object, ...]:
+    """Return the pip command that installs into `.venv`."""
+    for pip in (
+        (PYTHON, "-m", "pip"),
+        (sys.executable, "-m", "pip", "--python", str(PYTHON)),
+    ):
+        words = [str(word) for word in (*pip, "--version")]
+        if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            return pip
+    shutil.rmtree(VENV, ignore_errors=True)
+    sys.exit(
+        "error: this Python has neither pip nor ensurepip; install one of them, as with "
+        "'apt install python3-venv'"
+    )
+
+
+def run(*words: object) -> None:
+    """Run a command in the project's folder; leave with its exit code if it fails."""
+    try:
+        code = subprocess.run([str(word) for word in words], cwd=ROOT, check=False)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if code.returncode:
+        sys.exit(code.returncode if code.returncode > 0 else 128 - code.returncode)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the task that `arguments` name, or list them all."""
+    if sys.version_info < PYTHON_MIN:
+        sys.exit(f"error: Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer is needed")
+    if arguments and arguments[0] in TASKS:
+        TASKS[arguments[0]](*arguments[1:])
+        return
+    for name, task in TASKS.items():
+        print(f"  {name:<10} {(task.__doc__ or '').splitlines()[0]}")
+    if arguments and arguments[0] not in ("-h", "--help"):
+        sys.exit(f"error: no task '{arguments[0]}'")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
