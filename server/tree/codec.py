@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import msgpack
-
 from ..errors import CorruptDataError
 from ..ids import ContentId, hash_content
+from .canonical import Value, pack, unpack
 from .entry import EXTRA_BYTES_MAX
 from .node import Inner, Leaf, Node, unpack_u64
 
@@ -29,6 +28,8 @@ NODE_BYTES_MAX = 16 * 1024 * 1024
 """1,536 rows of the longest path and the largest extras are 14.3 MB."""
 PATH_BYTES_MAX = 1024
 
+_ARRAY = 0x90
+"""msgpack's array of at most 15 fields."""
 _LEAF_FIELDS = 9
 _INNER_FIELDS = 7
 
@@ -48,41 +49,50 @@ def encode_node(node: Node) -> EncodedNode:
         ValueError: the rows of `node` cannot be a node: paths out of order or not
             paths. The caller has a bug, since paths are checked where they come in.
     """
+    _check_paths(node.paths if isinstance(node, Leaf) else node.last_paths, ValueError)
+    content = _encode_content(node)
+    data = _encode_around(content, node)
+    if len(data) > NODE_BYTES_MAX:
+        raise ValueError(f"node is {len(data)} bytes, over {NODE_BYTES_MAX}")
+    return EncodedNode(data, hash_content(content))
+
+
+def _encode_content(node: Node) -> bytes:
+    """Return what the content id of `node` is the hash of: its first fields."""
     match node:
         case Leaf():
-            _check_paths(node.paths, ValueError)
-            content = b"".join(
-                (
-                    _pack(VERSION),
-                    _pack(0),
-                    _pack(node.paths),
-                    _pack(node.blob_ids),
-                    _pack(_pairs(node.extras)),
-                )
+            fields: tuple[object, ...] = (
+                VERSION,
+                0,
+                node.paths,
+                node.blob_ids,
+                _pairs(node.extras),
             )
+        case Inner():
+            fields = (VERSION, node.level, node.content_ids)
+    return b"".join(map(pack, fields))
+
+
+def _encode_around(content: bytes, node: Node) -> bytes:
+    """Return the canonical bytes of `node`, whose first fields are `content`."""
+    match node:
+        case Leaf():
+            field_count = _LEAF_FIELDS
             rest: tuple[object, ...] = (
                 node.sizes,
                 node.mtimes,
                 node.etags,
                 _pairs(node.checksums),
             )
-            head = bytes([0x90 | _LEAF_FIELDS])
         case Inner():
-            _check_paths(node.last_paths, ValueError)
-            content = b"".join(
-                (_pack(VERSION), _pack(node.level), _pack(node.content_ids))
-            )
+            field_count = _INNER_FIELDS
             rest = (
                 node.last_paths,
                 node.child_ids,
                 node.entry_counts,
                 node.byte_totals,
             )
-            head = bytes([0x90 | _INNER_FIELDS])
-    data = b"".join((head, content, *map(_pack, rest)))
-    if len(data) > NODE_BYTES_MAX:
-        raise ValueError(f"node is {len(data)} bytes, over {NODE_BYTES_MAX}")
-    return EncodedNode(data, hash_content(content))
+    return b"".join((bytes([_ARRAY | field_count]), content, *map(pack, rest)))
 
 
 def decode_node(data: bytes) -> Node:
@@ -94,7 +104,7 @@ def decode_node(data: bytes) -> Node:
     if len(data) > NODE_BYTES_MAX:
         raise CorruptDataError(f"node is {len(data)} bytes, over {NODE_BYTES_MAX}")
     try:
-        fields = cast("object", msgpack.unpackb(data, use_list=False))
+        fields = unpack(data)
     except ValueError as error:
         raise CorruptDataError(f"node does not decode: {error}") from error
     match fields:
@@ -108,12 +118,12 @@ def decode_node(data: bytes) -> Node:
             node = _decode_inner(level, columns)
         case _:
             raise CorruptDataError("node is neither a leaf nor an inner node")
-    if encode_node(node).data != data:
+    if _encode_around(_encode_content(node), node) != data:
         raise CorruptDataError("node is not in its canonical form")
     return node
 
 
-def _decode_leaf(columns: Sequence[object]) -> Leaf:
+def _decode_leaf(columns: Sequence[Value]) -> Leaf:
     match columns:
         case [
             tuple(paths),
@@ -143,7 +153,7 @@ def _decode_leaf(columns: Sequence[object]) -> Leaf:
             raise CorruptDataError("leaf has a malformed column")
 
 
-def _decode_inner(level: int, columns: Sequence[object]) -> Inner:
+def _decode_inner(level: int, columns: Sequence[Value]) -> Inner:
     match columns:
         case [
             bytes(content_ids),
@@ -175,7 +185,7 @@ def _decode_inner(level: int, columns: Sequence[object]) -> Inner:
             raise CorruptDataError("inner node has a malformed column")
 
 
-def _decode_paths(column: tuple[object, ...]) -> tuple[bytes, ...]:
+def _decode_paths(column: tuple[Value, ...]) -> tuple[bytes, ...]:
     if not all(type(path) is bytes for path in column):
         raise CorruptDataError("node has a path that is not bytes")
     paths = cast("tuple[bytes, ...]", column)
@@ -204,7 +214,7 @@ def _check_paths(paths: Sequence[bytes], error: type[Exception]) -> None:
         raise error("node has a path that is not UTF-8") from None
 
 
-def _decode_pairs(column: tuple[object, ...], row_count: int) -> Mapping[int, bytes]:
+def _decode_pairs(column: tuple[Value, ...], row_count: int) -> Mapping[int, bytes]:
     values: dict[int, bytes] = {}
     after = -1
     for pair in column:
@@ -226,7 +236,3 @@ def _check_extras(leaf: Leaf) -> None:
 
 def _pairs(sparse: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
     return sorted(sparse.items())
-
-
-def _pack(value: object) -> bytes:
-    return cast("bytes", msgpack.packb(value))

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import NewType, cast
-
-import msgpack
+from typing import NewType
 
 from ..errors import CorruptDataError, MetadataTooLargeError
 from ..ids import BlobId
+from .canonical import pack, unpack
 
 PackedEntry = NewType("PackedEntry", bytes)
 """An entry without its path; `pack_entry` makes it, `unpack_entry` reads it."""
@@ -76,7 +75,7 @@ def join_extras(fixed: bytes, extra: bytes, checksums: bytes) -> PackedEntry:
     """Return the packed entry of `fixed` columns, extras and checksums."""
     if not extra and not checksums:
         return PackedEntry(fixed)
-    return PackedEntry(fixed + msgpack.packb((extra, checksums)))
+    return PackedEntry(fixed + pack((extra, checksums)))
 
 
 def unpack_entry(path: bytes, packed: PackedEntry) -> Entry:
@@ -104,7 +103,7 @@ def split_extras(packed: PackedEntry) -> tuple[bytes, bytes]:
     if len(packed) == FIXED_BYTES:
         return b"", b""
     try:
-        pair = cast("object", msgpack.unpackb(packed[FIXED_BYTES:], use_list=False))
+        pair = unpack(packed[FIXED_BYTES:])
     except ValueError as error:
         raise CorruptDataError(f"entry extras do not decode: {error}") from error
     match pair:

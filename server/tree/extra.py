@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import cast
 
-import msgpack
-
 from ..errors import CorruptDataError
+from .canonical import Value, pack, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def encode_extra(extra: Extra) -> bytes:
         if not value:
             continue
         pairs.append((name, value if isinstance(value, str) else sorted(value.items())))
-    return _pack(pairs) if pairs else b""
+    return pack(pairs) if pairs else b""
 
 
 def decode_extra(data: bytes) -> Extra:
@@ -62,18 +61,18 @@ def decode_extra(data: bytes) -> Extra:
     if not data:
         return Extra()
     try:
-        pairs = cast("object", msgpack.unpackb(data, use_list=False))
+        pairs = unpack(data)
     except ValueError as error:
         raise CorruptDataError(f"extras do not decode: {error}") from error
     if not isinstance(pairs, tuple):
         raise CorruptDataError("extras are not an array")
     values: dict[str, str | dict[str, str]] = {}
-    for pair in cast("tuple[object, ...]", pairs):
+    for pair in pairs:
         match pair:
             case (str(name), str(text)) if name in _FIELDS and name not in _MAPPINGS:
                 values[name] = text
             case (str(name), tuple(inner)) if name in _MAPPINGS:
-                values[name] = _decode_mapping(cast("tuple[object, ...]", inner))
+                values[name] = _decode_mapping(inner)
             case _:
                 raise CorruptDataError(f"extras have a malformed pair: {pair!r}")
     extra = Extra(**values)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -82,7 +81,7 @@ def decode_extra(data: bytes) -> Extra:
     return extra
 
 
-def _decode_mapping(pairs: tuple[object, ...]) -> dict[str, str]:
+def _decode_mapping(pairs: tuple[Value, ...]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for pair in pairs:
         match pair:
@@ -91,7 +90,3 @@ def _decode_mapping(pairs: tuple[object, ...]) -> dict[str, str]:
             case _:
                 raise CorruptDataError(f"extras have a malformed pair: {pair!r}")
     return mapping
-
-
-def _pack(value: object) -> bytes:
-    return cast("bytes", msgpack.packb(value))
