@@ -1,8 +1,10 @@
 """The body of every error: what went wrong, for people and for programs.
 
-    {"message": "...", "code": "stable-word", ...more fields of that code}
+    {"message": "...", "code": "stable-word", "detail": "...", ...more fields}
 
-Clients of lakeFS read `message` only. The words of `code` are those of the classes in
+Clients of lakeFS read `message` only, and some scripts compare it, so where lakeFS has
+a text for an error it stands there alone and `detail` says what there is to say. We read
+`detail` where it is. The words of `code` are those of the classes in
 `server/errors.py`; new ones are added, none is renamed.
 """
 
@@ -52,6 +54,9 @@ def decode_problem(data: bytes) -> Problem | None:
     message, code = fields.pop("message", None), fields.pop("code", "")
     if not isinstance(message, str) or not isinstance(code, str):
         return None
+    detail = fields.pop("detail", None)
+    if isinstance(detail, str) and detail:
+        message = detail
     return Problem(message=message, code=code, fields=fields)
 
 
