@@ -129,8 +129,11 @@ def error_of(status: int, problem: Problem | None, *, what: str) -> ClientError:
     if problem is None:
         message = f"cannot {what}: the server answered {status} without saying why"
         return _class_of(status, "")(message, status=status)
+    # Where clients of lakeFS compare the message, the whole sentence is in `detail`.
+    detail = problem.fields.get("detail")
+    message = detail if isinstance(detail, str) and detail else problem.message
     error = _class_of(status, problem.code)(
-        problem.message, code=problem.code, status=status, fields=problem.fields
+        message, code=problem.code, status=status, fields=problem.fields
     )
     if isinstance(error, MergeConflictError):
         _check_conflicts(error)

@@ -49,7 +49,9 @@ def open_blocking(
 
 def as_upload(body: BlockingUpload) -> Upload:
     """Return `body` as the asynchronous client takes it."""
-    if isinstance(body, bytes | bytearray | memoryview | Path):
+    if isinstance(body, memoryview):
+        return bytes(body)
+    if isinstance(body, bytes | bytearray | Path):
         return body
     # Not isinstance: files come in many classes that share no base.
     if hasattr(body, "read"):
