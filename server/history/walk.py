@@ -8,7 +8,7 @@ the clocks of the committers said (P16).
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from ..ids import CommitId
@@ -31,7 +31,7 @@ class CommitReader(Protocol):
 
 async def iter_ancestors(
     commits: CommitReader, start: Sequence[CommitId], *, first_parent: bool = False
-) -> AsyncIterator[Commit]:
+) -> AsyncGenerator[Commit]:
     """Yield `start` and all ancestors, each once, every commit before its parents."""
     heap: list[tuple[int, CommitId]] = []
     waiting: dict[CommitId, Commit] = {}

@@ -72,7 +72,9 @@ def parse_expression(text: str) -> Expression:
         if len(digits) <= len(str(STEP_COUNT_MAX))
     )
     if len(steps) > STEPS_MAX or len(steps) != len(_STEP.findall(match["steps"])):
-        raise InvalidRefExpressionError(f"ref expression {text[:80]!r} goes too far back")
+        raise InvalidRefExpressionError(
+            f"ref expression {text[:80]!r} goes too far back"
+        )
     view: View = "merged"
     if match["view"]:
         if steps or match["time"]:

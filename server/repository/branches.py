@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ..errors import (
@@ -221,7 +221,7 @@ async def _find_undo_target(
 
 async def _iter_moves(
     engine: Engine, repository_id: int, name: str
-) -> AsyncIterator[RefLogEntry]:
+) -> AsyncGenerator[RefLogEntry]:
     before: int | None = None
     while True:
         page = await engine.metadata.list_ref_log(

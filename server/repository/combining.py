@@ -93,7 +93,6 @@ async def combine(
         ours = await engine.history(repository).get(seen.head)
         combination = await plan(ours)
 
-
         def build(
             nodes: NewNodes, ours: Commit = ours, combination: Combination = combination
         ) -> Tree:

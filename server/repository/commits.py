@@ -14,7 +14,6 @@ from ..refs.store import Branch
 from ..staging.store import Change
 from ..tree.edit import apply_changes
 from ..tree.node import Tree
-from .contracts import WriteTransaction
 from .engine import Engine
 from .publishing import (
     REBUILDS_MAX,

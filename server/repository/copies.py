@@ -115,9 +115,7 @@ async def move_object(
         InvalidValueError: source and destination are the same.
     """
     if source == path:
-        raise InvalidValueError(
-            "path", f"cannot move '{show_path(path)}' onto itself"
-        )
+        raise InvalidValueError("path", f"cannot move '{show_path(path)}' onto itself")
     for _ in range(CONDITION_ATTEMPTS_MAX):
         state = await read_state(engine, repository, branch, source)
         located = await locate(engine, state, source)
@@ -238,9 +236,7 @@ async def _plan_move(
     return _MovePlan(changes, staged)
 
 
-async def _scan(
-    reader: StagingReader, branch: Branch, prefix: bytes
-) -> list[Change]:
+async def _scan(reader: StagingReader, branch: Branch, prefix: bytes) -> list[Change]:
     return await reader.scan_staged(
         branch.id,
         epoch_min=branch.floor,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..history.walk import find_merge_base
+from ..ids import NodeId
 from ..refs.store import Branch
-from ..tree.diff import ChangeKind, diff
+from ..staging.store import StagingScanner
+from ..tree.diff import ChangeKind, diff_trees
 from ..tree.diff import Difference as TreeDifference
 from ..tree.entry import Entry, PackedEntry, same_identity, unpack_entry
 from ..tree.lookup import after_prefix, find_many
-from ..ids import NodeId
-from ..staging.store import StagingScanner
 from .contracts import Snapshot
 from .engine import Engine
 from .first_tree import EMPTY_TREE_ID
@@ -82,7 +82,7 @@ async def diff_refs(
         tree_id = base.tree_id if base is not None else EMPTY_TREE_ID
 
     def differences(after: bytes) -> Iterator[TreeDifference]:
-        return diff(
+        return diff_trees(
             engine.nodes, tree_id, to.commit.tree_id, prefix=scope.prefix, after=after
         )
 

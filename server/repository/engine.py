@@ -11,12 +11,13 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from ..chunks.blobs import BlobReader
 from ..chunks.reader import ChunkReader
 from ..errors import CorruptDataError, LakeError
 from ..history.commit import Commit, decode_commit
@@ -74,7 +75,7 @@ class Engine:
     """One process's way to all repositories of a lake."""
 
     metadata: Metadata
-    chunks: ChunkReader
+    blobs: BlobReader
     nodes: StoredNodes
     commits: CommitCache
     builders: ThreadPoolExecutor
@@ -97,7 +98,7 @@ class Engine:
         chunks = ChunkReader(metadata, storage)
         return cls(
             metadata,
-            chunks,
+            BlobReader(chunks),
             StoredNodes(chunks, NodeCache(node_cache_bytes)),
             CommitCache(),
             ThreadPoolExecutor(
@@ -107,7 +108,7 @@ class Engine:
             set(),
         )
 
-    def start_chore(self, work: Coroutine[None, None, None]) -> None:
+    def start_chore(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` in the background; a failure of it is logged, not raised."""
         task = asyncio.get_running_loop().create_task(_log_failure(work))
         self.chores.add(task)
@@ -136,9 +137,9 @@ class Engine:
         return RepositoryCommits(reader or self.metadata, repository, self.commits)
 
 
-async def _log_failure(work: Coroutine[None, None, None]) -> None:
+async def _log_failure(work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await work
+        await work()
     except LakeError:
         log.warning("a chore failed", exc_info=True)
 

@@ -12,7 +12,7 @@ from ..history.commit import Commit
 from ..history.walk import iter_ancestors
 from ..ids import NodeId
 from ..refs.store import Repository
-from ..tree.diff import diff
+from ..tree.diff import diff_trees
 from ..tree.lookup import find
 from .engine import Engine
 from .first_tree import EMPTY_TREE_ID
@@ -83,7 +83,9 @@ async def list_log(
             if commit.id == stop_at:
                 break
     if not is_after:
-        raise InvalidValueError("after", f"cannot go on after '{after}': not in the log")
+        raise InvalidValueError(
+            "after", f"cannot go on after '{after}': not in the log"
+        )
     if len(found) <= limit:
         return Page(tuple(found), None)
     return Page(tuple(found[:limit]), found[limit - 1].id.hex())
@@ -118,6 +120,6 @@ def _differs(engine: Engine, old: NodeId, new: NodeId, where: LogFilter) -> bool
         if find(engine.nodes, old, path) != find(engine.nodes, new, path):
             return True
     return any(
-        next(diff(engine.nodes, old, new, prefix=prefix), None) is not None
+        next(diff_trees(engine.nodes, old, new, prefix=prefix), None) is not None
         for prefix in where.prefixes
     )

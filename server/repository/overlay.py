@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from operator import itemgetter
 
+from ..ids import NodeId
 from ..refs.store import Branch
 from ..staging.store import Change, StagingScanner
 from ..tree.cursor import Cursor
+from ..tree.entry import FIXED
 from ..tree.lookup import Measure, find_many, measure_prefix
 from ..tree.lookup import after_prefix as end_of_prefix
-from ..tree.entry import FIXED
 from ..tree.node import Row
-from ..ids import NodeId
 from ..tree.source import NodeSource
 
 SCAN_ROWS = 1000

@@ -43,4 +43,3 @@ def encode_path(text: str) -> bytes:
 def show_path(path: bytes) -> str:
     """Return `path` as text, for messages and answers."""
     return path.decode(errors="replace")
-

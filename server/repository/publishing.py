@@ -125,9 +125,7 @@ async def publish(
     return commit
 
 
-async def build_nodes(
-    engine: Engine, function: Callable[[NewNodes], Tree]
-) -> Built:
+async def build_nodes(engine: Engine, function: Callable[[NewNodes], Tree]) -> Built:
     """Run `function`, which builds a tree, in a builder thread."""
     nodes = NewNodes(engine)
     tree = await engine.build(function, nodes)
@@ -158,7 +156,7 @@ def start_purge(engine: Engine, branch_id: int) -> None:
 
     Left undone by a stop, the next commit of the branch takes them along.
     """
-    engine.start_chore(_purge(engine, branch_id))
+    engine.start_chore(lambda: _purge(engine, branch_id))
 
 
 async def _purge(engine: Engine, branch_id: int) -> None:

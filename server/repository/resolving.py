@@ -69,7 +69,11 @@ async def get_repository(
 
 
 async def get_branch(
-    engine: Engine, repository: Repository, name: str, *, reader: RefReader | None = None
+    engine: Engine,
+    repository: Repository,
+    name: str,
+    *,
+    reader: RefReader | None = None,
 ) -> Branch:
     """Return the branch `name` of `repository`.
 
@@ -121,7 +125,11 @@ async def resolve(
 
 
 async def resolve_in(
-    engine: Engine, repository: Repository, text: str, *, reader: RefReader | None = None
+    engine: Engine,
+    repository: Repository,
+    text: str,
+    *,
+    reader: RefReader | None = None,
 ) -> Resolved:
     """Return what the ref expression `text` means in `repository`; see `resolve`."""
     names = reader or engine.metadata
