@@ -21,6 +21,7 @@ from ..chunks.index import Frame, Location, StoredFrame
 from ..errors import DurabilityLostError
 from ..ids import Kind
 from ..refs.names import RESERVED_REPOSITORIES
+from ..staging.store import Change
 from ..storage.store import PackStorage
 from .checkpoint import Checkpointer
 from .chunks import find_locations
@@ -191,6 +192,29 @@ class SqlMetadata(SqlSnapshot):
         """See `ChunkIndex.find_blocking`."""
         with self._lookups.session() as session:
             return find_locations(session, kind, ids)
+
+    def scan_staged_blocking(
+        self,
+        branch_id: int,
+        *,
+        epoch_min: int,
+        epoch_max: int,
+        start: bytes,
+        after: bool,
+        stop: bytes | None,
+        limit: int,
+    ) -> list[Change]:
+        """See `StagingScanner.scan_staged_blocking`."""
+        with self._lookups.session() as session:
+            return SqlSnapshot(session).scan_staged_blocking(
+                branch_id,
+                epoch_min=epoch_min,
+                epoch_max=epoch_max,
+                start=start,
+                after=after,
+                stop=stop,
+                limit=limit,
+            )
 
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""

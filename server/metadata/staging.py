@@ -78,7 +78,29 @@ class StagingReads:
         stop: bytes | None,
         limit: int,
     ) -> list[Change]:
-        """See `StagingReader.scan_staged`.
+        """See `StagingReader.scan_staged`."""
+        return self.scan_staged_blocking(
+            branch_id,
+            epoch_min=epoch_min,
+            epoch_max=epoch_max,
+            start=start,
+            after=after,
+            stop=stop,
+            limit=limit,
+        )
+
+    def scan_staged_blocking(
+        self,
+        branch_id: int,
+        *,
+        epoch_min: int,
+        epoch_max: int,
+        start: bytes,
+        after: bool,
+        stop: bytes | None,
+        limit: int,
+    ) -> list[Change]:
+        """See `StagingScanner.scan_staged_blocking`.
 
         Rows come by path and epoch; a dict keeps the last of each path, at the place of
         its first. A path at the end of a page may go on behind it, so it is taken back
