@@ -8,7 +8,7 @@ by two batches, whatever the size of the object.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 from ..errors import CorruptDataError
@@ -47,7 +47,7 @@ class BlobReader:
 
     async def iter_blob(
         self, blob_id: BlobId, size_bytes: int, start: int = 0, stop: int | None = None
-    ) -> AsyncIterator[bytes | memoryview]:
+    ) -> AsyncGenerator[bytes | memoryview]:
         """Yield the bytes [start, stop) of an object of `size_bytes`, in order.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ..chunks.cutting import LARGE_BYTES_MIN
@@ -160,7 +160,7 @@ async def stat_objects(
 
 def read_object(
     engine: Engine, entry: Entry, start: int = 0, stop: int | None = None
-) -> AsyncIterator[bytes | memoryview]:
+) -> AsyncGenerator[bytes | memoryview]:
     """Yield the bytes of an object from `start` to `stop`, in order, each verified.
 
     Opens only the chunks of the range.

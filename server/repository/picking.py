@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from ..errors import (
     DirtyBranchError,
     InvalidValueError,
@@ -18,6 +21,14 @@ from .publishing import Description
 from .resolving import get_writable_branch, resolve_in
 
 
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a new commit shall say in place of what it would say by itself."""
+
+    message: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
 async def revert(
     engine: Engine,
     repository: str,
@@ -26,7 +37,7 @@ async def revert(
     *,
     actor: str,
     parent_number: int = 0,
-    message: str = "",
+    overrides: Overrides | None = None,
     allow_empty: bool = False,
 ) -> Commit:
     """Commit the opposite of the commit `ref` on a branch.
@@ -38,7 +49,7 @@ async def revert(
         ref: resolves to the commit to take back.
         actor: who does it.
         parent_number: which parent of a merge commit to go back to, from 1.
-        message: of the new commit; one is made up if it is empty.
+        overrides: message and metadata of the new commit.
         allow_empty: make a commit even if nothing changes.
 
     Raises:
@@ -50,6 +61,8 @@ async def revert(
     commit = (await resolve_in(engine, where, ref)).require_data().commit
     parent = await _choose_parent(engine, where, commit, parent_number, verb="revert")
 
+    message = f"Revert {commit.id.hex()}"
+
     async def plan(ours: Commit) -> Combination:
         return Combination(base=commit.tree_id, theirs=parent.tree_id, parents=(ours,))
 
@@ -58,9 +71,7 @@ async def revert(
         where,
         target,
         plan,
-        description=Description(
-            message or f"Revert {commit.id.hex()}", {}, actor, engine.clock()
-        ),
+        description=_describe(engine, actor, message, {}, overrides),
         action="revert",
         allow_empty=allow_empty,
     )
@@ -74,6 +85,7 @@ async def cherry_pick(
     *,
     actor: str,
     parent_number: int = 0,
+    overrides: Overrides | None = None,
 ) -> Commit:
     """Commit what the commit `ref` changed on a branch, with its message.
 
@@ -102,9 +114,22 @@ async def cherry_pick(
         where,
         target,
         plan,
-        description=Description(commit.message, metadata, actor, engine.clock()),
+        description=_describe(engine, actor, commit.message, metadata, overrides),
         action="cherry-pick",
     )
+
+
+def _describe(
+    engine: Engine,
+    actor: str,
+    message: str,
+    metadata: Mapping[str, str],
+    overrides: Overrides | None,
+) -> Description:
+    if overrides is not None:
+        message = overrides.message or message
+        metadata = metadata if overrides.metadata is None else overrides.metadata
+    return Description(message, metadata, actor, engine.clock())
 
 
 async def _choose_parent(
