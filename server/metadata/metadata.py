@@ -32,6 +32,7 @@ from .packs import PackRegistry
 from .reads import LOOKUPS_MAX, SessionPool, SnapshotReader
 from .reserve import Reserve
 from .schema import create_database
+from .staging import scan
 from .submission import Submission
 from .transaction import SqlSnapshot, SqlTransaction
 from .writer import GroupWriter, WriterCounters
@@ -207,6 +208,30 @@ class SqlMetadata(SqlSnapshot):
         """See `StagingScanner.scan_staged_blocking`."""
         with self._lookups.session() as session:
             return SqlSnapshot(session).scan_staged_blocking(
+                branch_id,
+                epoch_min=epoch_min,
+                epoch_max=epoch_max,
+                start=start,
+                after=after,
+                stop=stop,
+                limit=limit,
+            )
+
+    def scan_staged_blocking(
+        self,
+        branch_id: int,
+        *,
+        epoch_min: int,
+        epoch_max: int,
+        start: bytes,
+        after: bool,
+        stop: bytes | None,
+        limit: int,
+    ) -> list[Change]:
+        """See `StagingScanner.scan_staged_blocking`."""
+        with self._lookups.session() as session:
+            return scan(
+                session,
                 branch_id,
                 epoch_min=epoch_min,
                 epoch_max=epoch_max,

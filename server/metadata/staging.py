@@ -14,7 +14,7 @@ from ..errors import RefNotFoundError
 from ..refs.store import Branch
 from ..staging.store import Change, PathState
 from ..tree.entry import PackedEntry
-from .database import Row, Session
+from .database import Session
 from .refs import BRANCH, ref_of, repository_of
 
 _READ_PATH = """
@@ -44,7 +44,7 @@ _ABOVE_ALL_PATHS = b"\xff"
 
 
 class StagingReads:
-    """`StagingReader` on one connection."""
+    """`StagingReader` and `StagingScanner` on one connection."""
 
     _session: Session
 
@@ -79,7 +79,8 @@ class StagingReads:
         limit: int,
     ) -> list[Change]:
         """See `StagingReader.scan_staged`."""
-        return self.scan_staged_blocking(
+        return scan(
+            self._session,
             branch_id,
             epoch_min=epoch_min,
             epoch_max=epoch_max,
@@ -100,41 +101,16 @@ class StagingReads:
         stop: bytes | None,
         limit: int,
     ) -> list[Change]:
-        """See `StagingScanner.scan_staged_blocking`.
-
-        Rows come by path and epoch; a dict keeps the last of each path, at the place of
-        its first. A path at the end of a page may go on behind it, so it is taken back
-        and the scan continues from it, unless it is the only one.
-        """
-        changes: list[Change] = []
-        sql = _SCAN_ABOVE if after else _SCAN_FROM
-        last = _ABOVE_ALL_PATHS if stop is None else stop
-        while len(changes) < limit:
-            asked = limit - len(changes) + 1
-            rows = self._session.rows(
-                sql, (branch_id, start, last, epoch_min, epoch_max, asked)
-            )
-            newest: dict[bytes, PackedEntry | None] = dict(cast("list[Change]", rows))
-            if len(rows) < asked:
-                changes += newest.items()
-                break
-            start = rows[-1][0]
-            if len(newest) > 1:
-                del newest[start]
-                changes += newest.items()
-                sql = _SCAN_FROM
-            else:
-                changes += self._newest(branch_id, start, epoch_min, epoch_max)
-                sql = _SCAN_ABOVE
-        return changes
-
-    def _newest(
-        self, branch_id: int, path: bytes, epoch_min: int, epoch_max: int
-    ) -> list[Row]:
-        return self._session.rows(
-            "SELECT path, entry FROM staged WHERE branch_id = ? AND path = ? "
-            "AND epoch BETWEEN ? AND ? ORDER BY epoch DESC LIMIT 1",
-            (branch_id, path, epoch_min, epoch_max),
+        """See `StagingScanner.scan_staged_blocking`."""
+        return scan(
+            self._session,
+            branch_id,
+            epoch_min=epoch_min,
+            epoch_max=epoch_max,
+            start=start,
+            after=after,
+            stop=stop,
+            limit=limit,
         )
 
 
@@ -177,6 +153,51 @@ class StagingWrites(StagingReads):
         )
 
 
+def scan(
+    session: Session,
+    branch_id: int,
+    *,
+    epoch_min: int,
+    epoch_max: int,
+    start: bytes,
+    after: bool,
+    stop: bytes | None,
+    limit: int,
+) -> list[Change]:
+    """Return a page of changes, as `StagingReader.scan_staged` says.
+
+    Rows come by path and epoch; a dict keeps the last of each path, at the place of its
+    first. The path at the end of a page may go on behind it, so it is taken back and the
+    scan continues from it, unless it is the only one.
+    """
+    changes: list[Change] = []
+    sql = _SCAN_ABOVE if after else _SCAN_FROM
+    last = _ABOVE_ALL_PATHS if stop is None else stop
+    while len(changes) < limit:
+        asked = limit - len(changes) + 1
+        rows = session.rows(sql, (branch_id, start, last, epoch_min, epoch_max, asked))
+        newest: dict[bytes, PackedEntry | None] = dict(cast("list[Change]", rows))
+        if len(rows) < asked:
+            changes += newest.items()
+            break
+        start = rows[-1][0]
+        if len(newest) > 1:
+            del newest[start]
+            changes += newest.items()
+            sql = _SCAN_FROM
+        else:  # as many epochs of one path as there is room for changes
+            changes += cast(
+                "list[Change]",
+                session.rows(_NEWEST, (branch_id, start, epoch_min, epoch_max)),
+            )
+            sql = _SCAN_ABOVE
+    return changes
+
+
+_NEWEST = (
+    "SELECT path, entry FROM staged WHERE branch_id = ? AND path = ? "
+    "AND epoch BETWEEN ? AND ? ORDER BY epoch DESC LIMIT 1"
+)
 _STAGE = (
     "INSERT OR REPLACE INTO staged (branch_id, path, epoch, entry) VALUES (?, ?, ?, ?)"
 )
