@@ -52,7 +52,8 @@ def blob_array(blobs: tuple[bytes, ...]) -> object:
     return _carray(blobs)
 
 
-_carray: Any = apsw.carray  # its type names a Buffer that Python 3.11 has not
+_untyped: Any = apsw  # the stub of `carray` names a Buffer that Python 3.11 has not
+_carray = _untyped.carray
 
 
 class Session:

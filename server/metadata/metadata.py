@@ -207,29 +207,6 @@ class SqlMetadata(SqlSnapshot):
     ) -> list[Change]:
         """See `StagingScanner.scan_staged_blocking`."""
         with self._lookups.session() as session:
-            return SqlSnapshot(session).scan_staged_blocking(
-                branch_id,
-                epoch_min=epoch_min,
-                epoch_max=epoch_max,
-                start=start,
-                after=after,
-                stop=stop,
-                limit=limit,
-            )
-
-    def scan_staged_blocking(
-        self,
-        branch_id: int,
-        *,
-        epoch_min: int,
-        epoch_max: int,
-        start: bytes,
-        after: bool,
-        stop: bytes | None,
-        limit: int,
-    ) -> list[Change]:
-        """See `StagingScanner.scan_staged_blocking`."""
-        with self._lookups.session() as session:
             return scan(
                 session,
                 branch_id,

@@ -446,7 +446,7 @@ def _above(prefix: str, after: str) -> str:
 
 
 def _log_entry_of(row: Row) -> RefLogEntry:
-    sequence, repository_id, ref, kind, at_ms, actor, action, old, new = row
+    kind = _KINDS[int(row[3])]
     return RefLogEntry(
-        sequence, repository_id, ref, _KINDS[kind], at_ms, actor, action, old, new
+        row[0], row[1], row[2], kind, row[4], row[5], row[6], row[7], row[8]
     )
