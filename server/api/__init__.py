@@ -1,0 +1,7 @@
+"""The REST interface, compatible with the lakeFS API. Read `routes.py` first.
+
+routes.py      the table: every method and path, what it does, who may
+handler.py     one request: route, authenticate, authorise, decode, call, answer
+operations/    parse, call one operation of `repository/`, print
+problems.py    every error of the engine and its HTTP status
+"""

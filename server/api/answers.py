@@ -1,0 +1,57 @@
+"""Responses: the few forms in which operations answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aiohttp import web
+from lakebed.client.wire import Body, Page, encode
+
+from ..repository import paging
+
+T = TypeVar("T")
+
+_JSON_HEADERS = {
+    "Content-Type": "application/json",
+    # Names and messages of users are in our answers: no browser may guess that they
+    # are a page.
+    "X-Content-Type-Options": "nosniff",
+}
+_TEXT_HEADERS = {**_JSON_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
+
+
+def answer(body: Body | Page[Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    """Return a response with `body` as JSON."""
+    return web.Response(status=status, body=encode(body), headers=_JSON_HEADERS)
+
+
+def answer_created(body: Body) -> web.Response:
+    """Return the response to a creation."""
+    return answer(body, HTTPStatus.CREATED)
+
+
+def answer_text(text: str, status: HTTPStatus) -> web.Response:
+    """Return a response of plain text."""
+    return web.Response(status=status, body=text.encode(), headers=_TEXT_HEADERS)
+
+
+def answer_json(data: bytes) -> web.Response:
+    """Return a response with JSON that is encoded already."""
+    return web.Response(body=data, headers=_JSON_HEADERS)
+
+
+def answer_nothing() -> web.Response:
+    """Return the response to what has no body to give."""
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def answer_page(page: paging.Page[T], show: Callable[[T], Body]) -> web.Response:
+    """Return a page of a listing, each item as `show` says."""
+    return answer_results((show(item) for item in page.items), page.next_after)
+
+
+def answer_results(results: Iterable[Body], next_offset: str | None) -> web.Response:
+    """Return a page of bodies; `next_offset` is None after the last one."""
+    return answer(Page.of(list(results), next_offset=next_offset))

@@ -1,0 +1,154 @@
+"""Reading request bodies: whole and bounded, or as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from lakebed.client.wire import explain
+
+from ..errors import BodyTooLargeError, InvalidValueError
+
+WHOLE_BYTES_MAX = 256 * 1024
+"""Uploads that announce at most this are read whole, which saves the iterator; what
+counts is that a thousand of them at once fit in memory."""
+PART_READ_BYTES = 64 * 1024
+"""Bytes asked of a multipart reader at once: what one read of a socket gives."""
+FIELD = "content"
+"""The field of a form upload that holds the object."""
+
+
+async def answer_continue(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it to send the body now.
+
+    Called only after the request was authorised, so that whoever may not write does not
+    send a gigabyte first.
+    """
+    expectation = request.headers.get(hdrs.EXPECT)
+    if expectation is None or request.version < (1, 1):
+        return
+    if expectation.lower() != "100-continue":
+        raise InvalidValueError(
+            "Expect", f"cannot do as expected: '{expectation[:80]}'"
+        )
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0
+
+
+async def read_json(
+    request: web.BaseRequest, decoder: msgspec.json.Decoder[Any], bytes_max: int
+) -> Any:
+    """Return the JSON body of `request`, decoded and checked.
+
+    Only a body that calls itself JSON is read: a page of another origin can make a
+    browser send anything else without asking us.
+
+    Raises:
+        BodyTooLargeError: it is longer than `bytes_max`.
+        InvalidValueError: it is not JSON, or a field is missing, wrong or unknown.
+    """
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise InvalidValueError(
+            "Content-Type", "request body must be of type 'application/json'"
+        )
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise InvalidValueError(
+            "Content-Encoding", "request body must not be compressed"
+        )
+    data = await _read_whole(request, bytes_max)
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        problem = explain(error)
+        raise InvalidValueError(problem.field or "body", str(problem)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidValueError("body", f"body is not JSON: {error}") from None
+
+
+async def _read_whole(request: web.BaseRequest, bytes_max: int) -> bytes:
+    if (request.content_length or 0) > bytes_max:
+        raise BodyTooLargeError(bytes_max)
+    await answer_continue(request)
+    pieces: list[bytes] = []
+    size_bytes = 0
+    async with _refuse_broken_bodies():
+        while piece := await request.content.readany():
+            size_bytes += len(piece)
+            if size_bytes > bytes_max:
+                raise BodyTooLargeError(bytes_max)
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def open_upload(request: web.BaseRequest) -> bytes | AsyncIterator[bytes]:
+    """Return the raw body of `request`: at once if it is small, else as it comes."""
+    size_bytes = request.content_length
+    if size_bytes is not None and size_bytes <= WHOLE_BYTES_MAX:
+        return await _read_whole(request, WHOLE_BYTES_MAX)
+    await answer_continue(request)
+    return _iter_body(request)
+
+
+async def _iter_body(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    async with _refuse_broken_bodies():
+        while piece := await request.content.readany():
+            yield piece
+
+
+class FormUpload:
+    """The field `content` of a multipart/form-data body, read as it comes."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self.content_type: str | None = None
+        """Of the field, once `open` has found it."""
+
+    async def open(self) -> AsyncIterator[bytes]:
+        """Return the bytes of the field, to be read to the end.
+
+        The end of the body is checked before the last of them, so that a body that was
+        cut off raises instead of ending.
+
+        Raises:
+            InvalidValueError: the body is no form, or has no such field.
+        """
+        await answer_continue(self._request)
+        async with _refuse_broken_bodies():
+            reader = await self._request.multipart()
+            while (part := await reader.next()) is not None:
+                if isinstance(part, BodyPartReader) and part.name == FIELD:
+                    break
+        if not isinstance(part, BodyPartReader):
+            raise InvalidValueError(FIELD, f"form has no field '{FIELD}'")
+        encoding = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary")
+        if encoding.lower() not in ("binary", "8bit", "7bit"):
+            raise InvalidValueError(FIELD, f"field '{FIELD}' must not be encoded")
+        self.content_type = part.headers.get(hdrs.CONTENT_TYPE)
+        return self._iter_part(reader, part)
+
+    async def _iter_part(
+        self, reader: MultipartReader, part: BodyPartReader
+    ) -> AsyncIterator[bytes]:
+        async with _refuse_broken_bodies():
+            while not part.at_eof():
+                piece = await part.read_chunk(PART_READ_BYTES)
+                if piece:
+                    yield piece
+            while (following := await reader.next()) is not None:
+                if isinstance(following, BodyPartReader) and following.name == FIELD:
+                    raise InvalidValueError(FIELD, f"field '{FIELD}' is given twice")
+
+
+@asynccontextmanager
+async def _refuse_broken_bodies() -> AsyncIterator[None]:
+    """Turn what the HTTP library raises on a malformed body into an error of ours."""
+    try:
+        yield
+    except (ClientPayloadError, HttpProcessingError, ValueError, RuntimeError) as error:
+        raise InvalidValueError("body", f"request body broke off: {error}") from error

@@ -1,0 +1,65 @@
+"""What a handler is given: one request, authenticated, authorised and decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from ..auth.authenticate import Authenticator, Principal
+from ..auth.authorize import Permission, authorize
+from ..repository.engine import Engine
+from .settings import ApiSettings
+
+
+class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A query without parameters; the base of those that have some."""
+
+
+class NoBody:
+    """The operation reads no body."""
+
+
+class Streamed:
+    """The operation reads the body itself, as it comes."""
+
+
+Q = TypeVar("Q", bound=NoQuery)
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One request."""
+
+    engine: Engine
+    auth: Authenticator
+    settings: ApiSettings
+    principal: Principal
+    request: web.BaseRequest
+    names: Mapping[str, str]
+    """The names in the path, decoded."""
+    query: Q
+    body: B
+    idempotency_key: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """The name of who asks; what commits and the ref log show."""
+        return self.principal.name
+
+    def require_read(self, repository: str, ref: str) -> None:
+        """Return if the caller may read `ref` too, which is not in the path.
+
+        Raises:
+            PermissionDeniedError: they may not.
+        """
+        authorize(self.principal, Permission.READ, repository, ref)
+
+    @property
+    def repository(self) -> str:
+        """The name of the repository in the path."""
+        return self.names["repository"]

@@ -1,0 +1,112 @@
+"""One request of the REST interface, from its raw target to its answer.
+
+The order is fixed: find the route; authenticate; authorise; read the query; read the
+body; call the operation. Nothing of a body is read before the caller may send it, and
+nothing is looked up in a repository before the caller may know that it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
+from ..auth.authorize import Permission, authorize
+from ..errors import LakeError, PermissionDeniedError
+from ..repository.engine import Engine
+from .bodies import read_json
+from .call import Call, NoBody, Streamed
+from .headers import read_idempotency_key
+from .problems import answer_internal_error, answer_problem
+from .routes import ROUTES
+from .routing import Anyone, Compiled, Router
+from .settings import ApiSettings
+from .targets import split_target
+
+log = logging.getLogger(__name__)
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ApiHandler:
+    """Answers the requests below `/api/v1`."""
+
+    def __init__(
+        self, engine: Engine, auth: Authenticator, settings: ApiSettings
+    ) -> None:
+        self._engine = engine
+        self._auth = auth
+        self._settings = settings
+        self._router = Router(ROUTES)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer to `request`; never raises but when the connection is gone."""
+        try:
+            return await self._answer(request)
+        except LakeError as error:
+            response = answer_problem(error)
+            if response.status >= 500:
+                log.error(
+                    "request failed",
+                    extra={"target": request.raw_path[:500], "error": str(error)},
+                    exc_info=response.status == 500,
+                )
+            return response
+        except ConnectionError:
+            raise  # the client is gone: there is nobody to answer
+        except Exception:
+            log.exception(
+                "request met a defect", extra={"target": request.raw_path[:500]}
+            )
+            return answer_internal_error()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, query = split_target(request.raw_path)
+        compiled, names = self._router.match(request.method, path)
+        route = compiled.route
+        principal = await self._admit(request, compiled, names)
+        call = Call(
+            self._engine,
+            self._auth,
+            self._settings,
+            principal,
+            request,
+            names,
+            compiled.query.read(query),
+            await self._read_body(request, compiled),
+            read_idempotency_key(request.headers) if route.is_idempotent else None,
+        )
+        return await route.handler(call)
+
+    async def _admit(
+        self, request: web.BaseRequest, compiled: Compiled, names: dict[str, str]
+    ) -> Principal:
+        route = compiled.route
+        if isinstance(route.requirement, Anyone):
+            return ANONYMOUS
+        if request.method not in _SAFE_METHODS:
+            _refuse_cross_site(request)
+        principal = await self._auth.authenticate(request)
+        if isinstance(route.requirement, Permission):
+            ref = names[route.ref_name] if route.ref_name is not None else None
+            authorize(principal, route.requirement, names.get("repository"), ref)
+        return principal
+
+    async def _read_body(self, request: web.BaseRequest, compiled: Compiled) -> object:
+        if compiled.is_streamed:
+            return Streamed()
+        if compiled.body is None:
+            return NoBody()
+        assert compiled.route.body_bytes_max is not None
+        return await read_json(request, compiled.body, compiled.route.body_bytes_max)
+
+
+def _refuse_cross_site(request: web.BaseRequest) -> None:
+    """Refuse a write that a page of another site made a browser send.
+
+    The browser would add credentials that it remembers; it also says where the request
+    is from, in a header that no page can set.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise PermissionDeniedError("cannot write: the request is from another site")

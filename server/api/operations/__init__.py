@@ -1,0 +1,1 @@
+"""Handlers: each parses, calls one operation of `repository/`, and answers."""

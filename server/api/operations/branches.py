@@ -1,0 +1,139 @@
+"""Handlers of `/branches`, and of the log of what moved a ref."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from aiohttp import web
+from lakebed.client.wire import BranchCreation, BranchReset, Undo
+
+from ...errors import InvalidValueError
+from ...repository import branches, picking
+from ...repository.paths import check_path, encode_path
+from ..answers import (
+    answer,
+    answer_nothing,
+    answer_page,
+    answer_results,
+    answer_text,
+)
+from ..call import Call, NoBody, NoQuery
+from ..parameters import BranchesQuery, HardResetQuery, RefLogQuery
+from ..shapes import show_branch, show_move
+
+
+async def list_all(call: Call[BranchesQuery, NoBody]) -> web.Response:
+    """List branches."""
+    page = await branches.list_branches(
+        call.engine,
+        call.repository,
+        prefix=call.query.prefix,
+        after=call.query.after,
+        limit=call.query.limit,
+        hidden=call.query.show_hidden,
+    )
+    return answer_page(page, show_branch)
+
+
+async def create(call: Call[NoQuery, BranchCreation]) -> web.Response:
+    """Create a branch; answers with the bare id of its commit."""
+    branch = await branches.create_branch(
+        call.engine,
+        call.repository,
+        call.body.name,
+        call.body.source,
+        hidden=call.body.hidden,
+        actor=call.actor,
+    )
+    return answer_text(branch.head.hex(), HTTPStatus.CREATED)
+
+
+async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get a branch."""
+    branch = await branches.get_branch(
+        call.engine, call.repository, call.names["branch"]
+    )
+    return answer(show_branch(branch))
+
+
+async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Delete a branch with its uncommitted changes."""
+    await branches.delete_branch(
+        call.engine, call.repository, call.names["branch"], actor=call.actor
+    )
+    return answer_nothing()
+
+
+async def reset(call: Call[NoQuery, BranchReset]) -> web.Response:
+    """Throw away uncommitted changes: of a path, below a prefix, or all of them."""
+    body = call.body
+    path = prefix = None
+    if body.type != "reset":
+        if body.path is None:
+            raise InvalidValueError("path", f"reset of type '{body.type}' needs a path")
+        if body.type == "object":
+            path = check_path(body.path)
+        else:
+            prefix = encode_path(body.path)
+    await branches.reset_branch(
+        call.engine, call.repository, call.names["branch"], path=path, prefix=prefix
+    )
+    return answer_nothing()
+
+
+async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.Response:
+    """Move a branch to another commit."""
+    await picking.hard_reset(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        call.query.ref,
+        actor=call.actor,
+    )
+    return answer_nothing()
+
+
+async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.Response:
+    """List the moves of a branch or tag, newest first."""
+    limit = call.query.limit
+    moves = await branches.list_ref_log(
+        call.engine,
+        call.repository,
+        call.names["name"],
+        before=int(call.query.after) if call.query.after else None,
+        limit=limit,
+    )
+    # A full page may be the last one; then the next one is empty and says so.
+    next_offset = str(moves[-1].sequence) if len(moves) == limit else None
+    return answer_results((show_move(move) for move in moves), next_offset)
+
+
+async def undo(call: Call[NoQuery, Undo]) -> web.Response:
+    """Put a branch back to where it was before its last move, or before a named one.
+
+    Answers with the move that this makes.
+    """
+    name = call.names["name"]
+    if call.body.sequence is None:
+        await branches.undo(call.engine, call.repository, name, actor=call.actor)
+    else:
+        before = await _find_state_before(call, name, call.body.sequence)
+        await picking.hard_reset(
+            call.engine, call.repository, name, before, actor=call.actor
+        )
+    (move,) = await branches.list_ref_log(call.engine, call.repository, name, limit=1)
+    return answer(show_move(move))
+
+
+async def _find_state_before(
+    call: Call[NoQuery, Undo], name: str, sequence: int
+) -> str:
+    """Return the commit that the branch `name` was at before the move `sequence`."""
+    moves = await branches.list_ref_log(
+        call.engine, call.repository, name, before=sequence + 1, limit=1
+    )
+    if not moves or moves[0].sequence != sequence or moves[0].old is None:
+        raise InvalidValueError(
+            "sequence", f"branch '{name}' has no state before a move {sequence}"
+        )
+    return moves[0].old.hex()

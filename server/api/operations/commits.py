@@ -1,0 +1,111 @@
+"""Handlers that make, show and list commits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from lakebed.client.wire import CherryPick, CommitCreation, CommitOverrides, Revert
+
+from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
+from ...repository import commits, picking
+from ...repository.logs import LogFilter, list_log
+from ...repository.paths import check_path, encode_path
+from ..answers import answer, answer_created, answer_nothing, answer_results
+from ..call import Call, NoBody, NoQuery
+from ..parameters import LogQuery
+from ..shapes import show_commit
+
+
+async def create(call: Call[NoQuery, CommitCreation]) -> web.Response:
+    """Commit the uncommitted changes of a branch."""
+    body = call.body
+    commit = await commits.commit_branch(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        message=body.message,
+        metadata=body.metadata,
+        created_ms=body.date * 1000 if body.date is not None else None,
+        allow_empty=body.allow_empty,
+        actor=call.actor,
+    )
+    return answer_created(show_commit(commit))
+
+
+async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get a commit, by its id or any ref expression."""
+    ref = call.names["commit"]
+    try:
+        commit = await commits.get_commit(call.engine, call.repository, ref)
+    except RefNotFoundError:
+        raise CommitNotFoundError(call.repository, ref) from None
+    return answer(show_commit(commit))
+
+
+async def list_history(call: Call[LogQuery, NoBody]) -> web.Response:
+    """List the commits that a ref descends from, newest first."""
+    query = call.query
+    page = await list_log(
+        call.engine,
+        call.repository,
+        call.names["ref"],
+        after=query.after or None,
+        limit=query.limit,
+        where=LogFilter(
+            first_parent=query.first_parent,
+            since_ms=_parse_time(query.since) if query.since else None,
+            stop_at=query.stop_at or None,
+            paths=[check_path(path) for path in query.objects],
+            prefixes=[encode_path(prefix) for prefix in query.prefixes],
+        ),
+    )
+    next_after = None if query.limit_only else page.next_after
+    return answer_results((show_commit(commit) for commit in page.items), next_after)
+
+
+def _parse_time(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValueError(
+            "since", f"parameter 'since' is no ISO 8601 time: '{text[:80]}'"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1000)
+
+
+def _read_overrides(body: CommitOverrides | None) -> picking.Overrides | None:
+    return picking.Overrides(body.message, body.metadata) if body is not None else None
+
+
+async def revert(call: Call[NoQuery, Revert]) -> web.Response:
+    """Commit the opposite of a commit."""
+    body = call.body
+    await picking.revert(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        body.ref,
+        parent_number=body.parent_number,
+        overrides=_read_overrides(body.commit_overrides),
+        allow_empty=body.allow_empty,
+        actor=call.actor,
+    )
+    return answer_nothing()
+
+
+async def cherry_pick(call: Call[NoQuery, CherryPick]) -> web.Response:
+    """Commit what another commit changed."""
+    body = call.body
+    commit = await picking.cherry_pick(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        body.ref,
+        parent_number=body.parent_number or 0,
+        overrides=_read_overrides(body.commit_overrides),
+        actor=call.actor,
+    )
+    return answer_created(show_commit(commit))

@@ -1,0 +1,112 @@
+"""Handlers of differences and merges."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from lakebed.client import wire
+from lakebed.client.wire import Merge, MergeBase, MergeResult
+
+from ...errors import RefNotFoundError
+from ...repository import diffs, merges
+from ...repository.combining import Strategy
+from ...repository.diffs import DiffPage, DiffScope
+from ...repository.paths import check_path, encode_path
+from ...repository.resolving import resolve, resolve_in
+from ...tree.merge import Resolution
+from ..answers import answer, answer_results
+from ..call import Call, NoBody, NoQuery
+from ..parameters import DiffQuery, ListingQuery
+from ..shapes import show_difference
+
+_STRATEGIES: dict[str, Strategy] = {
+    "source-wins": "source",
+    "dest-wins": "destination",
+}
+_RESOLUTIONS: dict[wire.Resolution, Resolution] = {
+    "source": Resolution.THEIRS,
+    "destination": Resolution.OURS,
+    "base": Resolution.BASE,
+    "delete": Resolution.DELETE,
+}
+
+
+async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.Response:
+    """List what differs between two refs, or between their merge base and the right."""
+    query = call.query
+    page = await diffs.diff_refs(
+        call.engine,
+        call.repository,
+        call.names["left"],
+        call.names["right"],
+        _read_scope(query),
+        three_dot=query.type == "three_dot",
+    )
+    return _answer_diff(page, with_right=query.include_right_stats)
+
+
+async def diff_branch(call: Call[ListingQuery, NoBody]) -> web.Response:
+    """List the uncommitted changes of a branch."""
+    page = await diffs.diff_staged(
+        call.engine, call.repository, call.names["branch"], _read_scope(call.query)
+    )
+    return _answer_diff(page, with_right=False)
+
+
+def _read_scope(query: ListingQuery) -> DiffScope:
+    return DiffScope(
+        limit=query.limit,
+        prefix=encode_path(query.prefix),
+        after=encode_path(query.after),
+        delimiter=query.delimiter.encode(),
+    )
+
+
+def _answer_diff(page: DiffPage, *, with_right: bool) -> web.Response:
+    next_after = page.next_after
+    return answer_results(
+        (show_difference(item, with_right=with_right) for item in page.items),
+        next_after.decode() if next_after is not None else None,
+    )
+
+
+async def merge(call: Call[NoQuery, Merge]) -> web.Response:
+    """Merge a ref into a branch."""
+    body = call.body
+    commit = await merges.merge(
+        call.engine,
+        call.repository,
+        call.names["source"],
+        call.names["destination"],
+        message=body.message or "",
+        metadata=body.metadata,
+        strategy=_STRATEGIES.get(body.strategy or ""),
+        resolutions={
+            check_path(path): _RESOLUTIONS[resolution]
+            for path, resolution in (body.resolutions or {}).items()
+        },
+        allow_empty=body.allow_empty,
+        squash=body.squash_merge,
+        actor=call.actor,
+    )
+    return answer(MergeResult(reference=commit.id.hex()))
+
+
+async def get_base(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get the best common ancestor of two refs."""
+    source, destination = call.names["source"], call.names["destination"]
+    theirs = await resolve(call.engine, call.repository, source)
+    ours = await resolve_in(call.engine, theirs.repository, destination)
+    base = await merges.find_merge_base(
+        call.engine, call.repository, theirs.commit.id.hex(), ours.commit.id.hex()
+    )
+    if base is None:
+        raise RefNotFoundError(
+            call.repository, f"{source}...{destination}", what="merge base"
+        )
+    return answer(
+        MergeBase(
+            source_commit_id=theirs.commit.id.hex(),
+            destination_commit_id=ours.commit.id.hex(),
+            base_commit_id=base.id.hex(),
+        )
+    )

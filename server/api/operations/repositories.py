@@ -1,0 +1,61 @@
+"""Handlers of `/repositories`."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from lakebed.client.wire import RepositoryCreation
+
+from ...errors import NotImplementedYetError
+from ...repository import repositories
+from ...repository.resolving import get_repository
+from ..answers import answer, answer_created, answer_json, answer_nothing, answer_page
+from ..call import Call, NoBody, NoQuery
+from ..parameters import CreateRepositoryQuery, RepositoriesQuery
+from ..shapes import show_repository
+
+
+async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.Response:
+    """List repositories."""
+    if call.query.search:
+        raise NotImplementedYetError("search is not built yet: list by prefix")
+    page = await repositories.list_repositories(
+        call.engine,
+        prefix=call.query.prefix,
+        after=call.query.after,
+        limit=call.query.limit,
+    )
+    return answer_page(page, show_repository)
+
+
+async def create(call: Call[CreateRepositoryQuery, RepositoryCreation]) -> web.Response:
+    """Create a repository."""
+    body = call.body
+    if body.sample_data:
+        raise NotImplementedYetError("sample data is not built yet: leave it out")
+    repository = await repositories.create_repository(
+        call.engine,
+        body.name,
+        actor=call.actor,
+        storage_namespace=body.storage_namespace,
+        default_branch=body.default_branch or "main",
+        read_only=body.read_only,
+        bare=call.query.bare,
+    )
+    return answer_created(show_repository(repository))
+
+
+async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get a repository."""
+    return answer(show_repository(await get_repository(call.engine, call.repository)))
+
+
+async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Delete a repository and everything in it."""
+    await repositories.delete_repository(call.engine, call.repository)
+    return answer_nothing()
+
+
+async def get_metadata(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get the metadata of a repository, which has none yet."""
+    await get_repository(call.engine, call.repository)
+    return answer_json(b"{}")

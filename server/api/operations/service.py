@@ -1,0 +1,86 @@
+"""Handlers about the server itself and who is asking."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from lakebed.client.wire import (
+    Config,
+    CurrentUser,
+    LoginConfig,
+    SetupState,
+    StorageConfig,
+    User,
+    VersionConfig,
+)
+
+from ..answers import answer, answer_nothing
+from ..call import Call, NoBody, NoQuery
+
+API_VERSION = "1.88.0"
+"""The version of the lakeFS API that we speak. Clients compare it with what they need;
+it is that of the newest client package that our tests run."""
+VERSION_HEADER = "X-Lakebed-Version"
+
+
+async def check_health(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Say that the server answers."""
+    return answer_nothing()
+
+
+async def get_config(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get what clients want to know of the server."""
+    response = answer(
+        Config(
+            version_config=VersionConfig(
+                version=API_VERSION,
+                latest_version=API_VERSION,
+                upgrade_recommended=False,
+                upgrade_url="",
+            ),
+            storage_config=StorageConfig(
+                blockstore_type="local",
+                blockstore_namespace_example="local://example",
+                blockstore_namespace_validity_regex=r"^[a-z][a-z0-9+.-]*://",
+                default_namespace_prefix="local://",
+                pre_sign_support=False,
+                pre_sign_support_ui=False,
+                import_support=False,
+                import_validity_regex=r"^s3://",
+                pre_sign_multipart_upload=False,
+            ),
+        )
+    )
+    response.headers[VERSION_HEADER] = call.settings.version
+    return response
+
+
+async def get_current_user(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Get who is asking."""
+    principal = call.principal
+    return answer(
+        CurrentUser(
+            user=User(
+                id=principal.name,
+                creation_date=principal.created_ms // 1000,
+                friendly_name=principal.name,
+            )
+        )
+    )
+
+
+async def get_setup(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Say whether there is a first user."""
+    is_set_up = await call.auth.is_set_up()
+    return answer(
+        SetupState(
+            state="initialized" if is_set_up else "not_initialized",
+            comm_prefs_missing=False,
+            login_config=LoginConfig(
+                RBAC="none",
+                login_url="",
+                login_failed_message="access key or secret is wrong",
+                login_cookie_names=[],
+                logout_url="",
+            ),
+        )
+    )

@@ -1,0 +1,149 @@
+"""Handlers that write objects: upload, delete, copy, move."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from lakebed.client.wire import (
+    ObjectCopy,
+    ObjectErrorList,
+    ObjectMove,
+    ObjectMoveResult,
+    PathList,
+    UserMetadata,
+)
+
+from ...errors import InvalidValueError
+from ...repository import copies, objects
+from ...repository.paths import check_path, encode_path
+from ...repository.resolving import get_repository
+from ..answers import answer, answer_created, answer_nothing
+from ..bodies import FormUpload, open_upload
+from ..call import Call, NoBody, NoQuery, Streamed
+from ..headers import read_condition, read_extra
+from ..parameters import CopyQuery, PathQuery
+from ..shapes import read_extra as extra_of
+from ..shapes import show_object
+
+BATCH_PATHS_MAX = 1000
+"""Paths of one deletion; the limit of S3 and of the lakeFS API."""
+
+
+async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
+    """Upload an object: the raw body, or the field `content` of a form."""
+    path = check_path(call.query.path)
+    request = call.request
+    condition = read_condition(request.headers)
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+    body: bytes | AsyncIterator[bytes]
+    if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
+        form = FormUpload(request)
+        body = await form.open()
+        extra = read_extra(request.headers, form.content_type)
+    else:
+        extra = read_extra(request.headers, content_type or None)
+        body = await open_upload(request)
+    entry = await objects.put_object(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        path,
+        body,
+        extra=extra,
+        condition=condition,
+    )
+    repository = await get_repository(call.engine, call.repository)
+    return answer_created(show_object(repository.storage_namespace, entry))
+
+
+async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
+    """Delete an object; nothing there is fine."""
+    await objects.delete_object(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        check_path(call.query.path),
+        condition=read_condition(call.request.headers),
+    )
+    return answer_nothing()
+
+
+async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
+    """Delete up to 1,000 objects, all at once; nothing there is fine."""
+    paths = call.body.paths
+    if len(paths) > BATCH_PATHS_MAX:
+        raise InvalidValueError("paths", f"at most {BATCH_PATHS_MAX} paths at once")
+    await objects.delete_objects(
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        [check_path(path) for path in paths],
+    )
+    return answer(ObjectErrorList(errors=[]))
+
+
+async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
+    """Copy an object; no bytes are copied."""
+    body = call.body
+    branch = call.names["branch"]
+    source_ref = body.src_ref or branch
+    call.require_read(call.repository, source_ref)
+    entry = await copies.copy_object(
+        call.engine,
+        call.repository,
+        branch,
+        check_path(call.query.dest_path),
+        source_repository=call.repository,
+        source_ref=source_ref,
+        source_path=check_path(body.src_path),
+        condition=read_condition(call.request.headers),
+    )
+    repository = await get_repository(call.engine, call.repository)
+    return answer_created(show_object(repository.storage_namespace, entry))
+
+
+async def move(call: Call[NoQuery, ObjectMove]) -> web.Response:
+    """Rename an object, or everything below a prefix; no bytes are copied."""
+    body = call.body
+    branch = call.names["branch"]
+    if body.recursive:
+        moved = await copies.move_prefix(
+            call.engine,
+            call.repository,
+            branch,
+            check_path(body.src_path),
+            encode_path(body.dst_path),
+        )
+    else:
+        await copies.move_object(
+            call.engine,
+            call.repository,
+            branch,
+            check_path(body.src_path),
+            check_path(body.dst_path),
+        )
+        moved = 1
+    return answer(ObjectMoveResult(moved=moved))
+
+
+async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.Response:
+    """Give an object other user metadata, in place of what it has."""
+    path = check_path(call.query.path)
+    branch = call.names["branch"]
+    located = await objects.stat_object(call.engine, call.repository, branch, path)
+    await copies.copy_object(
+        call.engine,
+        call.repository,
+        branch,
+        path,
+        source_repository=call.repository,
+        source_ref=branch,
+        source_path=path,
+        extra=replace(extra_of(located.entry), user_metadata=call.body.set),
+        # A write that comes in between has metadata of its own, and stays.
+        condition=objects.Condition(etag=objects.etag_text(located.entry)),
+    )
+    return web.Response(status=HTTPStatus.CREATED)

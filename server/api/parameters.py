@@ -1,0 +1,144 @@
+"""The parameters of queries: one struct for each operation that has some.
+
+A field is a parameter; its type, limits and default are what is accepted and what the
+documentation will say. Booleans come as `True` or `true`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from lakebed.client.wire import AMOUNT_MAX
+
+from .call import NoQuery
+
+AMOUNT_DEFAULT = 100
+"""Results in a page if the caller does not say; the lakeFS default."""
+
+Amount = Annotated[int, msgspec.Meta(ge=-1, le=AMOUNT_MAX)]
+"""How many results a page shall have; 0 and -1 leave it to the server."""
+Text = Annotated[str, msgspec.Meta(max_length=1024)]
+"""A name, path or prefix; what exactly it may be, the engine checks."""
+DelimiterText = Annotated[str, msgspec.Meta(max_length=64)]
+Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)]
+
+
+class PageQuery(NoQuery, frozen=True, kw_only=True):
+    """Where in a listing to go on, and how far."""
+
+    prefix: Text = ""
+    after: Text = ""
+    amount: Amount = AMOUNT_DEFAULT
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class BranchesQuery(PageQuery, frozen=True, kw_only=True):
+    """Which branches to list."""
+
+    show_hidden: bool = False
+
+
+class RepositoriesQuery(PageQuery, frozen=True, kw_only=True):
+    """Which repositories to list."""
+
+    search: Text = ""
+    """Only names that contain this."""
+
+
+class CreateRepositoryQuery(NoQuery, frozen=True, kw_only=True):
+    """How to create a repository."""
+
+    bare: bool = False
+    """Without a first commit and a branch."""
+
+
+class ListingQuery(PageQuery, frozen=True, kw_only=True):
+    """Which part of a tree to list."""
+
+    delimiter: DelimiterText = ""
+    """Paths are rolled up at its first place behind the prefix."""
+
+
+class ObjectsQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which objects to list."""
+
+    user_metadata: bool = True
+    presign: bool = False
+
+
+class DiffQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which differences to list."""
+
+    type: Literal["two_dot", "three_dot"] = "three_dot"
+    include_right_stats: bool = False
+
+
+class LogQuery(PageQuery, frozen=True, kw_only=True):
+    """Which commits to list."""
+
+    objects: Texts = ()
+    """Only commits that changed one of these paths,"""
+    prefixes: Texts = ()
+    """or a path below one of these prefixes."""
+    limit_only: bool = msgspec.field(name="limit", default=False)
+    """This many and no more: do not say that there are others."""
+    first_parent: bool = False
+    since: Text = ""
+    """Only commits made at or after this time, ISO 8601."""
+    stop_at: Text = ""
+    """Show nothing behind this commit."""
+
+
+class RefLogQuery(NoQuery, frozen=True, kw_only=True):
+    """Which moves of a ref to list."""
+
+    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,19}$")] = ""
+    """Only moves before the one with this number."""
+    amount: Amount = AMOUNT_DEFAULT
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class PathQuery(NoQuery, frozen=True, kw_only=True):
+    """Which object."""
+
+    path: str
+
+
+class ReadQuery(PathQuery, frozen=True, kw_only=True):
+    """Which object to read."""
+
+    presign: bool = False
+
+
+class StatQuery(ReadQuery, frozen=True, kw_only=True):
+    """Which object to describe."""
+
+    user_metadata: bool = True
+
+
+class CopyQuery(NoQuery, frozen=True, kw_only=True):
+    """Where to copy to."""
+
+    dest_path: str
+
+
+class PrefixQuery(NoQuery, frozen=True, kw_only=True):
+    """Which subtree."""
+
+    prefix: str = ""
+
+
+class HardResetQuery(NoQuery, frozen=True, kw_only=True):
+    """Where to move a branch."""
+
+    ref: Text
+    force: bool = False

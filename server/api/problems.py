@@ -1,0 +1,170 @@
+"""What an error of the engine is over HTTP: its status, its headers and its body.
+
+    {"message": "...", "code": "stable-word", "detail": "...", ...fields}
+
+Every class of `errors.py` has a row in `STATUS`; a test says so when a new one has not.
+`message` is for clients of lakeFS and their scripts, some of which compare it: for the
+classes in `TEXTS` it is the text that they expect, and what we have to say beyond it is
+in `detail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from lakebed.client.wire import CONFLICTS_MAX, encode_problem
+
+from .. import errors
+from ..errors import LakeError
+from ..repository.combining import Conflict
+from .shapes import show_conflict
+
+_STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
+    HTTPStatus.BAD_REQUEST: (
+        errors.InvalidValueError,
+        errors.InvalidNameError,
+        errors.InvalidPathError,
+        errors.InvalidRefExpressionError,
+        errors.MetadataTooLargeError,
+        errors.NothingToCommitError,
+        errors.DirtyBranchError,
+        errors.SameRefError,
+        errors.ReadOnlyRefError,
+    ),
+    HTTPStatus.UNAUTHORIZED: (errors.UnauthenticatedError,),
+    HTTPStatus.FORBIDDEN: (
+        errors.PermissionDeniedError,
+        errors.ReadOnlyRepositoryError,
+        errors.DeleteDefaultBranchError,
+    ),
+    HTTPStatus.NOT_FOUND: (
+        errors.NotFoundError,
+        errors.RouteNotFoundError,
+        errors.RepositoryNotFoundError,
+        errors.RefNotFoundError,
+        errors.CommitNotFoundError,
+        errors.ObjectNotFoundError,
+        errors.UserNotFoundError,
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
+    HTTPStatus.CONFLICT: (
+        errors.ConflictError,
+        errors.RepositoryExistsError,
+        errors.RefExistsError,
+        errors.UserExistsError,
+        errors.CredentialExistsError,
+        errors.RefMovedError,
+        errors.MergeConflictError,
+        errors.RevertNeedsParentError,
+    ),
+    HTTPStatus.GONE: (errors.ExpiredDataError,),
+    HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (errors.RangeNotSatisfiableError,),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        errors.CorruptDataError,
+        errors.MissingDataError,
+        errors.StorageFailedError,
+        errors.DurabilityLostError,
+        errors.StartupError,
+    ),
+    HTTPStatus.NOT_IMPLEMENTED: (errors.NotImplementedYetError,),
+    HTTPStatus.SERVICE_UNAVAILABLE: (errors.BusyError, errors.PackGoneError),
+    HTTPStatus.INSUFFICIENT_STORAGE: (errors.StorageFullError,),
+}
+
+STATUS: dict[type[LakeError], HTTPStatus] = {
+    kind: status for status, kinds in _STATUS.items() for kind in kinds
+}
+
+TEXTS: dict[type[LakeError], str] = {
+    errors.RepositoryNotFoundError: "repository not found",
+    errors.CommitNotFoundError: "commit not found",
+    errors.UserNotFoundError: "user not found",
+    errors.UnauthenticatedError: "error authenticating request",
+    errors.MergeConflictError: "conflict found",
+    errors.RepositoryExistsError: "not unique",
+    errors.NothingToCommitError: "commit: no changes",
+}
+"""What scripts around lakeFS compare the message with."""
+
+RETRY_AFTER_S = 1
+"""What is busy now is free within a second, or the server has worse problems."""
+
+
+def status_of(kind: type[LakeError]) -> HTTPStatus:
+    """Return the status of an error class, or of the nearest class it comes from."""
+    for ancestor in kind.__mro__:
+        status = STATUS.get(ancestor)
+        if status is not None:
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def answer_problem(error: LakeError) -> web.Response:
+    """Return the response that says `error`."""
+    detail = str(error)
+    message = TEXTS.get(type(error), detail)
+    fields = _fields(error)
+    if message != detail:
+        fields["detail"] = detail
+    return problem_response(
+        status_of(type(error)), message, error.code, fields, _headers(error)
+    )
+
+
+def answer_internal_error() -> web.Response:
+    """Return the response to a request that met a defect of ours; it says no more."""
+    return problem_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error", "internal"
+    )
+
+
+def problem_response(
+    status: HTTPStatus,
+    message: str,
+    code: str,
+    fields: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Return a response with an error body."""
+    return web.Response(
+        status=status,
+        body=encode_problem(message, code, fields),
+        headers={
+            "Content-Type": "application/json",
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+        },
+    )
+
+
+def _fields(error: LakeError) -> dict[str, object]:
+    if isinstance(error, errors.MergeConflictError):
+        shown = [
+            show_conflict(conflict)
+            for conflict in error.conflicts[:CONFLICTS_MAX]
+            if isinstance(conflict, Conflict)
+        ]
+        return {"conflicts": shown, "conflict_count": error.count}
+    return {
+        name: value
+        for name, value in vars(error).items()
+        if not name.startswith("_") and isinstance(value, str | int | list)
+    }
+
+
+def _headers(error: LakeError) -> dict[str, str]:
+    match error:
+        case errors.RangeNotSatisfiableError():
+            return {"Content-Range": f"bytes */{error.size_bytes}"}
+        case errors.MethodNotAllowedError():
+            return {"Allow": ", ".join(error.allowed)}
+        case errors.UnauthenticatedError():
+            return {"WWW-Authenticate": 'Basic realm="lakebed", charset="UTF-8"'}
+        case errors.BusyError():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case _:
+            return {}

@@ -1,0 +1,88 @@
+"""The table: every operation of the interface, in the order of the reference.
+
+Requests are routed, permissions checked and bodies limited from it, and the documents
+are written from it. Where two templates fit a path, the one whose names stand in the
+same places as those of the earlier route wins: `refs/{ref}/commits` before
+`refs/log/{name}`, so that a branch may be called `log`.
+"""
+
+from __future__ import annotations
+
+from lakebed.client.wire import routes
+
+from ..auth.authorize import Permission
+from .operations import (
+    branches,
+    commits,
+    merges,
+    objects,
+    repositories,
+    service,
+    tags,
+    writing,
+)
+from .routing import Anyone, Route, SignedIn
+
+READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
+
+ROUTES: tuple[Route, ...] = (
+    # The server, and who is asking.
+    Route("GET", routes.HEALTHCHECK, service.check_health, Anyone()),
+    Route("GET", routes.CONFIG, service.get_config, SignedIn()),
+    Route("GET", routes.SETUP, service.get_setup, Anyone()),
+    Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
+    # Repositories.
+    Route("GET", routes.REPOSITORIES, repositories.list_all, SignedIn()),
+    Route("POST", routes.REPOSITORIES, repositories.create, ADMIN),
+    Route("GET", routes.REPOSITORY, repositories.get, READ),
+    Route("DELETE", routes.REPOSITORY, repositories.delete, ADMIN),
+    Route("GET", routes.REPOSITORY_METADATA, repositories.get_metadata, READ),
+    # Branches.
+    Route("GET", routes.BRANCHES, branches.list_all, READ),
+    Route("POST", routes.BRANCHES, branches.create, WRITE),
+    Route("GET", routes.BRANCH, branches.get, READ, "branch"),
+    Route("PUT", routes.BRANCH, branches.reset, WRITE, "branch"),
+    Route("DELETE", routes.BRANCH, branches.delete, WRITE, "branch"),
+    Route("POST", routes.BRANCH_COMMITS, commits.create, WRITE, "branch"),
+    Route("GET", routes.BRANCH_DIFF, merges.diff_branch, READ, "branch"),
+    Route("POST", routes.BRANCH_REVERT, commits.revert, WRITE, "branch"),
+    Route("POST", routes.BRANCH_CHERRY_PICK, commits.cherry_pick, WRITE, "branch"),
+    Route("PUT", routes.BRANCH_HARD_RESET, branches.hard_reset, WRITE, "branch"),
+    # Writing objects.
+    Route(
+        "POST",
+        routes.BRANCH_OBJECTS,
+        writing.upload,
+        WRITE,
+        "branch",
+        body_bytes_max=None,
+    ),
+    Route("DELETE", routes.BRANCH_OBJECTS, writing.delete, WRITE, "branch"),
+    Route("POST", routes.OBJECTS_DELETE, writing.delete_many, WRITE, "branch"),
+    Route("POST", routes.OBJECTS_COPY, writing.copy, WRITE, "branch"),
+    Route("POST", routes.OBJECTS_MOVE, writing.move, WRITE, "branch"),
+    Route(
+        "PUT", routes.OBJECT_USER_METADATA, writing.set_user_metadata, WRITE, "branch"
+    ),
+    # Tags.
+    Route("GET", routes.TAGS, tags.list_all, READ),
+    Route("POST", routes.TAGS, tags.create, WRITE),
+    Route("GET", routes.TAG, tags.get, READ, "tag"),
+    Route("DELETE", routes.TAG, tags.delete, WRITE, "tag"),
+    # History.
+    Route("GET", routes.COMMIT, commits.get, READ, "commit"),
+    Route("GET", routes.REF_COMMITS, commits.list_history, READ, "ref"),
+    Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right"),
+    Route("GET", routes.REF_MERGE, merges.get_base, READ, "source"),
+    Route("POST", routes.REF_MERGE, merges.merge, WRITE, "destination"),
+    # Reading objects.
+    Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),
+    Route("HEAD", routes.REF_OBJECTS, objects.read, READ, "ref"),
+    Route("GET", routes.REF_OBJECT_STAT, objects.stat, READ, "ref"),
+    Route("GET", routes.REF_OBJECTS_LS, objects.list_all, READ, "ref"),
+    Route("GET", routes.REF_OBJECT_PROPERTIES, objects.get_properties, READ, "ref"),
+    Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
+    # What moved a ref.
+    Route("GET", routes.REF_LOG, branches.list_moves, READ, "name"),
+    Route("POST", routes.REF_UNDO, branches.undo, WRITE, "name"),
+)

@@ -1,0 +1,168 @@
+"""Routes and how a request finds its own.
+
+A template is a path whose `{names}` stand for one segment each. Templates of the same
+length are told apart by which segments are names: a path is looked up once for each
+such mask, in the order in which the masks first appear in the table, so that finding a
+route costs two or three look-ups however many routes there are, and the table decides
+who comes first where two templates fit (`refs/{ref}/commits` and `refs/log/{name}`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
+from aiohttp import web
+from lakebed.client.wire import RequestBody
+
+from ..auth.authorize import Permission
+from ..errors import MethodNotAllowedError, RouteNotFoundError
+from .call import Call, NoBody, NoQuery, Streamed
+from .targets import QueryReader, decode_component
+
+Handler = Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
+
+JSON_BYTES_MAX = 4 * 1024 * 1024
+"""A batch of 1,000 paths of 1,024 bytes, every character escaped, is 6 MiB; as people
+name things it is 0.1 MiB. 4 MiB holds any batch that is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anyone:
+    """In place of a permission: the operation is for everyone, also without a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """In place of a permission: the operation is for whoever proves who they are."""
+
+
+Requirement: TypeAlias = Permission | Anyone | SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row of the table: one method of one path."""
+
+    method: str
+    template: str
+    handler: Handler
+    requirement: Requirement
+    ref_name: str | None = None
+    """Which name of the template is the ref that the permission is asked for."""
+    body_bytes_max: int | None = JSON_BYTES_MAX
+    """Longest body; None: as long as it likes, because it is streamed."""
+    is_idempotent: bool = False
+    """An `Idempotency-Key` is honoured: the effect happens once a key."""
+
+    @property
+    def models(self) -> tuple[type[Any], type[Any]]:
+        """The shapes of the query and the body, as the handler's signature has them."""
+        hints = get_type_hints(self.handler)
+        call = hints.get("call")
+        if get_origin(call) is not Call:
+            raise TypeError(f"{self.handler!r} does not take 'call: Call[QUERY, BODY]'")
+        query, body = get_args(call)
+        return query, body
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A route made ready to answer requests."""
+
+    route: Route
+    name_at: tuple[tuple[int, str], ...]
+    """Where in the path which name stands."""
+    query: QueryReader[Any]
+    body: msgspec.json.Decoder[Any] | None
+    """None: there is no body, or the handler streams it."""
+    is_streamed: bool
+
+
+def compile_route(route: Route) -> Compiled:
+    """Return `route` made ready.
+
+    Raises:
+        TypeError: it declares no permission, or its handler no models. The server must
+            not start then.
+    """
+    if not isinstance(route.requirement, Permission | Anyone | SignedIn):
+        raise TypeError(f"{route.method} {route.template} declares no permission")
+    query, body = route.models
+    if not issubclass(query, NoQuery):
+        raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
+    if body not in (NoBody, Streamed) and not issubclass(body, RequestBody):
+        raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
+    return Compiled(
+        route,
+        tuple(
+            (place, segment[1:-1])
+            for place, segment in enumerate(route.template.split("/"))
+            if segment.startswith("{")
+        ),
+        QueryReader(query),
+        msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
+        body is Streamed,
+    )
+
+
+class Router:
+    """Finds the route of a request."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._masks: dict[int, list[tuple[int, ...]]] = {}
+        """By the number of segments: the sets of places where names stand."""
+        self._methods: dict[tuple[str | None, ...], dict[str, Compiled]] = {}
+        for route in routes:
+            self._add(compile_route(route))
+
+    def _add(self, compiled: Compiled) -> None:
+        segments = compiled.route.template.split("/")
+        mask = tuple(place for place, _ in compiled.name_at)
+        masks = self._masks.setdefault(len(segments), [])
+        if mask not in masks:
+            masks.append(mask)
+        methods = self._methods.setdefault(_blank(segments, mask), {})
+        if compiled.route.method in methods:
+            raise ValueError(
+                f"two routes for {compiled.route.method} {compiled.route.template}"
+            )
+        methods[compiled.route.method] = compiled
+
+    def match(self, method: str, path: str) -> tuple[Compiled, dict[str, str]]:
+        """Return the route of a raw request path, and the names in it, decoded.
+
+        Raises:
+            RouteNotFoundError: no template fits the path.
+            MethodNotAllowedError: some do, but with other methods.
+            InvalidValueError: a name in the path does not decode.
+        """
+        segments = path.split("/")
+        allowed: set[str] = set()
+        for mask in self._masks.get(len(segments), ()):
+            methods = self._methods.get(_blank(segments, mask))
+            if methods is None:
+                continue
+            compiled = methods.get(method)
+            if compiled is None:
+                allowed.update(methods)
+                continue
+            names = {
+                name: decode_component(segments[place], name)
+                for place, name in compiled.name_at
+            }
+            if "" in names.values():
+                break
+            return compiled, names
+        if allowed:
+            raise MethodNotAllowedError(method, sorted(allowed))
+        raise RouteNotFoundError(path)
+
+
+def _blank(segments: Sequence[str], mask: tuple[int, ...]) -> tuple[str | None, ...]:
+    blanked: list[str | None] = list(segments)
+    for place in mask:
+        blanked[place] = None
+    return tuple(blanked)
