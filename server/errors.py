@@ -329,6 +329,21 @@ class UnauthenticatedError(LakeError):
     code = "unauthenticated"
 
 
+class SignatureRefusedError(UnauthenticatedError):
+    """A signature does not prove who sent the request.
+
+    `aws_code` is AWS's word for what is wrong with it; `facts` are what AWS tells with
+    it, by element name.
+    """
+
+    code = "signature-refused"
+
+    def __init__(self, aws_code: str, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.aws_code = aws_code
+        self.facts = facts
+
+
 class PermissionDeniedError(LakeError):
     """The caller is known and may not do this."""
 

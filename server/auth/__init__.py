@@ -1,1 +1,11 @@
-"""Who is asking, and may they. Read `store.py` for what is kept."""
+"""Who is asking, and may they.
+
+store.py         the contract: what is kept of users and keys
+principal.py     who is asking, as the rest of the server sees it
+secrets.py       making access keys; sealing their secrets
+keyring.py       finding a key and its secret, fresh each time
+target.py        the raw request target, read once, for signing and for use alike
+sigv4.py         AWS signatures, version 4: header and presigned
+authenticate.py  the one way in for every protocol
+authorize.py     the one place where is decided who may do what
+"""
