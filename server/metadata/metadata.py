@@ -86,8 +86,7 @@ class SqlMetadata(SqlSnapshot):
         writer = Session(database, cache_kib=WRITER_CACHE_KIB, may_write=True)
         writer.connection.set_wal_hook(self._after_commit)
         self._writer = GroupWriter(
-            reader=Session(database, cache_kib=READER_CACHE_KIB),
-            writer=writer,
+            session=writer,
             write_lock=write_lock(),
             appender=self._appender,
             reserve=self._reserve,

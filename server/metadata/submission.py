@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Condition
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from ..chunks.index import Frame, StoredFrame
 from ..errors import BusyError
@@ -96,66 +96,88 @@ def _copy_of(error: BaseException) -> BaseException:
     return fresh
 
 
-class _Sized(Protocol):
-    @property
-    def size_bytes(self) -> int: ...
+class GroupQueue:
+    """Submissions that wait for the writer, which takes them in groups.
 
-
-S = TypeVar("S", bound=_Sized)
-
-
-class GroupQueue(Generic[S]):
-    """Items that wait for a thread, which takes them in groups."""
+    Those whom one group answered mostly come back together, a moment later. So `take`
+    waits a little for as many as there were last time: else two half-sized groups would
+    alternate for ever, with twice the fsyncs.
+    """
 
     def __init__(
-        self, *, group_count_max: int, group_bytes_max: int, what: str = ""
+        self, *, group_count_max: int, group_bytes_max: int, linger_s: float
     ) -> None:
-        """Give groups of up to so many items and bytes; one item at least."""
-        self._items: deque[S] = deque()
+        """Give groups of up to so many submissions and bytes; one at least.
+
+        Args:
+            group_count_max: submissions of a group.
+            group_bytes_max: bytes of a group, unless one submission is larger.
+            linger_s: how long a group waits to become as large as the last one.
+        """
+        self._waiting: deque[Submission] = deque()
         self._condition = Condition()
         self._group_count_max = group_count_max
         self._group_bytes_max = group_bytes_max
-        self._what = what
-        self._closed = False
-        self._poked = False
+        self._linger_s = linger_s
+        self._wanted = 1
+        self._last_count = 0
+        self._is_closed = False
+        self._is_poked = False
 
-    def put(self, items: Iterable[S]) -> None:
-        """Add `items`.
+    def put(self, submission: Submission) -> None:
+        """Add `submission`.
 
         Raises:
             BusyError: the queue is closed.
         """
         with self._condition:
-            if self._closed:
+            if self._is_closed:
                 raise BusyError("cannot write: the server is stopping")
-            self._items.extend(items)
-            self._condition.notify()
+            self._waiting.append(submission)
+            if len(self._waiting) >= self._wanted:
+                self._condition.notify()
+
+    def put_back(self, submissions: list[Submission]) -> None:
+        """Add again what `take` gave, before all others; closed or not."""
+        with self._condition:
+            self._waiting.extendleft(reversed(submissions))
 
     def poke(self) -> None:
         """Let `take` return once, though with nothing."""
         with self._condition:
-            self._poked = True
+            self._is_poked = True
             self._condition.notify()
 
-    def take(self) -> list[S] | None:
+    def take(self) -> list[Submission] | None:
         """Wait for a group and return it; None when closed and empty."""
         with self._condition:
-            while not self._items and not self._poked:
-                if self._closed:
-                    return None
-                self._condition.wait()
-            self._poked = False
-            group: list[S] = []
+            self._wait_for(1, None)
+            if not self._waiting and not self._is_poked:
+                return None
+            self._is_poked = False
+            if self._last_count > 1:
+                self._wait_for(self._last_count, self._linger_s)
+            group: list[Submission] = []
             room_bytes = self._group_bytes_max
-            while self._items and len(group) < self._group_count_max:
-                room_bytes -= self._items[0].size_bytes
+            while self._waiting and len(group) < self._group_count_max:
+                room_bytes -= self._waiting[0].size_bytes
                 if room_bytes < 0 and group:
                     break
-                group.append(self._items.popleft())
+                group.append(self._waiting.popleft())
+            self._last_count = len(group)
             return group
 
     def close(self) -> None:
         """Take nothing more; `take` gives what is left."""
         with self._condition:
-            self._closed = True
-            self._condition.notify_all()
+            self._is_closed = True
+            self._condition.notify()
+
+    def _wait_for(self, count: int, timeout_s: float | None) -> None:
+        """Wait until `count` submissions wait; `put` wakes us only then."""
+        self._wanted = count
+        self._condition.wait_for(
+            lambda: len(self._waiting) >= count or self._is_poked or self._is_closed,
+            timeout_s,
+        )
+        self._wanted = 1
