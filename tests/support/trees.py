@@ -122,11 +122,11 @@ packed_entries = st.sampled_from(
 
 # Hypothesis draws few elements unless it has to: half the maps have to be trees.
 maps = st.dictionaries(paths, packed_entries, max_size=20) | st.dictionaries(
-    paths, packed_entries, min_size=30, max_size=120
+    paths, packed_entries, min_size=25, max_size=70
 )
 """Models of trees."""
 
-changes = st.dictionaries(paths, st.none() | packed_entries, max_size=60)
+changes = st.dictionaries(paths, st.none() | packed_entries, max_size=40)
 
 
 def apply_naively(
