@@ -52,7 +52,8 @@ class _OpenPack:
         """Takes no more frames: sealed, or an append failed."""
         self.sealed = False
         """The footer is in the file."""
-        self.synced_bytes = 0
+        self.synced_bytes = -1
+        """Even an empty pack is synced before it is reported: its name must be durable."""
         self.sync_lock = Lock()
 
     def sync(self, target_bytes: int) -> None:

@@ -28,6 +28,9 @@ LEVELS_MAX = 8
 """Inner records have 64 rows at least, so 8 levels are beyond any object; a deeper
 recipe is damage, or made to exhaust us."""
 
+SIZE_BYTES_MAX = 2**63 - 1
+"""Of an object: what a column of SQL can hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeRow:
@@ -102,8 +105,8 @@ def decode_recipe(data: bytes) -> Recipe:
     sizes = array("Q", packed)
     if sys.byteorder == "big":
         sizes.byteswap()
-    if 0 in sizes:
-        raise CorruptDataError("recipe record has an empty row")
+    if 0 in sizes or sum(sizes) > SIZE_BYTES_MAX:
+        raise CorruptDataError("recipe record has a row of no or of endless bytes")
     return Recipe(level, ids, sizes)
 
 
