@@ -188,6 +188,14 @@ class SqlMetadata(SqlSnapshot):
         """See `Metadata.snapshot`."""
         return await self._snapshots.run(action)
 
+    async def purge(self) -> int:
+        """Remove some rows that deletes left behind; return how many, 0 at the end.
+
+        Also ends leases whose time is over. For whoever runs chores: again and again
+        until nothing is left, and now and then after that.
+        """
+        return await self.write(lambda tx: tx.purge_some(now_ms=self.clock()))
+
     def find_blocking(self, kind: Kind, ids: Sequence[bytes]) -> dict[bytes, Location]:
         """See `ChunkIndex.find_blocking`."""
         with self._lookups.session() as session:

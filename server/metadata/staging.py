@@ -14,7 +14,7 @@ from ..errors import RefNotFoundError
 from ..refs.store import Branch
 from ..staging.store import Change, PathState
 from ..tree.entry import PackedEntry
-from .database import Session
+from .database import Row, Session
 from .refs import BRANCH, ref_of, repository_of
 
 _READ_PATH = """
@@ -117,6 +117,9 @@ class StagingReads:
 class StagingWrites(StagingReads):
     """`StagingTransaction` inside a write transaction."""
 
+    _purged_to: tuple[int, bytes] = (0, b"")
+    """The branch that was purged last, and how far; only a hint."""
+
     async def stage(self, branch_id: int, changes: Sequence[Change]) -> None:
         """See `StagingTransaction.stage`."""
         row = self._session.row(
@@ -143,13 +146,33 @@ class StagingWrites(StagingReads):
             )
 
     async def purge_dead(self, branch_id: int, *, limit: int) -> int:
-        """See `StagingTransaction.purge_dead`; of a deleted branch all rows are dead."""
-        return self._session.run(
-            "DELETE FROM staged WHERE (branch_id, path, epoch) IN "
-            "(SELECT branch_id, path, epoch FROM staged WHERE branch_id = ?1 "
-            f"AND epoch < coalesce((SELECT floor FROM ref WHERE id = ?1), {2**62}) "
-            "LIMIT ?2)",
-            (branch_id, limit),
+        """See `StagingTransaction.purge_dead`; of a deleted branch all rows are dead.
+
+        Goes on where the last call ended, so that a purge passes the live rows of a
+        branch once, not once a batch.
+        """
+        floor = self._session.row("SELECT floor FROM ref WHERE id = ?", (branch_id,))
+        live_from = 2**62 if floor is None else floor[0]
+        last_branch, start = self._purged_to
+        dead = self._find_dead(
+            branch_id, live_from, start if last_branch == branch_id else b"", limit
+        )
+        if len(dead) < limit and last_branch == branch_id:
+            dead = self._find_dead(branch_id, live_from, b"", limit)
+        self._session.run_many(
+            "DELETE FROM staged WHERE branch_id = ? AND path = ? AND epoch = ?",
+            [(branch_id, path, epoch) for path, epoch in dead],
+        )
+        self._purged_to = (branch_id, dead[-1][0]) if dead else (0, b"")
+        return len(dead)
+
+    def _find_dead(
+        self, branch_id: int, live_from: int, start: bytes, limit: int
+    ) -> list[Row]:
+        return self._session.rows(
+            "SELECT path, epoch FROM staged WHERE branch_id = ? AND path >= ? "
+            "AND epoch < ? ORDER BY path, epoch LIMIT ?",
+            (branch_id, start, live_from, limit),
         )
 
 

@@ -6,6 +6,7 @@ from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
 from .idempotency import IdempotencyWrites
+from .purge import purge_some
 from .refs import RefReads, RefWrites
 from .staging import StagingReads, StagingWrites
 
@@ -26,3 +27,7 @@ class SqlTransaction(
     def __init__(self, session: Session) -> None:
         """Write through `session`."""
         self._session = session
+
+    async def purge_some(self, *, now_ms: int) -> int:
+        """Remove some rows that deletes left behind; return how many (`purge.py`)."""
+        return purge_some(self._session, now_ms=now_ms)
