@@ -66,12 +66,19 @@ class AccessKey(RequestBody, frozen=True, kw_only=True):
     secret_access_key: str
 
 
-class Setup(RequestBody, frozen=True, kw_only=True):
-    """The first user."""
+class Setup(RequestBody, frozen=True, kw_only=True, rename="camel"):
+    """The first user. What lakeFS asks beyond name and key is taken and not kept."""
 
     username: str
     key: AccessKey | None = None
     """None: the server makes one."""
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    company_name: str | None = None
+    country: str | None = None
+    feature_updates: bool | None = None
+    security_updates: bool | None = None
 
 
 class Credentials(Body, frozen=True, kw_only=True):

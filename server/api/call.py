@@ -12,7 +12,7 @@ from aiohttp import web
 from ..auth.authenticate import Authenticator, Principal
 from ..auth.authorize import Permission, authorize
 from ..repository.engine import Engine
-from .settings import ApiSettings
+from ..settings import Settings
 
 
 class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Call(Generic[Q, B]):
 
     engine: Engine
     auth: Authenticator
-    settings: ApiSettings
+    settings: Settings
     principal: Principal
     request: web.BaseRequest
     names: Mapping[str, str]

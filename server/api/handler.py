@@ -15,13 +15,13 @@ from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.authorize import Permission, authorize
 from ..errors import LakeError, PermissionDeniedError
 from ..repository.engine import Engine
+from ..settings import Settings
 from .bodies import read_json
 from .call import Call, NoBody, Streamed
 from .headers import read_idempotency_key
 from .problems import answer_internal_error, answer_problem
 from .routes import ROUTES
 from .routing import Anyone, Compiled, Router
-from .settings import ApiSettings
 from .targets import split_target
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class ApiHandler:
     """Answers the requests below `/api/v1`."""
 
-    def __init__(
-        self, engine: Engine, auth: Authenticator, settings: ApiSettings
-    ) -> None:
+    def __init__(self, engine: Engine, auth: Authenticator, settings: Settings) -> None:
         self._engine = engine
         self._auth = auth
         self._settings = settings

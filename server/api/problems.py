@@ -33,7 +33,10 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.SameRefError,
         errors.ReadOnlyRefError,
     ),
-    HTTPStatus.UNAUTHORIZED: (errors.UnauthenticatedError,),
+    HTTPStatus.UNAUTHORIZED: (
+        errors.UnauthenticatedError,
+        errors.SignatureRefusedError,
+    ),
     HTTPStatus.FORBIDDEN: (
         errors.PermissionDeniedError,
         errors.ReadOnlyRepositoryError,
@@ -84,6 +87,7 @@ TEXTS: dict[type[LakeError], str] = {
     errors.CommitNotFoundError: "commit not found",
     errors.UserNotFoundError: "user not found",
     errors.UnauthenticatedError: "error authenticating request",
+    errors.SignatureRefusedError: "error authenticating request",
     errors.MergeConflictError: "conflict found",
     errors.RepositoryExistsError: "not unique",
     errors.NothingToCommitError: "commit: no changes",

@@ -49,7 +49,8 @@ class Route:
     method: str
     template: str
     handler: Handler
-    requirement: Requirement
+    requirement: Requirement | None = None
+    """What the caller must be; a route that does not say stops the start."""
     ref_name: str | None = None
     """Which name of the template is the ref that the permission is asked for."""
     body_bytes_max: int | None = JSON_BYTES_MAX
@@ -88,7 +89,7 @@ def compile_route(route: Route) -> Compiled:
         TypeError: it declares no permission, or its handler no models. The server must
             not start then.
     """
-    if not isinstance(route.requirement, Permission | Anyone | SignedIn):
+    if route.requirement is None:
         raise TypeError(f"{route.method} {route.template} declares no permission")
     query, body = route.models
     if not issubclass(query, NoQuery):

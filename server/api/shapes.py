@@ -166,6 +166,6 @@ def _show_side(entry: Entry | None) -> wire.ConflictSide | None:
         checksum=etag_text(entry),
         size_bytes=entry.size_bytes,
         mtime=entry.mtime_ms // 1000,
-        content_type=extra.content_type,
+        content_type=extra.content_type or None,
         metadata=_show_metadata(extra) or None,
     )

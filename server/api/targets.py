@@ -8,10 +8,11 @@ many. What is not clean percent-encoded UTF-8 is refused, never repaired.
 from __future__ import annotations
 
 import re
-from typing import Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+import msgspec.inspect
 from lakebed.client.wire import explain
 
 from ..errors import InvalidValueError
@@ -63,9 +64,11 @@ class QueryReader(Generic[Q]):
 
     def __init__(self, shape: type[Q]) -> None:
         self._shape = shape
-        fields = msgspec.structs.fields(shape)
+        described = msgspec.inspect.type_info(shape)
+        assert isinstance(described, msgspec.inspect.StructType)
+        fields = described.fields
         self._is_list = {
-            field.encode_name: get_origin(field.type) in (list, tuple)
+            field.encode_name: isinstance(field.type, msgspec.inspect.VarTupleType)
             for field in fields
         }
         self._default = None if any(field.required for field in fields) else shape()

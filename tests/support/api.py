@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-
+from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
-from lakebed.server.api.settings import ApiSettings
 from lakebed.server.auth.authenticate import Authenticator
+from lakebed.server.auth.keyring import Keyring
+from lakebed.server.auth.secrets import AccessKey, open_master_key
+from lakebed.server.metadata.metadata import SqlMetadata
+from lakebed.server.repository.engine import Engine
+from lakebed.server.settings import Settings
 
 from .engines import open_engine
 
+ADMIN = AccessKey("ADMINKEY", "admin-secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server."""
+
+    engine: Engine
+    handler: ApiHandler
+    url: str
+    """Of the server, without a slash at the end."""
+
+    def session(self, key: AccessKey | None = ADMIN) -> ClientSession:
+        """Return a session that signs in with `key`, by default as administrator."""
+        headers = {}
+        if key is not None:
+            headers[hdrs.AUTHORIZATION] = encode_basic_auth(key.id, key.secret)
+        return ClientSession(self.url, headers=headers)
+
 
 @asynccontextmanager
-async def serve_api(directory: Path) -> AsyncIterator[str]:
-    """Serve the lake in `directory`; yield the address of the server."""
+async def serve_api(
+    directory: Path, *, is_set_up: bool = True, host: str = "127.0.0.1"
+) -> AsyncGenerator[Served]:
+    """Serve the lake in `directory`, with the user `admin` if it `is_set_up`."""
     async with open_engine(directory) as engine:
-        handler = ApiHandler(engine, Authenticator(), ApiSettings(version="0"))
-        server = web.Server(handler.handle, auto_decompress=False)
+        keyring = _open_keyring(engine, directory)
+        if is_set_up:
+            await keyring.set_up_first_user("admin", ADMIN, now_ms=engine.clock())
+        auth = Authenticator(
+            keyring,
+            regions=["us-east-1"],
+            skew_s_max=900,
+            clock=lambda: engine.clock() / 1000,
+        )
+        # Whatever host it is told, this server listens on 127.0.0.1 only.
+        handler = ApiHandler(engine, auth, Settings(host=host))
+        server = web.Server(handler.handle, auto_decompress=False, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         try:
-            yield f"http://{host}:{port}"
+            yield Served(engine, handler, f"http://{host}:{port}")
         finally:
             await runner.cleanup()
+
+
+def _open_keyring(engine: Engine, directory: Path) -> Keyring:
+    assert isinstance(engine.metadata, SqlMetadata)
+    return Keyring(engine.metadata, open_master_key(directory, may_create=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from aiohttp import web
 from lakebed.client.wire import (
     Config,
@@ -19,6 +21,7 @@ from ..call import Call, NoBody, NoQuery
 API_VERSION = "1.88.0"
 """The version of the lakeFS API that we speak. Clients compare it with what they need;
 it is that of the newest client package that our tests run."""
+_VERSION = version("lakebed")
 VERSION_HEADER = "X-Lakebed-Version"
 
 
@@ -50,7 +53,7 @@ async def get_config(call: Call[NoQuery, NoBody]) -> web.Response:
             ),
         )
     )
-    response.headers[VERSION_HEADER] = call.settings.version
+    response.headers[VERSION_HEADER] = _VERSION
     return response
 
 
