@@ -50,6 +50,8 @@ class BlobReader:
     ) -> AsyncGenerator[bytes | memoryview]:
         """Yield the bytes [start, stop) of an object of `size_bytes`, in order.
 
+        Who stops before the end closes it (`contextlib.aclosing`).
+
         Raises:
             MissingDataError: a chunk is not stored.
             CorruptDataError: stored bytes are not what their ids say, or the object is

@@ -92,10 +92,11 @@ def decode_recipe(data: bytes) -> Recipe:
     except ValueError as error:
         raise CorruptDataError(f"recipe does not decode: {error}") from error
     match record:
-        case (int(version), *_) if version != _VERSION:
-            raise CorruptDataError(f"recipe is of version {version}, not {_VERSION}")
-        case (_, int(level), bytes(ids), bytes(packed)):
-            pass
+        case (int(version), int(level), bytes(ids), bytes(packed)):
+            if version != _VERSION:
+                raise CorruptDataError(
+                    f"recipe is of version {version}, not {_VERSION}"
+                )
         case _:
             raise CorruptDataError("recipe record is malformed")
     if not 0 <= level < LEVELS_MAX:

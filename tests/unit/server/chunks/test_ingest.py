@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakebed.server.chunks import ingest, recipe_builder
+from lakebed.server.chunks.appender import PackAppender
 from lakebed.server.chunks.cutting import LARGE_BYTES_MIN, StreamCutter
 from lakebed.server.chunks.ingest import BATCH_BYTES, BlobWriter
 from lakebed.server.chunks.pipeline import Lane
@@ -150,7 +152,7 @@ def test_a_mebibyte_inserted_in_the_middle_stores_little_more() -> None:
     assert sum(f.location.stored_bytes for f in stored) <= 4 * 1024 * 1024
 
 
-def test_records_of_a_huge_recipe_leave_on_the_way(
+async def test_records_of_a_huge_recipe_leave_on_the_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recipe_builder, "FLAT_ROWS_MAX", 4)
@@ -164,7 +166,7 @@ def test_records_of_a_huge_recipe_leave_on_the_way(
     lake.record(blob)
 
     assert Kind.RECIPE in {frame.kind for frame in blob.stored}
-    assert lake.blobs is not None
+    assert await lake.get(blob.blob_id, len(data)) == data
 
 
 async def test_a_recipe_of_many_levels_is_read_back(
@@ -184,15 +186,16 @@ async def test_a_recipe_of_many_levels_is_read_back(
 
 
 def test_memory_does_not_grow_with_the_object() -> None:
-    class Nowhere(MemoryPackStorage):
-        """Forgets packs as they are sealed."""
+    storage = MemoryPackStorage()
 
-    lake = SmallLake(Nowhere(), pack_bytes_max=2 * 1024 * 1024)
-    lake.appender._on_sealed = (  # pyright: ignore[reportPrivateUsage]
-        lambda name, size: lake.storage.delete(name)
+    def forget(name: str, size: int) -> None:
+        storage.delete(name)
+
+    appender = PackAppender(
+        storage, lambda name: None, forget, pack_bytes_max=2 * 1024 * 1024
     )
     piece = random_bytes(65_536)
-    writer = BlobWriter(lake.appender, lambda ids: set())
+    writer = BlobWriter(appender, lambda ids: set())
     for _ in range(100):
         writer.write(piece)
     tracemalloc.start()
@@ -243,7 +246,7 @@ def test_a_lane_runs_in_order_and_tells_the_first_failure() -> None:
     with ThreadPoolExecutor(4) as executor:
         lane = Lane(executor)
         for number in range(100):
-            lane.put(lambda number=number: done.append(number))
+            lane.put(partial(done.append, number))
         lane.wait()
         lane.put(fail)
         with pytest.raises(StorageFailedError):

@@ -73,7 +73,7 @@ async def test_a_download_reads_a_bounded_way_ahead() -> None:
     chunks_asked = [id_ for _, ids in lake.index.finds[1:] for id_ in ids]
     assert first == DATA[: len(first)]
     assert len(chunks_asked) * 65_536 <= 4 * 1024 * 1024
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()
 
 
 async def test_a_download_that_is_given_up_leaves_no_task() -> None:
@@ -81,7 +81,7 @@ async def test_a_download_that_is_given_up_leaves_no_task() -> None:
     pieces = LAKE.blobs.iter_blob(BLOB_ID, len(DATA))
     await anext(pieces)
 
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()
 
     assert asyncio.all_tasks() == before
 
@@ -280,8 +280,10 @@ async def test_with_verification_off_damage_would_be_returned(
     stored = lake.appender.append([frame])[0]
     lake.index.record([stored])
     lake.memory.damage(stored.location.pack, stored.location.offset)
-    monkeypatch.setattr(
-        "lakebed.server.chunks.reader.hash_stored", lambda kind, data: frame.id
-    )
+
+    def believe(kind: Kind, data: bytes) -> bytes:
+        return frame.id
+
+    monkeypatch.setattr("lakebed.server.chunks.reader.hash_stored", believe)
 
     assert await lake.chunks.read(Kind.CHUNK, [frame.id]) != [frame.data]

@@ -106,8 +106,7 @@ def test_a_failed_append_ends_the_file_but_not_what_it_took(
 def test_a_full_disk_is_said_in_one_line_with_the_way_out(
     storage: LocalPackStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "open", failing(errno.ENOSPC))
-    monkeypatch.setattr(storage, "_make_folder", lambda folder: None)
+    monkeypatch.setattr(Path, "mkdir", failing(errno.ENOSPC))
 
     with pytest.raises(StorageFullError) as caught:
         storage.create(new_pack_name())
@@ -202,7 +201,9 @@ def test_large_appends_go_past_the_page_cache(
 def test_a_file_system_without_direct_writes_gets_the_same_bytes(
     storage: LocalPackStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "open_direct", lambda path: None)
+    def none(path: Path) -> None: ...
+
+    monkeypatch.setattr(local, "open_direct", none)
     data = random.Random(1).randbytes(3_000_000)
     file = storage.create(new_pack_name())
 
@@ -215,7 +216,10 @@ def test_a_file_system_without_direct_writes_gets_the_same_bytes(
 def test_direct_writes_that_are_refused_late_go_through_the_cache(
     storage: LocalPackStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(direct.DirectFile, "_flush", lambda self, size, offset: 0)
+    def refuse(self: direct.DirectFile, size: int, offset: int) -> int:
+        return 0
+
+    monkeypatch.setattr(direct.DirectFile, "_flush", refuse)
     data = random.Random(1).randbytes(3_000_000)
     file = storage.create(new_pack_name())
 
