@@ -1,0 +1,5 @@
+"""`python -m lakebed.cli` is `lakebed`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,153 @@
+"""`lakebed branch`: branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..addresses import parse_ref, parse_ref_in, parse_repository
+from ..asking import ServerOption, ask
+from ..consent import YesOption, confirm
+from ..output import (
+    Column,
+    JsonOption,
+    print_fact,
+    print_fields,
+    print_json,
+    print_line,
+    print_listing,
+)
+from ..text import escape, format_count, format_time, short
+from .moves import reset_staged
+
+if TYPE_CHECKING:
+    from lakebed.client import AsyncClient
+    from lakebed.client.wire import Commit, Ref
+
+app = typer.Typer(
+    help="Create, list, show, delete and reset branches.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+BranchArgument = Annotated[
+    str, typer.Argument(metavar="REPO/BRANCH", help="The branch")
+]
+
+COUNT_MAX = 1000
+"""Uncommitted changes that we count one by one before we say "more than"."""
+
+
+@app.command()
+def create(
+    branch: BranchArgument,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="Ref it begins at; without it, the repository's default branch",
+            show_default=False,
+        ),
+    ] = None,
+    as_document: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Create a branch. It costs nothing, however much it holds."""
+    address = parse_ref(branch)
+    start = parse_ref_in(source, address.repository) if source is not None else None
+
+    async def work(lake: AsyncClient) -> tuple[Ref, str]:
+        begin = start
+        if begin is None:
+            begin = (await lake.get_repository(address.repository)).default_branch
+        made = await lake.create_branch(address.repository, address.ref, source=begin)
+        return made, begin
+
+    made, begin = ask(server, work)
+    line = (
+        f"branch '{escape(made.id)}' created at '{escape(begin)}' "
+        f"({short(made.commit_id)})"
+    )
+    print_fact(made, as_document=as_document, line=line)
+
+
+@app.command("list")
+def list_all(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
+    prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
+    as_document: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """List the branches of a repository."""
+    name = parse_repository(repository)
+
+    async def work(lake: AsyncClient) -> int:
+        return await print_listing(
+            lake.iter_branches(name, prefix=prefix),
+            [Column("branch", style="bold"), Column("commit")],
+            lambda found: (found.id, short(found.commit_id)),
+            plain=lambda found: (found.id, found.commit_id),
+            as_document=as_document,
+        )
+
+    ask(server, work)
+
+
+@app.command()
+def show(
+    branch: BranchArgument,
+    as_document: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Show where a branch is, and how much on it is not committed."""
+    address = parse_ref(branch)
+
+    async def work(lake: AsyncClient) -> tuple[Ref, Commit, int]:
+        found = await lake.get_branch(address.repository, address.ref)
+        commit = await lake.get_commit(address.repository, found.commit_id)
+        changes = lake.iter_uncommitted(
+            address.repository, address.ref, limit=COUNT_MAX
+        )
+        return found, commit, len([change async for change in changes])
+
+    found, commit, count = ask(server, work)
+    if as_document:
+        # Counted up to a limit; the diff has them all.
+        counted = {"uncommitted": count, "uncommitted_is_more": count == COUNT_MAX}
+        print_json({"id": found.id, "commit_id": found.commit_id, **counted})
+        return
+    more = " or more" if count == COUNT_MAX else ""
+    fields = [
+        ("branch", found.id),
+        ("commit", found.commit_id),
+        ("message", commit.message.partition("\n")[0]),
+        ("committer", commit.committer),
+        ("date", format_time(commit.creation_date)),
+        ("uncommitted", format_count(count, "change") + more),
+    ]
+    print_fields(fields)
+
+
+@app.command()
+def delete(
+    branch: BranchArgument, yes: YesOption = False, server: ServerOption = None
+) -> None:
+    """Delete a branch; `lakebed undo` brings it back, but not what was uncommitted."""
+    address = parse_ref(branch)
+
+    async def look(lake: AsyncClient) -> bool:
+        changes = lake.iter_uncommitted(address.repository, address.ref, limit=1)
+        return [change async for change in changes] != []
+
+    async def work(lake: AsyncClient) -> None:
+        await lake.delete_branch(address.repository, address.ref)
+
+    if not yes and ask(server, look):
+        what = f"branch '{escape(str(address))}' has uncommitted changes"
+        confirm(f"{what[0].upper()}{what[1:]}. Delete it and them?", yes=yes)
+    ask(server, work)
+    print_line(f"branch '{escape(address.ref)}' deleted from '{address.repository}'")
+
+
+app.command("reset")(reset_staged)

@@ -1,0 +1,96 @@
+"""`lakebed cp`: files in, objects out, objects across."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..addresses import ObjectAddress, parse_location
+from ..asking import ServerOption, ask
+from ..consent import DryRunOption
+from ..transfer.plan import CopyOptions
+from .commits import parse_pairs
+
+if TYPE_CHECKING:
+    from lakebed.client import AsyncClient
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command("cp")(cp)
+
+
+def cp(
+    source: Annotated[
+        str,
+        typer.Argument(help="lakebed://REPO/REF/PATH, a local path, or - for stdin"),
+    ],
+    destination: Annotated[
+        str,
+        typer.Argument(
+            help="lakebed://REPO/BRANCH/PATH, a local path, or - for stdout"
+        ),
+    ],
+    recursive: Annotated[
+        bool,
+        typer.Option("--recursive", "-r", help="Everything below a folder or prefix"),
+    ] = False,
+    content_type: Annotated[
+        str | None,
+        typer.Option(help="Of what is uploaded; else by its name", show_default=False),
+    ] = None,
+    meta: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--meta",
+            metavar="KEY=VALUE",
+            help="Metadata of what is uploaded; may be repeated",
+            show_default=False,
+        ),
+    ] = None,
+    no_clobber: Annotated[
+        bool, typer.Option("--no-clobber", "-n", help="Keep what is there already")
+    ] = False,
+    dry_run: DryRunOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Copy objects and files. Between refs of a repository no bytes are moved.
+
+    With -r, what is there already with the same content is passed over, so that a copy
+    that was interrupted goes on where it stopped when it is run again.
+    """
+    start, end = parse_location(source), parse_location(destination)
+    options = CopyOptions(
+        recursive=recursive,
+        content_type=content_type,
+        metadata=parse_pairs(meta or [], "--meta"),
+        no_clobber=no_clobber,
+        dry_run=dry_run,
+    )
+    if not isinstance(start, ObjectAddress) and not isinstance(end, ObjectAddress):
+        raise typer.BadParameter(
+            "neither side is remote: give one as lakebed://REPO/REF/PATH"
+        )
+    if recursive and (start is None or end is None):
+        raise typer.BadParameter("-r goes with a folder or prefix, not with '-'")
+
+    async def work(lake: AsyncClient) -> None:
+        from ..transfer import across, down, up
+
+        match start, end:
+            case ObjectAddress(), ObjectAddress():
+                await across.copy(lake, start, end, options)
+            case ObjectAddress(), None:
+                await down.copy_to_stdout(lake, start)
+            case ObjectAddress(), Path():
+                await down.copy(lake, start, end, options)
+            case None, ObjectAddress():
+                await up.copy_from_stdin(lake, end, options)
+            case Path(), ObjectAddress():
+                await up.copy(lake, start, end, options)
+            case _:
+                raise AssertionError("refused above")
+
+    ask(server, work)

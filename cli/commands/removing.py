@@ -1,0 +1,160 @@
+"""`lakebed mv` and `rm`: objects renamed and removed, uncommitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..addresses import ObjectAddress, parse_object
+from ..asking import ServerOption, ask
+from ..consent import DryRunOption, YesOption, confirm
+from ..output import print_line
+from ..text import escape, format_bytes, format_count
+
+if TYPE_CHECKING:
+    from lakebed.client import AsyncClient
+
+BATCH = 1000
+"""Paths removed with one request; the most that the server takes."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command("mv")(mv)
+    app.command("rm")(rm)
+
+
+def mv(
+    source: Annotated[
+        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="What to rename")
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="Its new name")
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
+    ] = False,
+    dry_run: DryRunOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Rename an object, or with -r a whole prefix at once, on one branch."""
+    start, end = parse_object(source), parse_object(destination)
+    if start.at != end.at:
+        raise typer.BadParameter(
+            "mv stays on one branch: to get across, use cp and then rm"
+        )
+    if not recursive and start.is_prefix:
+        raise typer.BadParameter(f"'{start}' is not one object: give -r")
+    if recursive:
+        old = start.path if start.is_prefix else f"{start.path}/"
+        new = end.path if end.is_prefix else f"{end.path}/"
+    else:
+        old = start.path
+        name = old.rpartition("/")[2]
+        new = end.path + name if end.is_prefix else end.path
+
+    async def count(lake: AsyncClient) -> int:
+        if recursive:
+            held = await lake.du(start.repository, start.ref, prefix=old)
+            return held.object_count
+        await lake.stat_object(start.repository, start.ref, old)
+        return 1
+
+    async def work(lake: AsyncClient) -> int:
+        return await lake.move_objects(
+            start.repository, start.ref, old, new, recursive=recursive
+        )
+
+    moved = ask(server, count if dry_run else work)
+    verb = "would move" if dry_run else "moved"
+    what = format_count(moved, "object")
+    print_line(f"{verb} {what}: {escape(old)} -> {escape(new)}")
+
+
+def rm(
+    addresses: Annotated[
+        list[str],
+        typer.Argument(metavar="REPO/BRANCH/PATH...", help="What to remove"),
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="What is not there is fine")
+    ] = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Remove objects from a branch; until the commit, `lakebed reset` brings them back."""
+    wanted = [parse_object(address) for address in addresses]
+    for at in wanted:
+        if at.is_prefix and not recursive:
+            raise typer.BadParameter(f"'{at}' is not one object: give -r")
+
+    for at in wanted:
+        if recursive:
+            _remove_below(at, server, force=force, yes=yes, dry_run=dry_run)
+        else:
+            _remove_one(at, server, force=force, dry_run=dry_run)
+
+
+def _remove_one(
+    at: ObjectAddress, server: str | None, *, force: bool, dry_run: bool
+) -> None:
+    async def work(lake: AsyncClient) -> None:
+        if not force:
+            await lake.stat_object(at.repository, at.ref, at.path)
+        if not dry_run:
+            await lake.delete_object(at.repository, at.ref, at.path)
+
+    ask(server, work)
+    print_line(f"{'would remove' if dry_run else 'removed'} {escape(str(at))}")
+
+
+def _remove_below(
+    at: ObjectAddress, server: str | None, *, force: bool, yes: bool, dry_run: bool
+) -> None:
+    from lakebed.client import NotFoundError
+
+    prefix = at.path if at.is_prefix else f"{at.path}/"
+
+    async def measure(lake: AsyncClient) -> tuple[int, int]:
+        held = await lake.du(at.repository, at.ref, prefix=prefix)
+        if dry_run:
+            async for found in lake.iter_objects(at.repository, at.ref, prefix=prefix):
+                print_line(f"would remove {escape(str(at.below(found.path)))}")
+        if held.object_count == 0 and not force:
+            raise NotFoundError(f"nothing below '{at.below(prefix)}'")
+        return held.object_count, held.size_bytes
+
+    async def work(lake: AsyncClient) -> int:
+        from lakebed.client import ServerError
+
+        removed = 0
+        # From the start each time: what was removed is no longer listed. Every round
+        # removes something or fails, so that it ends.
+        while paths := [
+            found.path
+            async for found in lake.iter_objects(
+                at.repository, at.ref, prefix=prefix, limit=BATCH
+            )
+        ]:
+            errors = await lake.delete_objects(at.repository, at.ref, paths)
+            if errors:
+                first = errors[0]
+                raise ServerError(f"cannot remove '{first.path}': {first.message}")
+            removed += len(paths)
+        return removed
+
+    count, size_bytes = ask(server, measure)
+    where = f"below {escape(str(at.below(prefix)))}"
+    what = f"{format_count(count, 'object')} ({format_bytes(size_bytes)}) {where}"
+    if dry_run:
+        print_line(f"would remove {what}")
+        return
+    if count:
+        confirm(f"Remove {what}?", yes=yes)
+    removed = ask(server, work)
+    print_line(f"removed {format_count(removed, 'object')} {where}")

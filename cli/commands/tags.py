@@ -1,0 +1,122 @@
+"""`lakebed tag`: tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..addresses import parse_ref, parse_ref_in, parse_repository
+from ..asking import ServerOption, ask
+from ..output import (
+    Column,
+    JsonOption,
+    print_fact,
+    print_fields,
+    print_json,
+    print_line,
+    print_listing,
+)
+from ..text import escape, format_time, short
+
+if TYPE_CHECKING:
+    from lakebed.client import AsyncClient
+    from lakebed.client.wire import Commit, Ref
+
+app = typer.Typer(
+    help="Create, list, show and delete tags.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+TagArgument = Annotated[str, typer.Argument(metavar="REPO/TAG", help="The tag")]
+
+
+@app.command()
+def create(
+    tag: TagArgument,
+    ref: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[REF]",
+            help="What to tag; without it, the repository's default branch",
+            show_default=False,
+        ),
+    ] = None,
+    as_document: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """Give a commit a name that never moves."""
+    address = parse_ref(tag)
+    wanted = parse_ref_in(ref, address.repository) if ref is not None else None
+
+    async def work(lake: AsyncClient) -> tuple[Ref, str]:
+        at = wanted
+        if at is None:
+            at = (await lake.get_repository(address.repository)).default_branch
+        return await lake.create_tag(address.repository, address.ref, ref=at), at
+
+    made, at = ask(server, work)
+    line = (
+        f"tag '{escape(made.id)}' created at '{escape(at)}' ({short(made.commit_id)})"
+    )
+    print_fact(made, as_document=as_document, line=line)
+
+
+@app.command("list")
+def list_all(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
+    prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
+    as_document: JsonOption = False,
+    server: ServerOption = None,
+) -> None:
+    """List the tags of a repository."""
+    name = parse_repository(repository)
+
+    async def work(lake: AsyncClient) -> int:
+        return await print_listing(
+            lake.iter_tags(name, prefix=prefix),
+            [Column("tag", style="bold"), Column("commit")],
+            lambda found: (found.id, short(found.commit_id)),
+            plain=lambda found: (found.id, found.commit_id),
+            as_document=as_document,
+        )
+
+    ask(server, work)
+
+
+@app.command()
+def show(
+    tag: TagArgument, as_document: JsonOption = False, server: ServerOption = None
+) -> None:
+    """Show the commit that a tag names."""
+    address = parse_ref(tag)
+
+    async def work(lake: AsyncClient) -> tuple[Ref, Commit]:
+        found = await lake.get_tag(address.repository, address.ref)
+        return found, await lake.get_commit(address.repository, found.commit_id)
+
+    found, commit = ask(server, work)
+    if as_document:
+        print_json(found)
+        return
+    fields = [
+        ("tag", found.id),
+        ("commit", found.commit_id),
+        ("message", commit.message.partition("\n")[0]),
+        ("committer", commit.committer),
+        ("date", format_time(commit.creation_date)),
+    ]
+    print_fields(fields)
+
+
+@app.command()
+def delete(tag: TagArgument, server: ServerOption = None) -> None:
+    """Delete a tag; its commit stays, and `lakebed undo` brings the tag back."""
+    address = parse_ref(tag)
+
+    async def work(lake: AsyncClient) -> None:
+        await lake.delete_tag(address.repository, address.ref)
+
+    ask(server, work)
+    print_line(f"tag '{escape(address.ref)}' deleted from '{address.repository}'")

@@ -1,0 +1,40 @@
+"""Exit codes: the one place where exceptions become numbers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lakebed.client import ClientError
+
+
+class ExitCode(IntEnum):
+    """Exit codes are public: scripts test them, so they never change meaning."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    """The command line does not parse."""
+    NOT_FOUND = 3
+    CONFLICT = 4
+    UNREACHABLE = 5
+    DIFFERENT = 6
+    """It ran, and what it compared differs."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it: 128 and the number of SIGINT."""
+
+
+def exit_code_of(error: ClientError) -> ExitCode:
+    """Return the exit code that reports `error` to the shell."""
+    from lakebed import client
+
+    match error:
+        case client.NotFoundError():
+            return ExitCode.NOT_FOUND
+        case client.ConflictError() | client.PreconditionFailedError():
+            return ExitCode.CONFLICT
+        case client.ServerUnreachableError():
+            return ExitCode.UNREACHABLE
+        case _:
+            return ExitCode.FAILED

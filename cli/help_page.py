@@ -1,0 +1,60 @@
+"""The page that `lakebed --help` prints, and how wrong usage is explained.
+
+The page fits one screen of 80 x 24 and groups commands by what people do. It is written
+by hand, because a list of everything with half a sentence each tells nobody where to
+begin; a test holds it to the commands that there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+PAGE = """\
+Usage: lakebed COMMAND [ARGUMENTS]        (lakebed COMMAND --help says more)
+
+Git for data: branch, commit, merge and tag what lies in object storage.
+
+Begin      demo                  see the whole road on real data, in seconds
+           serve                 serve a directory, over S3 and REST
+Look       ls  cat  stat  du     objects at a branch, tag or commit
+           log  show  diff       history, and what changed
+Change     cp  mv  rm            objects: copy in, out and across; rename; remove
+           commit  reset         keep what was changed, or throw it away
+Combine    merge  cherry-pick    bring changes of one branch to another
+           revert  undo  reflog  take back a commit, or any move of a branch
+Manage     repo  branch  tag     create, list, show, delete
+
+Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag, a
+commit id, or an expression such as main~2. A local file is a plain path.
+
+Options:
+  -S, --server URL|DIR   server, or a directory to open without one
+                         [LAKEBED_SERVER, else http://127.0.0.1:8000]
+  --version  -h, --help  keys: LAKEBED_ACCESS_KEY_ID, LAKEBED_SECRET_ACCESS_KEY
+"""
+
+
+class RootGroup(TyperGroup):
+    """The root command, with a help page of its own."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the page."""
+        del ctx
+        return PAGE.rstrip("\n")
+
+
+def explain_usage(error: Exception) -> str | None:
+    """Return what is wrong with a command line, or None if `error` is not about it."""
+    if not isinstance(error, typer.TyperException):
+        return None
+    # Typer's own classes for this are private; they all have these.
+    context: Any = getattr(error, "ctx", None)
+    format_message: Any = getattr(error, "format_message", None)
+    message = str(format_message() if format_message is not None else error)
+    message = message.strip().rstrip(".").removeprefix("Invalid value: ")
+    message = (message[:1].lower() + message[1:]).replace("\n", " ")
+    path = getattr(context, "command_path", "lakebed")
+    return f"{message}; see: {path} --help"

@@ -1,0 +1,117 @@
+"""The `lakebed` command: its commands, and what becomes of an error.
+
+Every error ends here as one line on standard error and an exit code of `exits.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from . import help_page
+from .commands import register
+from .exits import ExitCode, exit_code_of
+from .text import escape
+
+DEBUG_VARIABLE = "LAKEBED_DEBUG"
+"""Set to anything: a defect shows its traceback."""
+
+BROKEN_PIPE = 141
+"""What a shell gives a program that wrote into a closed pipe: 128 and SIGPIPE."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lakebed {version('lakebed')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="lakebed",
+    cls=help_page.RootGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # Plain help: it comes three times as fast, and reads the same in a pipe.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    server: Annotated[
+        str | None,
+        typer.Option("--server", "-S", metavar="URL|DIR", help="Server to ask"),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version"
+        ),
+    ] = False,
+) -> None:
+    """Version data in object storage, as Git versions code."""
+    del version
+    if server is not None:
+        # What stands before the command is said for this run, as the variable is.
+        os.environ["LAKEBED_SERVER"] = server
+
+
+register(app)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; every error is printed."""
+    try:
+        result = app(arguments, prog_name="lakebed", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Abort:
+        _complain("stopped")
+        return ExitCode.FAILED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the edge: nothing goes past it
+        return _report(error)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _report(error: Exception) -> int:
+    usage = help_page.explain_usage(error)
+    if usage is not None:
+        _complain(usage)
+        return ExitCode.USAGE
+    from lakebed.client import ClientError
+
+    if isinstance(error, ClientError):
+        _complain(str(error))
+        return exit_code_of(error)
+    if os.environ.get(DEBUG_VARIABLE):
+        raise error
+    if isinstance(error, OSError) and error.strerror:
+        name = f" '{error.filename}'" if error.filename else ""
+        _complain(f"cannot use{name or ' a file'}: {error.strerror.lower()}")
+        missing = isinstance(error, FileNotFoundError)
+        return ExitCode.NOT_FOUND if missing else ExitCode.FAILED
+    _complain(
+        f"this is a defect of lakebed: {type(error).__name__}: {error}; "
+        f"set {DEBUG_VARIABLE}=1 to see where"
+    )
+    return ExitCode.FAILED
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"error: {escape(text)}", err=True)

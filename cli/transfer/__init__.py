@@ -1,0 +1,1 @@
+"""How `cp` copies: up, down and across. Read `plan.py` first."""

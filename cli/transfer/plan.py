@@ -1,0 +1,115 @@
+"""What a copy shall do, and how many at a time are done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import typer
+
+from ..addresses import ObjectAddress
+from ..output import print_line, say
+from ..text import escape, format_bytes, format_count
+
+T = TypeVar("T")
+
+WORKERS = 16
+"""Transfers at once. Small objects wait for the server most of their time: 8 were a
+third slower over loopback, 32 no faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOptions:
+    """What was asked for."""
+
+    recursive: bool = False
+    content_type: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
+    no_clobber: bool = False
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a copy did."""
+
+    copied: int = 0
+    copied_bytes: int = 0
+    unchanged: int = 0
+    kept: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Count one copied object."""
+        self.copied += 1
+        self.copied_bytes += size_bytes
+
+    def print(self, verb: str) -> None:
+        """Tell what was done."""
+        copied = format_count(self.copied, "object")
+        parts = [f"{verb} {copied}, {format_bytes(self.copied_bytes)}"]
+        if self.unchanged:
+            parts.append(f"{self.unchanged:,} unchanged")
+        if self.kept:
+            parts.append(f"{self.kept:,} kept as they were")
+        print_line("; ".join(parts))
+
+
+def destination_of(end: ObjectAddress, name: str) -> ObjectAddress:
+    """Return where a single object called `name` goes: a prefix takes it by name."""
+    return end.below(end.path + name) if end.is_prefix else end
+
+
+def folder_prefix(at: ObjectAddress) -> str:
+    """Return the prefix that a recursive copy from or to `at` means."""
+    return at.path if at.is_prefix else f"{at.path}/"
+
+
+def require_recursive(options: CopyOptions, what: str) -> None:
+    """Refuse to copy `what`, a folder or prefix, without -r.
+
+    Raises:
+        typer.BadParameter: -r was not given.
+    """
+    if not options.recursive:
+        raise typer.BadParameter(f"'{escape(what)}' is not one object: give -r")
+
+
+def tell_dry_run(source: object, destination: object) -> None:
+    """Say what would be copied where."""
+    print_line(f"would copy {escape(str(source))} to {escape(str(destination))}")
+
+
+def tell_skipped(path: object, reason: str) -> None:
+    """Say that something was not copied, and why."""
+    say(f"skipped '{escape(str(path))}': {reason}")
+
+
+async def for_each(
+    items: AsyncIterable[T], work: Callable[[T], Awaitable[None]]
+) -> None:
+    """Run `work` on every item, `WORKERS` at a time; the first failure stops all.
+
+    Items are taken as they are needed, so that a listing of any length fits.
+    """
+    queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=WORKERS)
+
+    async def feed() -> None:
+        async for item in items:
+            await queue.put(item)
+        for _ in range(WORKERS):
+            await queue.put(None)
+
+    async def drain() -> None:
+        while (item := await queue.get()) is not None:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(feed())
+            for _ in range(WORKERS):
+                group.create_task(drain())
+    except BaseExceptionGroup as failures:
+        # One line is what a person can use; the first is what the others follow from.
+        raise failures.exceptions[0] from None
