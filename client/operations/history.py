@@ -6,7 +6,6 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
-from ..errors import NotFoundError
 from ..transport import Call
 from ..wire import (
     Body,
@@ -62,9 +61,11 @@ class HistoryOperations(Operations):
         Raises:
             NotFoundError: it resolves to none.
         """
-        async for commit in self.iter_log(repository, ref, limit=1):
-            return commit
-        raise NotFoundError(f"no commit yet on '{repository}/{ref}'")
+        path = routes.fill(routes.COMMIT, repository=repository, commit=ref)
+        what = f"read commit '{ref}' of '{repository}'"
+        return await self._transport.fetch(
+            Call(what, "GET", path, repeatable=True), Commit
+        )
 
     def iter_log(
         self,
