@@ -80,7 +80,7 @@ async def combine(
     Raises:
         DirtyBranchError: the branch has staged changes.
         MergeConflictError: lists the conflicts; the branch is as it was.
-        NothingToCommitError: the tree comes out as it was, and not `allow_empty`.
+        NothingToCommitError: the content comes out as it was, and not `allow_empty`.
         RefNotFoundError: the branch was deleted meanwhile.
         RefMovedError: the branch moves faster than we can build.
     """
@@ -99,7 +99,7 @@ async def combine(
             return _merge(engine, nodes, ours, combination, strategy, resolutions)
 
         built = await build_nodes(engine, build)
-        if built.tree.tree_id == ours.tree_id and not allow_empty:
+        if built.tree.content_id == ours.content_id and not allow_empty:
             raise NothingToCommitError
         commit = await publish(
             engine,

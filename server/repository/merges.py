@@ -13,11 +13,10 @@ from ..errors import (
 )
 from ..history.commit import Commit
 from ..history.walk import find_merge_base as find_base
-from ..ids import NodeId
-from ..refs.store import Repository
 from ..tree.merge import Resolution
 from .combining import Combination, Strategy, combine
 from .engine import Engine
+from .first_tree import EMPTY_CONTENT_ID
 from .publishing import Description, check_created_ms
 from .resolving import get_writable_branch, resolve, resolve_in
 
@@ -78,13 +77,15 @@ async def merge(
     )
 
     async def plan(ours: Commit) -> Combination:
-        base_tree = await _find_base_tree(engine, where, ours, theirs.commit)
-        if base_tree == theirs.commit.tree_id and not allow_empty:
+        history = engine.history(where)
+        base = await find_base(history, ours.id, theirs.commit.id)
+        base_content = base.content_id if base is not None else EMPTY_CONTENT_ID
+        if base_content == theirs.commit.content_id and not allow_empty:
             raise NothingToCommitError(
                 f"'{source}' has nothing that '{destination}' lacks"
             )
         return Combination(
-            base=base_tree,
+            base=base.tree_id if base is not None else None,
             theirs=theirs.commit.tree_id,
             parents=(ours,) if squash else (ours, theirs.commit),
         )
@@ -101,9 +102,3 @@ async def merge(
         allow_empty=True,
     )
 
-
-async def _find_base_tree(
-    engine: Engine, repository: Repository, ours: Commit, theirs: Commit
-) -> NodeId | None:
-    base = await find_base(engine.history(repository), ours.id, theirs.id)
-    return base.tree_id if base is not None else None
