@@ -24,7 +24,7 @@ Buffers = Sequence[bytes | memoryview]
 
 
 def failing(code: int) -> Any:
-    def fail(*arguments: object) -> int:
+    def fail(*arguments: object, **options: object) -> int:
         raise OSError(code, os.strerror(code))
 
     return fail
