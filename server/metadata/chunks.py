@@ -76,11 +76,7 @@ class ChunkWrites(ChunkReads):
 
     async def seal_pack(self, name: str, size_bytes: int) -> None:
         """See `ChunkTransaction.seal_pack`; a dead pack stays dead."""
-        self._session.run(
-            "UPDATE pack SET state = 'sealed', size_bytes = ? "
-            "WHERE name = ? AND state = 'writing'",
-            (size_bytes, name),
-        )
+        seal(self._session, name, size_bytes)
 
 
 def find_locations(
@@ -170,6 +166,15 @@ def record_frames(
         )
     rows.sort()  # neighbours of the index are written together
     session.run_many(_RECORD, rows)
+
+
+def seal(session: Session, name: str, size_bytes: int) -> None:
+    """Say that the pack `name`, if it was being written, takes no more bytes."""
+    session.run(
+        "UPDATE pack SET state = 'sealed', size_bytes = ? "
+        "WHERE name = ? AND state = 'writing'",
+        (size_bytes, name),
+    )
 
 
 _IS_STORED = "SELECT 1 FROM chunk WHERE kind = ? AND id = ?"

@@ -154,6 +154,11 @@ class SqlMetadata(SqlSnapshot):
         return self._appender
 
     @property
+    def directory(self) -> Path:
+        """The directory of the database."""
+        return self._directory.path
+
+    @property
     def counters(self) -> WriterCounters:
         """What the writer has done: for metrics."""
         return self._writer.counters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn, cast
+
 from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
@@ -9,6 +11,16 @@ from .idempotency import IdempotencyWrites
 from .purge import purge_some
 from .refs import RefReads, RefWrites
 from .staging import StagingReads, StagingWrites
+
+
+class _Over:
+    """Stands for the session of a transaction that is over."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError("the transaction is over: its action has returned")
+
+
+_OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(RefReads, StagingReads, ChunkReads, AuthReads):
@@ -25,8 +37,17 @@ class SqlTransaction(
     """`WriteTransaction` on the connection of the writer."""
 
     def __init__(self, session: Session) -> None:
-        """Write through `session`."""
-        self._session = session
+        """Write through `session`, between `begin` and `end`."""
+        self._open_session = session
+        self._session = _OVER
+
+    def begin(self) -> None:
+        """Let an action write."""
+        self._session = self._open_session
+
+    def end(self) -> None:
+        """Refuse what a leaked reference to us tries outside of its action."""
+        self._session = _OVER
 
     async def purge_some(self, *, now_ms: int) -> int:
         """Remove some rows that deletes left behind; return how many (`purge.py`)."""

@@ -35,7 +35,7 @@ from ..errors import (
     StorageFullError,
 )
 from ..ids import Kind
-from .chunks import ensure_stored, find_stored, pack_ids, record_frames
+from .chunks import ensure_stored, find_stored, pack_ids, record_frames, seal
 from .database import Session
 from .directory import LockFile
 from .driving import drive
@@ -278,7 +278,7 @@ class GroupWriter:
         while self._sealed:
             sealed.append(self._sealed.popleft())
         for name, size_bytes in sealed:
-            drive(self._transaction.seal_pack(name, size_bytes))
+            seal(self._session, name, size_bytes)
         return sealed
 
     def _record(self, group: list[Submission]) -> list[Submission]:
@@ -326,13 +326,16 @@ class GroupWriter:
             if one.error is not None or one in again:
                 continue
             run("SAVEPOINT one")
+            transaction.begin()
             try:
                 one.result = drive(one.action(transaction))
             except Exception as error:
                 if self._session.failed is not None:
-                    raise
+                    raise self._session.failed from error
                 one.error = error
                 run("ROLLBACK TO one")
+            finally:
+                transaction.end()
             if self._session.failed is not None:
                 raise self._session.failed  # an action must not hide it
             run("RELEASE one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ NOW_MS = 1_700_000_000_000
 
 
 @contextmanager
-def lake_directory() -> Iterator[Path]:
+def lake_directory() -> Generator[Path]:
     """Yield a new empty directory, in memory where possible: fsync is free there."""
     shared = Path("/dev/shm")
     path = Path(
@@ -42,7 +42,7 @@ def open_metadata(
     *,
     clock: Callable[[], int] = lambda: NOW_MS,
     on_fatal: Callable[[DurabilityLostError], None] = lambda error: None,
-) -> Iterator[SqlMetadata]:
+) -> Generator[SqlMetadata]:
     """Open the lake in `directory` and close it at the end."""
     metadata = SqlMetadata.open(
         directory,
