@@ -1,0 +1,97 @@
+"""What an operation is given: one request, verified, routed and authorised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ..auth.authenticate import Verified
+from ..repository.engine import Engine
+from ..settings import Settings
+from .address import Bucket, ObjectName
+from .body import Streams
+from .errors import S3Error
+from .xml import Element, write_document
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The server as the operations see it."""
+
+    engine: Engine
+    settings: Settings
+    streams: Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    gateway: Gateway
+    request: web.BaseRequest
+    request_id: str
+    verified: Verified
+    parameters: Mapping[str, str]
+    """Of the query, decoded, without those of the signature."""
+    bucket: Bucket | None
+    object_name: ObjectName | None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self.gateway.engine
+
+    def get_bucket(self) -> Bucket:
+        """Return the bucket of an operation on one, or on an object."""
+        assert self.bucket is not None
+        return self.bucket
+
+    def get_object_name(self) -> ObjectName:
+        """Return the object of an operation on one."""
+        assert self.object_name is not None
+        return self.object_name
+
+    def base_headers(self) -> dict[str, str]:
+        """Return the headers of every answer, to be added to."""
+        return {"Server": "lakebed", "x-amz-request-id": self.request_id}
+
+    def answer_nothing(
+        self, status: int = 204, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        """Return a response without a body."""
+        return web.Response(
+            status=status, headers={**self.base_headers(), **(headers or {})}
+        )
+
+    def answer_document(self, name: str, content: str | list[Element]) -> web.Response:
+        """Return a response with an XML document."""
+        return web.Response(
+            body=write_document(name, content),
+            headers={**self.base_headers(), "Content-Type": "application/xml"},
+        )
+
+    def read_flag(self, name: str) -> bool:
+        """Return a parameter that is `true` or `false`; False if it is absent.
+
+        Raises:
+            S3Error: it is neither.
+        """
+        match self.parameters.get(name, "").lower():
+            case "true":
+                return True
+            case "" | "false":
+                return False
+            case value:
+                raise invalid_argument(name, value)
+
+
+def invalid_argument(name: str, value: str, why: str = "") -> S3Error:
+    """Return the error that refuses the value of a parameter or header."""
+    return S3Error(
+        "InvalidArgument",
+        f"invalid value of '{name}'" + (f": {why}" if why else ""),
+        ArgumentName=name,
+        ArgumentValue=value[:200],
+    )

@@ -1,0 +1,88 @@
+"""Finds the operation of a request in the table, and refuses what it does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..auth.sigv4 import Headers
+from .address import Level
+from .errors import S3Error
+from .object_headers import METADATA_PREFIX
+from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation
+
+
+class Dispatcher:
+    """The table, made ready to be asked."""
+
+    def __init__(self, table: Sequence[Operation]) -> None:
+        self._rows: dict[tuple[str, Level], dict[str | None, Operation]] = {}
+        for operation in table:
+            place = (operation.method, operation.level)
+            rows = self._rows.setdefault(place, {})
+            if operation.sub_resource in rows:
+                raise ValueError(f"two operations where {operation.name} is")
+            rows[operation.sub_resource] = operation
+
+    def find(
+        self, method: str, level: Level, parameters: Mapping[str, str]
+    ) -> Operation:
+        """Return the operation of a request.
+
+        Raises:
+            S3Error: there is none.
+        """
+        rows = self._rows.get((method, level))
+        if rows is None:
+            raise S3Error(
+                "NotImplemented",
+                f"'{method[:20]}' of a {level.value} is not implemented",
+            )
+        selected = [name for name in parameters if name in rows]
+        if len(selected) > 1:
+            raise S3Error(
+                "InvalidArgument",
+                f"conflicting sub-resources: {' and '.join(sorted(selected))}",
+            )
+        operation = rows.get(selected[0] if selected else None)
+        for name in parameters:
+            if operation is None or (
+                name not in operation.parameters
+                and name not in COMMON_PARAMETERS
+                and name != operation.sub_resource
+            ):
+                raise S3Error(
+                    "NotImplemented",
+                    f"'{method}' of a {level.value} with '{name[:60]}' is not "
+                    "implemented",
+                )
+        if operation is None:
+            raise S3Error(
+                "NotImplemented", f"'{method}' of a {level.value} is not implemented"
+            )
+        return operation
+
+
+def check_headers(operation: Operation, headers: Headers) -> None:
+    """Return if `operation` heeds every `x-amz-` header that is there.
+
+    Raises:
+        S3Error: it does not.
+    """
+    for name in headers:
+        lowered = name.lower()
+        if not lowered.startswith("x-amz-") or lowered in COMMON_HEADERS:
+            continue
+        if lowered in operation.headers:
+            continue
+        if operation.takes_metadata and lowered.startswith(METADATA_PREFIX):
+            continue
+        if lowered == "x-amz-security-token":
+            raise S3Error("InvalidToken", "the provided token is malformed or unknown")
+        if lowered == "x-amz-acl" and headers[name] == "private":
+            continue  # it is what everything here is
+        raise S3Error(
+            "NotImplemented",
+            f"a header you provided implies functionality that is not implemented: "
+            f"'{lowered[:80]}'",
+            Header=lowered[:80],
+        )

@@ -1,0 +1,41 @@
+"""What S3 itself refuses, in S3's own words.
+
+What the engine refuses is a `LakeError`; `problems.py` translates it.
+"""
+
+from __future__ import annotations
+
+_STATUS = {
+    "AccessDenied": 403,
+    "BadDigest": 400,
+    "EntityTooLarge": 400,
+    "IncompleteBody": 400,
+    "InvalidArgument": 400,
+    "InvalidBucketName": 400,
+    "InvalidDigest": 400,
+    "InvalidRequest": 400,
+    "InvalidStorageClass": 400,
+    "InvalidTag": 400,
+    "InvalidToken": 400,
+    "InvalidURI": 400,
+    "KeyTooLongError": 400,
+    "MethodNotAllowed": 405,
+    "MissingContentLength": 411,
+    "NoSuchBucket": 404,
+    "NoSuchKey": 404,
+    "NoSuchVersion": 404,
+    "NotImplemented": 501,
+    "PreconditionFailed": 412,
+    "XAmzContentSHA256Mismatch": 400,
+}
+
+
+class S3Error(Exception):
+    """A request that S3 refuses; `code` is S3's word for why."""
+
+    def __init__(self, code: str, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = _STATUS[code]
+        self.facts = facts
+        """What is told beside the message, by element name."""

@@ -1,0 +1,167 @@
+"""One S3 request, from its raw target to its answer.
+
+The order is fixed: read the target; verify the signature; find the operation;
+authorise; call it. Nothing of a body is read, and nothing looked up in a repository,
+before the caller was let in.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from aiohttp import web
+
+from ..auth.authenticate import Authenticator
+from ..auth.authorize import authorize
+from ..auth.target import Target
+from ..errors import LakeError
+from ..repository.engine import Engine
+from ..settings import Settings
+from .address import Level, name_object, split_path
+from .body import Streams, awaits_continue
+from .call import Call, Gateway
+from .dispatch import Dispatcher, check_headers
+from .errors import S3Error
+from .problems import answer_problem, error_response
+from .table import TABLE, Operation
+
+log = logging.getLogger(__name__)
+
+
+class S3Handler:
+    """Answers S3 requests."""
+
+    def __init__(self, engine: Engine, auth: Authenticator, settings: Settings) -> None:
+        """Serve the repositories of `engine` to whom `auth` lets in."""
+        streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        self._gateway = Gateway(engine, settings, streams)
+        self._auth = auth
+        self._dispatcher = Dispatcher(TABLE)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer to `request`; never raises but when the client is gone."""
+        request_id = os.urandom(8).hex().upper()
+        where = _Where()
+        try:
+            return await self._answer(request, request_id, where)
+        except (S3Error, LakeError) as error:
+            response = answer_problem(
+                error,
+                resource=_resource(request),
+                request_id=request_id,
+                has_body=request.method != "HEAD",
+                missing_ref=where.missing_ref,
+            )
+            if response.status >= 500 and response.status not in (501, 503):
+                log.error(
+                    "request failed",
+                    extra={
+                        "request_id": request_id,
+                        "method": request.method,
+                        "path": _resource(request),
+                        "error": str(error),
+                    },
+                )
+        except ConnectionError:
+            raise  # the client is gone: there is nobody to answer
+        except Exception:
+            log.exception(
+                "request met a defect",
+                extra={
+                    "request_id": request_id,
+                    "method": request.method,
+                    "path": _resource(request),
+                },
+            )
+            response = error_response(
+                500,
+                "InternalError",
+                "we encountered an internal error: please try again",
+                {},
+                {},
+                resource=_resource(request),
+                request_id=request_id,
+                has_body=request.method != "HEAD",
+            )
+        if awaits_continue(request):
+            # The client has not sent its body and will not: what it sends next is not
+            # one, so this connection cannot go on.
+            response.force_close()
+        return response
+
+    async def _answer(
+        self, request: web.BaseRequest, request_id: str, where: _Where
+    ) -> web.StreamResponse:
+        method, headers = request.method, request.headers
+        target = Target.parse(request.raw_path)
+        verified = await self._auth.verify_signature(
+            method, target, headers, service="s3"
+        )
+        if verified is None:
+            raise S3Error("AccessDenied", "access denied: the request is not signed")
+        address = split_path(target.path)
+        parameters = _read_parameters(target) if target.pairs else _NONE
+        operation = self._dispatcher.find(method, address.level, parameters)
+        where.enter(operation)
+        check_headers(operation, headers)
+        bucket = address.bucket
+        object_name = None
+        ref = None
+        if bucket is not None:
+            if address.level is Level.OBJECT:
+                object_name = name_object(bucket, address.key)
+                ref = object_name.ref
+            else:
+                ref = bucket.ref or _listed_ref(parameters)
+        if operation.permission is not None:
+            repository = bucket.repository if bucket is not None else None
+            authorize(verified.principal, operation.permission, repository, ref)
+        call = Call(
+            self._gateway,
+            request,
+            request_id,
+            verified,
+            parameters,
+            bucket,
+            object_name,
+        )
+        return await operation.handler(call)
+
+
+class _Where:
+    """How far a request came: what a ref that is not there means to it."""
+
+    __slots__ = ("missing_ref",)
+
+    def __init__(self) -> None:
+        self.missing_ref = "NoSuchKey"
+
+    def enter(self, operation: Operation) -> None:
+        if operation.level is not Level.OBJECT or operation.method in ("PUT", "DELETE"):
+            self.missing_ref = "NoSuchBucket"
+
+
+_NONE: dict[str, str] = {}
+
+
+def _read_parameters(target: Target) -> dict[str, str]:
+    """Return the parameters by name.
+
+    Raises:
+        S3Error: one is given twice: who checks the one and who uses the other would be
+            two different readers.
+    """
+    parameters = dict(target.pairs)
+    if len(parameters) != len(target.pairs):
+        raise S3Error("InvalidArgument", "a query parameter is given twice")
+    return parameters
+
+
+def _listed_ref(parameters: dict[str, str]) -> str | None:
+    ref, slash, _ = parameters.get("prefix", "").partition("/")
+    return ref if slash else None
+
+
+def _resource(request: web.BaseRequest) -> str:
+    return request.raw_path.partition("?")[0][:1024]

@@ -1,0 +1,168 @@
+"""What an error of the engine is in S3: code, status, document.
+
+    <Error><Code/><Message/><Resource/><RequestId/><HostId/></Error>
+
+Every class of `errors.py` has a row in `CODES`; a test says so when a new one has not.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import errors
+from ..errors import LakeError
+from .errors import S3Error
+from .xml import Element, write_document
+
+CODES: dict[type[LakeError], tuple[str, int]] = {
+    errors.InvalidValueError: ("InvalidArgument", 400),
+    errors.InvalidNameError: ("InvalidArgument", 400),
+    errors.InvalidPathError: ("InvalidArgument", 400),
+    errors.InvalidRefExpressionError: ("NoSuchKey", 404),
+    errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
+    errors.BodyTooLargeError: ("EntityTooLarge", 400),
+    errors.NotFoundError: ("NoSuchKey", 404),
+    errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
+    errors.RefNotFoundError: ("NoSuchKey", 404),
+    errors.CommitNotFoundError: ("NoSuchKey", 404),
+    errors.ObjectNotFoundError: ("NoSuchKey", 404),
+    errors.UserNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.RouteNotFoundError: ("NoSuchKey", 404),
+    errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
+    errors.ConflictError: ("OperationAborted", 409),
+    errors.RepositoryExistsError: ("BucketAlreadyExists", 409),
+    errors.RefExistsError: ("OperationAborted", 409),
+    errors.UserExistsError: ("OperationAborted", 409),
+    errors.CredentialExistsError: ("OperationAborted", 409),
+    errors.RefMovedError: ("ConditionalRequestConflict", 409),
+    errors.MergeConflictError: ("OperationAborted", 409),
+    errors.RevertNeedsParentError: ("OperationAborted", 409),
+    errors.NothingToCommitError: ("InvalidRequest", 400),
+    errors.DirtyBranchError: ("InvalidRequest", 400),
+    errors.SameRefError: ("InvalidRequest", 400),
+    errors.DeleteDefaultBranchError: ("AccessDenied", 403),
+    errors.ReadOnlyRefError: ("AccessDenied", 403),
+    errors.ReadOnlyRepositoryError: ("AccessDenied", 403),
+    errors.PreconditionFailedError: ("PreconditionFailed", 412),
+    errors.ExpiredDataError: ("NoSuchVersion", 410),
+    errors.RangeNotSatisfiableError: ("InvalidRange", 416),
+    errors.UnauthenticatedError: ("AccessDenied", 403),
+    errors.SignatureRefusedError: ("AccessDenied", 403),
+    errors.PermissionDeniedError: ("AccessDenied", 403),
+    errors.CorruptDataError: ("InternalError", 500),
+    errors.MissingDataError: ("InternalError", 500),
+    errors.StorageFullError: ("InsufficientStorage", 507),
+    errors.StorageFailedError: ("InternalError", 500),
+    errors.DurabilityLostError: ("InternalError", 500),
+    errors.BusyError: ("SlowDown", 503),
+    errors.PackGoneError: ("SlowDown", 503),
+    errors.NotImplementedYetError: ("NotImplemented", 501),
+    errors.StartupError: ("InternalError", 500),
+}
+
+_SIGNATURE_STATUS = {
+    "AccessDenied": 403,
+    "InvalidAccessKeyId": 403,
+    "RequestTimeTooSkewed": 403,
+    "SignatureDoesNotMatch": 403,
+}
+"""What else a signature can be refused with is a malformed request: 400."""
+
+RETRY_AFTER_S = 1
+"""What is busy now is free within a second, or the server has worse problems."""
+
+
+def _row_of(kind: type[LakeError]) -> tuple[str, int]:
+    for ancestor in kind.__mro__:
+        row = CODES.get(ancestor)
+        if row is not None:
+            return row
+    return "InternalError", 500
+
+
+def explain(
+    error: S3Error | LakeError, *, missing_ref: str = "NoSuchKey"
+) -> tuple[str, int, dict[str, str]]:
+    """Return the S3 code, the status and the facts that say `error`.
+
+    A ref that is not there is a missing key to readers, who may go on to look for
+    another, and a missing bucket to writers, who must not: `missing_ref` says which.
+    """
+    match error:
+        case S3Error():
+            return error.code, error.status, error.facts
+        case errors.SignatureRefusedError():
+            code = error.aws_code
+            return code, _SIGNATURE_STATUS.get(code, 400), error.facts
+        case errors.RangeNotSatisfiableError():
+            code, status = _row_of(type(error))
+            return code, status, {"ActualObjectSize": str(error.size_bytes)}
+        case errors.RefNotFoundError() | errors.InvalidRefExpressionError():
+            return missing_ref, 404, {}
+        case _:
+            return (*_row_of(type(error)), {})
+
+
+def answer_problem(
+    error: S3Error | LakeError,
+    *,
+    resource: str,
+    request_id: str,
+    has_body: bool,
+    missing_ref: str = "NoSuchKey",
+) -> web.Response:
+    """Return the response that says `error`.
+
+    Args:
+        error: what went wrong.
+        resource: the path of the request.
+        request_id: names the request in our log.
+        has_body: False for HEAD, whose errors have none.
+        missing_ref: see `explain`.
+    """
+    code, status, facts = explain(error, missing_ref=missing_ref)
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.RangeNotSatisfiableError):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    if isinstance(error, errors.BusyError):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return error_response(
+        status,
+        code,
+        str(error),
+        facts,
+        headers,
+        resource=resource,
+        request_id=request_id,
+        has_body=has_body,
+    )
+
+
+def error_response(
+    status: int,
+    code: str,
+    message: str,
+    facts: dict[str, str],
+    headers: dict[str, str],
+    *,
+    resource: str,
+    request_id: str,
+    has_body: bool,
+) -> web.Response:
+    """Return a response with an error document, or with none."""
+    headers = {"Server": "lakebed", "x-amz-request-id": request_id, **headers}
+    if not has_body:
+        return web.Response(status=status, headers=headers)
+    content: list[Element] = [
+        ("Code", code),
+        ("Message", message),
+        ("Resource", resource),
+        *facts.items(),
+        ("RequestId", request_id),
+        ("HostId", request_id),
+    ]
+    return web.Response(
+        status=status,
+        body=write_document("Error", content, namespace=""),
+        headers={"Content-Type": "application/xml", **headers},
+    )

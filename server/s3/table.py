@@ -1,0 +1,133 @@
+"""Every operation of the gateway: what selects it, who may, what it takes.
+
+A request is one of these operations or 501 NotImplemented. An operation names all the
+parameters it takes, so that a sub-resource that is not built never falls through to the
+plain operation: `DELETE /bucket/key?tagging` must not delete the object. The same holds
+for `x-amz-` headers: one that asks for what we do not do is refused, never passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ..auth.authorize import Permission
+from . import buckets, listing, reading, writing
+from .address import Level
+from .call import Call
+from .object_headers import OVERRIDES
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A row of the table."""
+
+    name: str
+    method: str
+    level: Level
+    permission: Permission | None
+    """What the caller must be granted on the repository and ref; None: nothing but a
+    key, because the operation itself shows only what the caller may see."""
+    handler: Handler
+    sub_resource: str | None = None
+    """The parameter that selects it; None: the plain operation."""
+    parameters: frozenset[str] = frozenset()
+    """What else it takes."""
+    headers: frozenset[str] = frozenset()
+    """`x-amz-` headers that it heeds, beside `COMMON_HEADERS`."""
+    takes_metadata: bool = False
+    """It heeds `x-amz-meta-`."""
+
+
+COMMON_PARAMETERS = frozenset(
+    {
+        "x-id",  # SDKs repeat the operation's name in it
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-SignedHeaders",
+        "X-Amz-Signature",
+    }
+)
+"""Of every request: signatures, and what changes nothing."""
+
+COMMON_HEADERS = frozenset(
+    {
+        "x-amz-api-version",
+        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-request-payer",  # nobody pays
+        "x-amz-user-agent",
+    }
+)
+
+_READ = frozenset({"versionId", *OVERRIDES})
+_LIST = frozenset(
+    {
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "max-keys",
+        "prefix",
+        "start-after",
+    }
+)
+_CHECKSUMS = frozenset(
+    {
+        "x-amz-sdk-checksum-algorithm",
+        "x-amz-checksum-crc32",
+        "x-amz-checksum-crc32c",
+        "x-amz-checksum-crc64nvme",
+        "x-amz-checksum-sha1",
+        "x-amz-checksum-sha256",
+    }
+)
+_PUT = _CHECKSUMS | {
+    "x-amz-decoded-content-length",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-trailer",
+    "x-amz-website-redirect-location",
+}
+
+READ, WRITE = Permission.READ, Permission.WRITE
+ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
+
+TABLE: tuple[Operation, ...] = (
+    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
+    Operation(
+        "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
+    ),
+    Operation(
+        "GetBucketVersioning", "GET", BUCKET, READ, buckets.get_versioning, "versioning"
+    ),
+    Operation(
+        "ListObjectsV2",
+        "GET",
+        BUCKET,
+        READ,
+        listing.list_objects_v2,
+        "list-type",
+        _LIST,
+    ),
+    Operation("GetObject", "GET", OBJECT, READ, reading.get_object, None, _READ),
+    Operation("HeadObject", "HEAD", OBJECT, READ, reading.head_object, None, _READ),
+    Operation(
+        "PutObject",
+        "PUT",
+        OBJECT,
+        WRITE,
+        writing.put,
+        headers=_PUT,
+        takes_metadata=True,
+    ),
+    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+)

@@ -1,0 +1,129 @@
+"""PutObject and DeleteObject."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from ..repository.objects import Condition, delete_object, etag_text, put_object
+from ..repository.resolving import get_repository, get_writable_branch
+from ..tree.entry import Entry
+from .address import ObjectName
+from .body import Body
+from .call import Call
+from .errors import S3Error
+from .object_headers import read_extra
+
+EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+async def put(call: Call) -> web.Response:
+    """Stage the body of the request as an object; durable when this answers."""
+    name = call.get_object_name()
+    body = Body(call.request, call.verified.claim.payload)
+    settings = call.gateway.settings
+    if body.size_bytes > settings.put_bytes_max:
+        raise S3Error(
+            "EntityTooLarge",
+            "your proposed upload exceeds the maximum allowed size",
+            ProposedSize=str(body.size_bytes),
+            MaxSizeAllowed=str(settings.put_bytes_max),
+        )
+    if not name.path:
+        return await _put_ref(call, name, body)
+    extra = read_extra(call.request.headers)
+    condition = read_condition(call)
+    if body.size_bytes <= settings.small_body_bytes_max:
+        entry = await put_object(
+            call.engine,
+            name.repository,
+            name.ref,
+            name.path,
+            await body.read_whole(),
+            extra=extra,
+            condition=condition,
+        )
+    else:
+        async with call.gateway.streams.turn():
+            entry = await put_object(
+                call.engine,
+                name.repository,
+                name.ref,
+                name.path,
+                body.iter_pieces(),
+                extra=extra,
+                condition=condition,
+                want_sha256=body.want_sha256,
+                check=body.check,
+            )
+    return _answer_written(call, entry, body)
+
+
+async def _put_ref(call: Call, name: ObjectName, body: Body) -> web.Response:
+    """Answer what makes directories: a ref is one already.
+
+    Raises:
+        S3Error: it is not a directory marker.
+    """
+    if name.is_ref_alone or body.size_bytes:
+        raise S3Error(
+            "InvalidArgument",
+            f"cannot write to '{name.ref}': write objects as 'REF/PATH'",
+        )
+    await get_writable_branch(call.engine, name.repository, name.ref)
+    return call.answer_nothing(200, {"ETag": f'"{EMPTY_ETAG}"'})
+
+
+def _answer_written(call: Call, entry: Entry, body: Body) -> web.Response:
+    headers = call.base_headers()
+    headers["ETag"] = f'"{etag_text(entry)}"'
+    headers["x-amz-version-id"] = "null"
+    if body.checksum is not None:
+        name, value = body.checksum.header
+        headers[name] = value
+        headers["x-amz-checksum-type"] = "FULL_OBJECT"
+    return web.Response(headers=headers)
+
+
+async def delete(call: Call) -> web.Response:
+    """Stage the deletion of an object; that there was none is no error."""
+    name = call.get_object_name()
+    if not name.path:
+        # Spark and pyarrow remove the markers of directories, and a ref is none.
+        await get_repository(call.engine, name.repository)
+        return call.answer_nothing()
+    await delete_object(
+        call.engine,
+        name.repository,
+        name.ref,
+        name.path,
+        condition=read_condition(call),
+    )
+    return call.answer_nothing()
+
+
+def read_condition(call: Call) -> Condition | None:
+    """Return the condition that a write carries, or None.
+
+    Raises:
+        S3Error: it is one that cannot be kept. To pass over it would be to overwrite
+            what the client wanted to protect.
+    """
+    headers = call.request.headers
+    if_match = headers.get(hdrs.IF_MATCH)
+    if_none_match = headers.get(hdrs.IF_NONE_MATCH)
+    if if_match is None and if_none_match is None:
+        return None
+    if if_match is not None and if_none_match is not None:
+        raise S3Error(
+            "NotImplemented", "a write takes one of 'If-Match' and 'If-None-Match'"
+        )
+    if if_match is None:
+        if if_none_match != "*":
+            raise S3Error(
+                "NotImplemented",
+                "a write takes 'If-None-Match' of '*' only",
+                Header="If-None-Match",
+            )
+        return Condition(must_be_absent=True)
+    etag = if_match.strip().removeprefix("W/").strip('"')
+    return Condition(etag=etag)
