@@ -15,7 +15,7 @@ from enum import Enum
 
 from ..ids import NodeId
 from .entry import PackedEntry
-from .frontier import END, ROW, Frontier, gallop, same_rows
+from .frontier import END, ROW, Frontier, count_same
 from .lookup import after_prefix
 from .source import NodeSource
 
@@ -131,16 +131,12 @@ def _skip_equal(left: Frontier, right: Frontier) -> ChangeKind | None:
             return ChangeKind.REMOVED
         if left.is_behind(right.last):
             return ChangeKind.ADDED
-        if left.level == right.level == ROW:
+        if count := count_same(left, right):
+            left.take(count)
+            right.take(count)
+        elif left.level == right.level == ROW:
             # Neither is behind the other: one path.
-            count = _equal_rows(left, right)
-            if not count:
-                return ChangeKind.CHANGED
-            left.take_rows(count)
-            right.take_rows(count)
-        elif left.level == right.level and left.content_id == right.content_id:
-            left.take()
-            right.take()
+            return ChangeKind.CHANGED
         else:
             left_level, right_level = left.level, right.level
             if left_level >= right_level:
@@ -150,16 +146,3 @@ def _skip_equal(left: Frontier, right: Frontier) -> ChangeKind | None:
     if left.level != END:
         return ChangeKind.REMOVED
     return ChangeKind.ADDED if right.level != END else None
-
-
-def _equal_rows(left: Frontier, right: Frontier) -> int:
-    """Return how many rows from both heads on have the same paths and identities."""
-    one, other = left.leaf, right.leaf
-    assert one is not None
-    assert other is not None
-    one_row, other_row = left.row, right.row
-
-    def equal(start: int, stop: int) -> bool:
-        return same_rows(one, one_row + start, other, other_row + start, stop - start)
-
-    return gallop(equal, min(left.row_stop - one_row, right.row_stop - other_row))

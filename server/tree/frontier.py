@@ -18,9 +18,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..ids import ContentId, NodeId
+from ..ids import NodeId
+from .build import TreeBuilder
 from .entry import PackedEntry
-from .node import Inner, Leaf, Node, NodeRef, Row
+from .node import Inner, Leaf, Node
 
 ROW = -1
 """Level of a head that is a row: below every node."""
@@ -29,7 +30,7 @@ END = -2
 
 
 @dataclass(slots=True)
-class _Opened:
+class Opened:
     """An inner node that was opened, and how far it is taken."""
 
     node: Inner
@@ -65,7 +66,7 @@ class Frontier:
         self._read = read
         self._start = start
         self._stop = stop
-        self._opened: list[_Opened] = []
+        self._opened: list[Opened] = []
         self.low = b""
         """Every path still ahead is greater."""
         self.last = b""
@@ -82,33 +83,17 @@ class Frontier:
             self._enter(read(root), is_tail=True)
 
     @property
-    def node_id(self) -> NodeId:
-        """Id of the head, which is a node."""
-        top = self._opened[-1]
-        return top.node.child_id(top.child)
-
-    @property
-    def content_id(self) -> ContentId:
-        """Content id of the head, which is a node."""
-        top = self._opened[-1]
-        return top.node.content_id(top.child)
-
-    @property
-    def ref(self) -> NodeRef:
-        """The head, which is a node."""
-        top = self._opened[-1]
-        return top.node.child(top.child)
-
-    @property
-    def is_tail(self) -> bool:
-        """Whether the head, a node, lies at the right edge of its tree."""
-        top = self._opened[-1]
-        return top.is_tail and top.child + 1 == len(top.node.last_paths)
+    def children(self) -> Opened:
+        """The inner node that the head is in, where the head is a node."""
+        return self._opened[-1]
 
     @property
     def head_entry_count(self) -> int:
         """Entries that the head stands for."""
-        return 1 if self.level == ROW else self.ref.entry_count
+        if self.level == ROW:
+            return 1
+        top = self._opened[-1]
+        return top.node.child(top.child).entry_count
 
     @property
     def packed(self) -> PackedEntry:
@@ -122,36 +107,44 @@ class Frontier:
             return self.low >= path
         return self.level == END or self.last > path
 
-    def take(self) -> None:
-        """Take the head, whatever it is."""
-        self.low = self.last
-        if self.level == ROW:
-            self.row += 1
+    def count_through(self, path: bytes) -> int:
+        """Return how many heads, in the node that the head is in, end up to `path`."""
+        if self.leaf is not None:
+            paths, start, stop = self.leaf.paths, self.row, self.row_stop
         else:
-            self._opened[-1].child += 1
+            top = self._opened[-1]
+            paths, start, stop = top.node.last_paths, top.child, top.stop
+        return bisect_right(paths, path, start, stop) - start
+
+    def take(self, count: int = 1) -> bytes:
+        """Take the head and those behind it in its node, `count`; return the last path."""
+        if self.leaf is not None:
+            self.row += count
+            self.low = self.leaf.paths[self.row - 1]
+        else:
+            top = self._opened[-1]
+            top.child += count
+            self.low = top.node.last_paths[top.child - 1]
+        taken = self.low
         self._settle()
+        return taken
 
-    def count_rows_through(self, path: bytes) -> int:
-        """Return how many rows, from the head on, its leaf has up to `path`."""
-        assert self.leaf is not None
-        return bisect_right(self.leaf.paths, path, self.row, self.row_stop) - self.row
-
-    def take_rows(self, count: int) -> None:
-        """Take the head, a row, and the rows after it in its leaf: `count` of them."""
-        assert self.leaf is not None
-        self.row += count
-        self.low = self.leaf.paths[self.row - 1]
-        self._settle()
-
-    def rows(self, count: int) -> list[Row]:
-        """Return the head, a row, and the rows after it in its leaf: `count` of them."""
-        assert self.leaf is not None
-        return self.leaf.rows(self.row, self.row + count)
+    def bring(self, builder: TreeBuilder, count: int) -> None:
+        """Bring the head and those behind it in its node, `count`, to `builder`."""
+        if self.leaf is not None:
+            builder.add_rows(self.leaf.rows(self.row, self.row + count))
+        else:
+            top = self._opened[-1]
+            builder.link_children(
+                top.node, top.child, top.child + count, is_tail=top.is_tail
+            )
 
     def open(self) -> None:
         """Read the head, a node, and stand in front of what is first in it."""
-        node_id, is_tail = self.node_id, self.is_tail
-        self._opened[-1].child += 1
+        top = self._opened[-1]
+        node_id = top.node.child_id(top.child)
+        top.child += 1
+        is_tail = top.is_tail and top.child == len(top.node.last_paths)
         self._enter(self._read(node_id), is_tail)
 
     def _enter(self, node: Node, is_tail: bool) -> None:
@@ -167,7 +160,7 @@ class Frontier:
                 stop = len(node.last_paths)
                 if self._stop is not None:
                     stop = min(stop, bisect_left(node.last_paths, self._stop) + 1)
-                self._opened.append(_Opened(node, first, stop, is_tail))
+                self._opened.append(Opened(node, first, stop, is_tail))
         self._settle()
 
     def _settle(self) -> None:
@@ -190,7 +183,53 @@ class Frontier:
         self.level = END
 
 
-def gallop(equal: Callable[[int, int], bool], limit: int) -> int:
+def count_same(one: Frontier, other: Frontier) -> int:
+    """Return how many heads of both, in the nodes they are in, have the same content.
+
+    Rows are the same if path and identity are, subtrees if the content id is.
+    """
+    if one.leaf is not None and other.leaf is not None:
+        return _count_same_rows(one.leaf, one.row, one.row_stop, other)
+    if one.level < 0 or one.level != other.level:
+        return 0
+    mine, others = one.children, other.children
+    return _count_same_ids(mine.node.content_ids, mine, others.node.content_ids, others)
+
+
+def count_identical(one: Frontier, other: Frontier) -> int:
+    """Return how many subtrees at both heads are the same nodes, to the last byte."""
+    if one.level < 0 or one.level != other.level:
+        return 0
+    mine, others = one.children, other.children
+    return _count_same_ids(mine.node.child_ids, mine, others.node.child_ids, others)
+
+
+def _count_same_ids(mine: bytes, one: Opened, others: bytes, other: Opened) -> int:
+    shift = other.child - one.child
+
+    def equal(start: int, stop: int) -> bool:
+        first, last = one.child + start, one.child + stop
+        return (
+            mine[first * 32 : last * 32]
+            == others[(first + shift) * 32 : (last + shift) * 32]
+        )
+
+    return _gallop(equal, min(one.stop - one.child, other.stop - other.child))
+
+
+def _count_same_rows(leaf: Leaf, row: int, row_stop: int, other: Frontier) -> int:
+    other_leaf, other_row = other.leaf, other.row
+    assert other_leaf is not None
+
+    def equal(start: int, stop: int) -> bool:
+        return _same_rows(
+            leaf, row + start, other_leaf, other_row + start, stop - start
+        )
+
+    return _gallop(equal, min(row_stop - row, other.row_stop - other_row))
+
+
+def _gallop(equal: Callable[[int, int], bool], limit: int) -> int:
     """Return how many of the first `limit` things are equal, before the first that is not.
 
     `equal(start, stop)` tells whether all from `start` to `stop` (without it) are; it
@@ -217,7 +256,9 @@ def gallop(equal: Callable[[int, int], bool], limit: int) -> int:
     return known
 
 
-def same_rows(one: Leaf, one_row: int, other: Leaf, other_row: int, count: int) -> bool:
+def _same_rows(
+    one: Leaf, one_row: int, other: Leaf, other_row: int, count: int
+) -> bool:
     """Tell whether `count` rows of two leaves have the same paths and identities."""
     if (
         one.blob_ids[one_row * 32 : (one_row + count) * 32]

@@ -26,7 +26,7 @@ from ..ids import NodeId
 from .build import TreeBuilder
 from .cut import VERSION_1, CutRule
 from .entry import PackedEntry, same_identity
-from .frontier import END, ROW, Frontier, gallop, same_rows
+from .frontier import END, ROW, Frontier, count_identical, count_same
 from .node import Tree
 from .source import NodeSink, NodeSource
 
@@ -141,12 +141,7 @@ class _Merger:
 
     def run(self) -> Merge:
         while self._ours.level != END or self._theirs.level != END:
-            if not (
-                self._take_equal_pair()
-                or self._take_one_sided()
-                or self._take_equal_rows()
-                or self._take_row()
-            ):
+            if not (self._take_equal() or self._take_one_sided() or self._take_row()):
                 self._open()
         return Merge(
             None if self._conflict_count else self._builder.finish(),
@@ -155,32 +150,25 @@ class _Merger:
             self._resolved_count,
         )
 
-    def _take_equal_pair(self) -> bool:
-        """Decide up to the end of two subtrees that are equal; False if none are.
+    def _take_equal(self) -> bool:
+        """Decide up to the end of what two sides have in common at their heads.
 
-        Theirs against another one is compared by content: ours stays in either case.
-        Ours against the base is compared by node id, since theirs then replaces the
-        subtree, and a new ETag in ours must not be lost with it.
+        Returns False if that is nothing. Theirs against another side is compared by
+        content: ours stays in either case. Ours against the base is compared by node
+        id, since theirs then replaces the subtree, and a new ETag in ours must not be
+        lost with it.
         """
         base, ours, theirs = self._base, self._ours, self._theirs
-        if _is_same_subtree(ours, theirs):
-            last = ours.last
-            theirs.take()
-            self._link(ours)
-            self._drop_through(base, last)
-        elif _is_same_subtree(base, theirs):
-            last = base.last
-            base.take()
-            theirs.take()
-            self._link_through(ours, last)
-        elif _is_same_subtree(base, ours) and base.node_id == ours.node_id:
-            last = base.last
-            base.take()
-            ours.take()
-            self._link_through(theirs, last)
-        else:
-            return False
-        return True
+        if count := count_same(ours, theirs):
+            theirs.take(count)
+            self._drop_through(base, self._bring(ours, count))
+        elif count := count_same(base, theirs):
+            theirs.take(count)
+            self._bring_through(ours, base.take(count))
+        elif count := count_identical(base, ours):
+            ours.take(count)
+            self._bring_through(theirs, base.take(count))
+        return bool(count)
 
     def _take_one_sided(self) -> bool:
         """Take a head that no other side has a path of; False if there is none."""
@@ -191,31 +179,9 @@ class _Merger:
                 if side is self._base:
                     side.take()
                 else:
-                    self._link(side)
+                    self._bring(side, 1)
                 return True
         return False
-
-    def _take_equal_rows(self) -> bool:
-        """Take rows that have one identity on all three sides; False if none do."""
-        base, ours, theirs = self._base, self._ours, self._theirs
-        base_leaf, ours_leaf, theirs_leaf = base.leaf, ours.leaf, theirs.leaf
-        if base_leaf is None or ours_leaf is None or theirs_leaf is None:
-            return False
-
-        def equal(start: int, stop: int) -> bool:
-            count = stop - start
-            at = ours.row + start
-            return same_rows(
-                ours_leaf, at, base_leaf, base.row + start, count
-            ) and same_rows(ours_leaf, at, theirs_leaf, theirs.row + start, count)
-
-        count = gallop(equal, min(side.row_stop - side.row for side in self._all))
-        if not count:
-            return False
-        self._add_rows(ours, count)
-        base.take_rows(count)
-        theirs.take_rows(count)
-        return True
 
     def _take_row(self) -> bool:
         """Decide the first path ahead; False if it may lie in an unread subtree."""
@@ -277,45 +243,28 @@ class _Merger:
             if side.level == level:
                 side.open()
 
-    def _link_through(self, side: Frontier, path: bytes) -> None:
+    def _bring_through(self, side: Frontier, path: bytes) -> None:
         """Bring everything of `side` up to `path` to the builder."""
         while not side.is_behind(path):
-            if side.level == ROW:
-                self._add_rows(side, side.count_rows_through(path))
-            elif side.last <= path:
-                self._link(side)
+            if count := side.count_through(path):
+                self._bring(side, count)
             else:
                 side.open()
 
     def _drop_through(self, side: Frontier, path: bytes) -> None:
         """Take everything up to `path` off `side`."""
         while not side.is_behind(path):
-            if side.level == ROW:
-                side.take_rows(side.count_rows_through(path))
-            elif side.last <= path:
-                side.take()
+            if count := side.count_through(path):
+                side.take(count)
             else:
                 side.open()
 
-    def _link(self, side: Frontier) -> None:
-        """Bring the head of `side` to the builder and take it."""
-        if side.level == ROW:
-            self._add_rows(side, 1)
-            return
+    def _bring(self, side: Frontier, count: int) -> bytes:
+        """Bring `count` heads of `side` to the builder; return the last path."""
         # After a conflict there will be no tree; only conflicts are looked for.
         if not self._conflict_count:
-            self._builder.link(side.ref, is_tail=side.is_tail)
-        side.take()
-
-    def _add_rows(self, side: Frontier, count: int) -> None:
-        if not self._conflict_count:
-            self._builder.add_rows(side.rows(count))
-        side.take_rows(count)
-
-
-def _is_same_subtree(one: Frontier, other: Frontier) -> bool:
-    """Tell whether both heads are subtrees of the same content."""
-    return one.level == other.level >= 0 and one.content_id == other.content_id
+            side.bring(self._builder, count)
+        return side.take(count)
 
 
 def _is_same(one: PackedEntry | None, other: PackedEntry | None) -> bool:

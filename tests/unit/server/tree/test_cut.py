@@ -32,11 +32,12 @@ def cut_slowly(
     return cuts
 
 
+def sizes_of(fewest: int, more: int, still_more: int) -> CutSizes:
+    return CutSizes(fewest, fewest + more, fewest + more + still_more)
+
+
 cut_sizes = st.builds(
-    lambda fewest, more, most: CutSizes(fewest, fewest + more, fewest + more + most),
-    st.integers(2, 6),
-    st.integers(0, 30),
-    st.integers(0, 40),
+    sizes_of, st.integers(2, 6), st.integers(0, 30), st.integers(0, 40)
 )
 
 
