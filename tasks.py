@@ -53,7 +53,7 @@ def check() -> None:
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")
     run(BIN / "mypy", "tests", "benchmarks", "--follow-imports=silent")
-    run(BIN / "pyright")
+    run(BIN / "pyright", "--pythonpath", PYTHON)
     run(BIN / "lint-imports")
 
 

@@ -65,7 +65,7 @@ async def commit_branch(
     hi = seen.epoch - 1
     for _ in range(REBUILDS_MAX):
         head = await engine.history(where).get(seen.head)
-        built = await _build(engine, head, seen, hi)
+        built = await build_sealed(engine, head, seen, hi)
         is_change = built.tree.tree_id != head.tree_id
         if not is_change and not allow_empty:
             if await _drop_sealed(engine, seen, hi):
@@ -125,7 +125,9 @@ async def _drop_sealed(engine: Engine, seen: Branch, hi: int) -> bool:
     )
 
 
-async def _build(engine: Engine, head: Commit, seen: Branch, hi: int) -> Built:
+async def build_sealed(engine: Engine, head: Commit, seen: Branch, hi: int) -> Built:
+    """Build the tree of `head` with the changes of epochs floor to `hi`, no lock held."""
+
     def build(nodes: NewNodes) -> Tree:
         sealed = _iter_sealed(engine, seen, hi)
         return apply_changes(engine.nodes, nodes.sink, head.tree_id, sealed).tree

@@ -101,4 +101,3 @@ async def merge(
         resolutions=resolutions or {},
         allow_empty=True,
     )
-

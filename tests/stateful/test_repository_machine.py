@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     invariant,
     multiple,
     rule,
 )
-from support.engines import BlockingEngine
-from support.model import (
-    Conflicts,
-    Dirty,
-    ModelBranch,
-    ModelRepository,
-    NothingToCommit,
-    NothingToUndo,
-    Resolution,
-    Tree,
-    Value,
-    diff,
-    roll_up,
-)
-
 from lakebed.server.errors import (
     DirtyBranchError,
     InvalidValueError,
@@ -58,6 +43,21 @@ from lakebed.server.repository.diffs import DiffScope
 from lakebed.server.tree.entry import Entry
 from lakebed.server.tree.extra import Extra, decode_extra
 from lakebed.server.tree.merge import Resolution as Side
+
+from support.engines import BlockingEngine
+from support.model import (
+    ConflictsError,
+    DirtyError,
+    ModelBranch,
+    ModelRepository,
+    NothingChangesError,
+    NothingToUndoError,
+    Resolution,
+    Tree,
+    Value,
+    diff,
+    roll_up,
+)
 
 REPOSITORY = "repo"
 paths = st.sampled_from([b"a", b"b/1", b"b/2", b"b/c/3", b"b0", b"d/x"])
@@ -95,7 +95,9 @@ class RepositoryMachine(RuleBasedStateMachine):
         self.create_branch("dev", self.model.branches["main"].head)
         return first
 
-    def _change(self, branch: str, edits: dict[bytes, int | None]) -> str | object:
+    def _change(
+        self, branch: str, edits: dict[bytes, int | None]
+    ) -> str | MultipleResults[str]:
         for path, content in edits.items():
             if content is None:
                 self.delete(branch, path)
@@ -108,7 +110,9 @@ class RepositoryMachine(RuleBasedStateMachine):
         branch=names,
         edits=st.dictionaries(paths, st.none() | contents, min_size=1, max_size=3),
     )
-    def change(self, branch: str, edits: dict[bytes, int | None]) -> str | object:
+    def change(
+        self, branch: str, edits: dict[bytes, int | None]
+    ) -> str | MultipleResults[str]:
         """Stage a few changes and commit them: what makes histories grow."""
         return self._change(branch, edits)
 
@@ -125,7 +129,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         branch: str,
         edits: dict[bytes, int | None],
         strategy: Resolution | None,
-    ) -> str | object:
+    ) -> str | MultipleResults[str]:
         """Change one branch and merge it into another."""
         if source not in self.model.branches or source == branch:
             return multiple()
@@ -217,7 +221,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     # --- history ----------------------------------------------------------------------
 
     @rule(target=ids, branch=names)
-    def commit(self, branch: str) -> str | object:
+    def commit(self, branch: str) -> str | MultipleResults[str]:
         if branch not in self.model.branches:
             return multiple()
         work = commits.commit_branch(
@@ -226,7 +230,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         parents = [self.model.branches[branch].head]
         try:
             tree = self.model.plan_commit(branch)
-        except NothingToCommit:
+        except NothingChangesError:
             with pytest.raises(NothingToCommitError):
                 self.run(work)
             return multiple()
@@ -245,7 +249,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         branch: str,
         strategy: Resolution | None,
         resolutions: dict[bytes, Resolution],
-    ) -> str | object:
+    ) -> str | MultipleResults[str]:
         if branch not in self.model.branches:
             return multiple()
         work = merges.merge(
@@ -263,24 +267,24 @@ class RepositoryMachine(RuleBasedStateMachine):
         head = self.model.branches[branch].head
         try:
             tree = self.model.plan_merge(source, branch, strategy, resolutions)
-        except Dirty:
+        except DirtyError:
             with pytest.raises(DirtyBranchError):
                 self.run(work)
-        except NothingToCommit:
+        except NothingChangesError:
             with pytest.raises(NothingToCommitError):
                 self.run(work)
-        except Conflicts as conflicts:
+        except ConflictsError as conflicts:
             with pytest.raises(MergeConflictError) as error:
                 self.run(work)
-            found = error.value.conflicts
-            assert error.value.count == len(conflicts.paths)
-            assert [c.path for c in found if isinstance(c, Conflict)] == conflicts.paths
+            _check_conflicts(error.value, conflicts.paths)
         else:
             return self._record(branch, self.run(work), tree, [head, source])
         return multiple()
 
     @rule(target=ids, branch=names, ref=ids, forwards=st.booleans())
-    def revert_or_pick(self, branch: str, ref: str, forwards: bool) -> str | object:
+    def revert_or_pick(
+        self, branch: str, ref: str, forwards: bool
+    ) -> str | MultipleResults[str]:
         commit = self.model.commits[ref]
         if branch not in self.model.branches or not commit.parents:
             return multiple()
@@ -293,13 +297,13 @@ class RepositoryMachine(RuleBasedStateMachine):
         head = self.model.branches[branch].head
         try:
             tree = self.model.plan_change(branch, before, after)
-        except Dirty:
+        except DirtyError:
             with pytest.raises(DirtyBranchError):
                 self.run(work)
-        except NothingToCommit:
+        except NothingChangesError:
             with pytest.raises(NothingToCommitError):
                 self.run(work)
-        except Conflicts:
+        except ConflictsError:
             with pytest.raises(MergeConflictError):
                 self.run(work)
         else:
@@ -313,7 +317,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         work = picking.hard_reset(self.engine, REPOSITORY, branch, ref, actor="me")
         try:
             self.model.check_clean(branch)
-        except Dirty:
+        except DirtyError:
             with pytest.raises(DirtyBranchError):
                 self.run(work)
             return
@@ -327,10 +331,10 @@ class RepositoryMachine(RuleBasedStateMachine):
         work = branches.undo(self.engine, REPOSITORY, branch, actor="me")
         try:
             self.model.undo(branch)
-        except NothingToUndo:
+        except NothingToUndoError:
             with pytest.raises(InvalidValueError):
                 self.run(work)
-        except Dirty:
+        except DirtyError:
             with pytest.raises(DirtyBranchError):
                 self.run(work)
         else:
@@ -340,9 +344,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(name=names, source=ids)
     def create_branch(self, name: str, source: str) -> None:
-        work = branches.create_branch(
-            self.engine, REPOSITORY, name, source, actor="me"
-        )
+        work = branches.create_branch(self.engine, REPOSITORY, name, source, actor="me")
         if name in self.model.branches:
             with pytest.raises(RefExistsError):
                 self.run(work)
@@ -505,18 +507,14 @@ class RepositoryMachine(RuleBasedStateMachine):
         return commit.id.hex()
 
     def _list(self, ref: str) -> Tree:
-        page = self.run(
-            listings.list_objects(self.engine, REPOSITORY, ref, limit=1000)
-        )
+        page = self.run(listings.list_objects(self.engine, REPOSITORY, ref, limit=1000))
         return {i.path: self._value(i) for i in page.items if isinstance(i, Entry)}
 
     def _value(self, entry: Entry) -> Value:
         type_ = decode_extra(entry.extra).content_type or "" if entry.extra else ""
         # Large objects are compared by size here and by bytes in `bytes_agree`.
         content = (
-            bytes(entry.size_bytes)
-            if entry.size_bytes > 100
-            else self._read(entry)
+            bytes(entry.size_bytes) if entry.size_bytes > 100 else self._read(entry)
         )
         return content, type_
 
@@ -526,6 +524,11 @@ class RepositoryMachine(RuleBasedStateMachine):
             return b"".join([bytes(piece) async for piece in pieces])
 
         return self.run(read())
+
+
+def _check_conflicts(error: MergeConflictError, paths: list[bytes]) -> None:
+    assert error.count == len(paths)
+    assert [c.path for c in error.conflicts if isinstance(c, Conflict)] == paths
 
 
 RepositoryMachine.TestCase.settings = settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,7 +41,7 @@ class Clock:
 @asynccontextmanager
 async def open_engine(
     directory: Path, *, storage: PackStorage | None = None, clock: Clock | None = None
-) -> AsyncIterator[Engine]:
+) -> AsyncGenerator[Engine]:
     """Open the lake in `directory`, and close it at the end."""
     clock = clock or Clock()
     storage = storage or LocalPackStorage(directory)

@@ -16,21 +16,21 @@ Tree = dict[bytes, Value]
 Resolution = Literal["source", "destination"]
 
 
-class NothingToCommit(Exception):
+class NothingChangesError(Exception):
     """The model's own refusals."""
 
 
-class Dirty(Exception):
+class DirtyError(Exception):
     pass
 
 
-class Conflicts(Exception):
+class ConflictsError(Exception):
     def __init__(self, paths: list[bytes]) -> None:
         super().__init__(paths)
         self.paths = paths
 
 
-class NothingToUndo(Exception):
+class NothingToUndoError(Exception):
     pass
 
 
@@ -96,7 +96,7 @@ class ModelRepository:
         tree = apply(self.tree(found.head), found.staged)
         found.staged = {}
         if tree == self.tree(found.head):
-            raise NothingToCommit
+            raise NothingChangesError
         return tree
 
     def record(
@@ -113,12 +113,12 @@ class ModelRepository:
 
     def check_clean(self, branch: str) -> None:
         if self.branches[branch].staged:
-            raise Dirty
+            raise DirtyError
 
     def undo(self, branch: str) -> None:
         found = self.branches[branch]
         if not found.earlier:
-            raise NothingToUndo
+            raise NothingToUndoError
         self.check_clean(branch)
         found.head = found.earlier.pop()
 
@@ -145,7 +145,7 @@ class ModelRepository:
         head = self.branches[branch].head
         base = self.tree(self.merge_base(head, source))
         if base == self.tree(source):
-            raise NothingToCommit
+            raise NothingChangesError
         return merge(base, self.tree(head), self.tree(source), strategy, resolutions)
 
     def plan_change(self, branch: str, before: Tree, after: Tree) -> Tree:
@@ -154,7 +154,7 @@ class ModelRepository:
         ours = self.tree(self.branches[branch].head)
         tree = merge(before, ours, after, None, {})
         if tree == ours:
-            raise NothingToCommit
+            raise NothingChangesError
         return tree
 
 
@@ -192,7 +192,7 @@ def merge(
         if chosen is not None:
             result[path] = chosen
     if conflicts:
-        raise Conflicts(conflicts)
+        raise ConflictsError(conflicts)
     return result
 
 
