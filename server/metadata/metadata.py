@@ -164,6 +164,16 @@ class SqlMetadata(SqlSnapshot):
         return self._writer.counters
 
     @property
+    def checkpoints(self) -> int:
+        """How often this process emptied the write-ahead log."""
+        return self._checkpointer.done_count
+
+    def count_packs(self, state: str) -> int:
+        """Return how many packs are `writing`, `sealed` or `dead`."""
+        row = self._session.row("SELECT count(*) FROM pack WHERE state = ?", (state,))
+        return 0 if row is None else int(row[0])
+
+    @property
     def instance_id(self) -> str:
         """The random name of this lake, made with it."""
         row = self._session.row("SELECT value FROM setting WHERE name = 'instance_id'")

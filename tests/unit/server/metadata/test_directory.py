@@ -1,0 +1,196 @@
+"""A directory is ours, of our version, and initialised once, or it is refused."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lakebed.server.errors import StartupError
+from lakebed.server.metadata.database import READER_CACHE_KIB, Session
+from lakebed.server.metadata.metadata import SqlMetadata
+from lakebed.server.metadata.migrations import bring_up_to_date
+from lakebed.server.metadata.schema import SCHEMA_VERSION
+from lakebed.server.storage.local import LocalPackStorage
+
+from support.databases import lake_directory, make_repository, open_metadata
+from support.processes import initialise
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with lake_directory() as path:
+        yield path
+
+
+def refusal(path: Path) -> str:
+    """Return why `path` is refused, in one line that names it."""
+    with pytest.raises(StartupError) as caught:
+        SqlMetadata.open(path, LocalPackStorage(path))
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def set_version(path: Path, version: int) -> None:
+    session = Session(path / "lakebed.db", cache_kib=READER_CACHE_KIB, may_write=True)
+    session.run(f"PRAGMA user_version = {version}")
+    session.close()
+
+
+async def test_a_new_directory_is_made_private(directory: Path) -> None:
+    path = directory / "a" / "b"
+
+    with open_metadata(path):
+        pass
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    for name in ["lakebed.db", "lock", "write.lock", "reserve"]:
+        assert stat.S_IMODE((path / name).stat().st_mode) == 0o600
+
+
+async def test_what_was_written_is_there_when_it_is_opened_again(
+    directory: Path,
+) -> None:
+    with open_metadata(directory) as metadata:
+        made = await make_repository(metadata)
+        instance_id = metadata.instance_id
+
+    with open_metadata(directory) as metadata:
+        assert await metadata.find_repository("lake") == made
+        assert metadata.instance_id == instance_id
+
+
+def test_a_directory_of_something_else_is_refused_untouched(directory: Path) -> None:
+    (directory / "thesis.tex").write_text("x")
+
+    assert "'thesis.tex'" in refusal(directory)
+    assert [entry.name for entry in directory.iterdir()] == ["thesis.tex"]
+
+
+def test_packs_without_a_database_are_refused(directory: Path) -> None:
+    (directory / "packs" / "ab").mkdir(parents=True)
+
+    assert "backup" in refusal(directory)
+
+
+def test_a_file_is_refused(directory: Path) -> None:
+    path = directory / "file"
+    path.write_text("x")
+
+    assert "it is a file" in refusal(path)
+
+
+def test_another_programs_database_is_refused_unchanged(directory: Path) -> None:
+    path = directory / "lakebed.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+
+    assert "not a lakebed database" in refusal(directory)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"SQLite format 3\0" + b"\xff" * 9000]
+)
+def test_a_file_that_is_no_database_is_refused(directory: Path, content: bytes) -> None:
+    (directory / "lakebed.db").write_bytes(content)
+
+    refusal(directory)
+
+
+def test_a_newer_version_is_refused(directory: Path) -> None:
+    with open_metadata(directory):
+        pass
+    set_version(directory, SCHEMA_VERSION + 1)
+
+    assert "upgrade lakebed" in refusal(directory)
+
+
+def test_an_initialisation_that_was_cut_short_is_done_again(directory: Path) -> None:
+    (directory / "init.lock").touch()
+    (directory / "lakebed.db.new-0123").write_bytes(b"half")
+
+    with open_metadata(directory):
+        pass
+
+    assert not list(directory.glob("*.new-*"))
+
+
+def test_an_old_version_is_migrated_step_by_step(directory: Path) -> None:
+    with open_metadata(directory):
+        pass
+    path = directory / "lakebed.db"
+    taken: list[str] = []
+
+    bring_up_to_date(
+        path,
+        lambda: taken.append("alone"),
+        steps={
+            1: lambda session: _add(session, "CREATE TABLE later (x)"),
+            2: lambda session: _add(session, "INSERT INTO later VALUES (7)"),
+        },
+        target=3,
+    )
+
+    session = Session(path, cache_kib=READER_CACHE_KIB)
+    assert session.rows("SELECT x FROM later") == [(7,)]
+    assert session.row("PRAGMA user_version") == (3,)
+    session.close()
+    assert taken == ["alone"]
+
+
+def test_a_step_that_fails_leaves_the_old_version_whole(directory: Path) -> None:
+    with open_metadata(directory):
+        pass
+    path = directory / "lakebed.db"
+
+    def fail(session: Session) -> None:
+        _add(session, "CREATE TABLE later (x)")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bring_up_to_date(path, lambda: None, steps={1: fail}, target=2)
+
+    session = Session(path, cache_kib=READER_CACHE_KIB)
+    assert session.row("PRAGMA user_version") == (1,)
+    assert session.rows("SELECT 1 FROM sqlite_schema WHERE name = 'later'") == []
+    session.close()
+
+
+def test_a_directory_in_use_is_not_migrated(directory: Path) -> None:
+    with open_metadata(directory):
+        set_version(directory, SCHEMA_VERSION - 1)
+
+        assert "another process has it open" in refusal(directory)
+
+
+def test_processes_that_start_at_once_initialise_once(directory: Path) -> None:
+    """On a directory that does not exist yet, so that they race from the first step."""
+    path = directory / "new"
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(4)
+    answers = context.Queue()
+    starters = [
+        context.Process(target=initialise, args=(str(path), barrier, answers))
+        for _ in range(4)
+    ]
+
+    for starter in starters:
+        starter.start()
+    instances = {answers.get(timeout=60) for _ in starters}
+    for starter in starters:
+        starter.join(60)
+
+    assert [starter.exitcode for starter in starters] == [0] * 4
+    assert len(instances) == 1
+
+
+def _add(session: Session, sql: str) -> None:
+    session.run(sql)
