@@ -204,6 +204,15 @@ class CredentialExistsError(ConflictError):
         self.access_key_id = access_key_id
 
 
+class AlreadySetUpError(ConflictError):
+    """There is a first user."""
+
+    code = "already-set-up"
+
+    def __init__(self) -> None:
+        super().__init__("cannot set up: it has been done, sign in with a key")
+
+
 class RefMovedError(ConflictError):
     """A ref moved more often than we are willing to build again."""
 

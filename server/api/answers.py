@@ -54,4 +54,4 @@ def answer_page(page: paging.Page[T], show: Callable[[T], Body]) -> web.Response
 
 def answer_results(results: Iterable[Body], next_offset: str | None) -> web.Response:
     """Return a page of bodies; `next_offset` is None after the last one."""
-    return answer(Page.of(list(results), next_offset=next_offset))
+    return answer(Page[Body].of(list(results), next_offset=next_offset))

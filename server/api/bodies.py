@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -146,7 +146,7 @@ class FormUpload:
 
 
 @asynccontextmanager
-async def _refuse_broken_bodies() -> AsyncIterator[None]:
+async def _refuse_broken_bodies() -> AsyncGenerator[None]:
     """Turn what the HTTP library raises on a malformed body into an error of ours."""
     try:
         yield

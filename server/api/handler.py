@@ -81,11 +81,12 @@ class ApiHandler:
         self, request: web.BaseRequest, compiled: Compiled, names: dict[str, str]
     ) -> Principal:
         route = compiled.route
-        if isinstance(route.requirement, Anyone):
-            return ANONYMOUS
         if request.method not in _SAFE_METHODS:
             _refuse_cross_site(request)
-        principal = await self._auth.authenticate(request)
+        if isinstance(route.requirement, Anyone):
+            return ANONYMOUS
+        # pyright does not see through the kind of property that aiohttp uses.
+        principal = await self._auth.authenticate(request)  # pyright: ignore[reportArgumentType]
         if isinstance(route.requirement, Permission):
             ref = names[route.ref_name] if route.ref_name is not None else None
             authorize(principal, route.requirement, names.get("repository"), ref)

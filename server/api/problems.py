@@ -58,6 +58,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.RefExistsError,
         errors.UserExistsError,
         errors.CredentialExistsError,
+        errors.AlreadySetUpError,
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,

@@ -30,9 +30,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.HEALTHCHECK, service.check_health, Anyone()),
     Route("GET", routes.CONFIG, service.get_config, SignedIn()),
     Route("GET", routes.SETUP, service.get_setup, Anyone()),
+    Route("POST", routes.SETUP, service.set_up, Anyone()),
     Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
     # Repositories.
-    Route("GET", routes.REPOSITORIES, repositories.list_all, SignedIn()),
+    Route("GET", routes.REPOSITORIES, repositories.list_all, READ),
     Route("POST", routes.REPOSITORIES, repositories.create, ADMIN),
     Route("GET", routes.REPOSITORY, repositories.get, READ),
     Route("DELETE", routes.REPOSITORY, repositories.delete, ADMIN),

@@ -1,6 +1,7 @@
 """Who is asking, and may they.
 
 store.py         the contract: what is kept of users and keys
+names.py         the rule for user names
 principal.py     who is asking, as the rest of the server sees it
 secrets.py       making access keys; sealing their secrets
 keyring.py       finding a key and its secret, fresh each time

@@ -17,7 +17,9 @@ from typing import Protocol
 
 from ..errors import SignatureRefusedError, UnauthenticatedError
 from .keyring import Keyring, KnownKey
+from .names import check_user_name
 from .principal import ANONYMOUS, Principal
+from .secrets import AccessKey
 from .sigv4 import Claim, Headers, SigningKeys, read_claim
 from .target import Target
 
@@ -94,6 +96,16 @@ class Authenticator:
     async def is_set_up(self) -> bool:
         """Tell whether there is a user."""
         return await self._keyring.has_users()
+
+    async def set_up_first_user(self, name: str, key: AccessKey) -> bool:
+        """Create the first user, an administrator with `key`; tell whether it was first.
+
+        Raises:
+            InvalidNameError: no user may have that name.
+        """
+        return await self._keyring.set_up_first_user(
+            check_user_name(name), key, now_ms=int(self._clock() * 1000)
+        )
 
     async def authenticate(self, request: Request) -> Principal:
         """Return who sends a request of the REST interface.

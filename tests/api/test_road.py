@@ -154,7 +154,9 @@ async def test_a_form_upload_gives_the_bytes_of_its_field(
     data = os.urandom(size_bytes)
     form = FormData()
     form.add_field("other", "before")
-    form.add_field("content", io.BytesIO(data), filename="x.csv", content_type="text/csv")
+    form.add_field(
+        "content", io.BytesIO(data), filename="x.csv", content_type="text/csv"
+    )
 
     answer = await ask("POST", "/lake/branches/main/objects?path=f", data=form)
 
@@ -180,7 +182,7 @@ async def test_an_object_comes_back_whole_and_in_part(
     assert head.headers["Content-Length"] == str(size_bytes)
     assert head.headers["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
     for start, stop in [(0, 1), (size_bytes // 3, size_bytes // 2), (0, size_bytes)]:
-        if start >= stop:
+        if not start < stop <= size_bytes:
             continue
         part = await ask("GET", route, headers={"Range": f"bytes={start}-{stop - 1}"})
         assert (part.status, part.data) == (206, data[start:stop])

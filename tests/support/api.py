@@ -11,7 +11,8 @@ from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
 from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
-from lakebed.server.auth.secrets import AccessKey, open_master_key
+from lakebed.server.auth.secrets import AccessKey, MasterKey, open_master_key
+from lakebed.server.auth.store import AuthStore
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository.engine import Engine
 from lakebed.server.settings import Settings
@@ -29,10 +30,12 @@ class Served:
     handler: ApiHandler
     url: str
     """Of the server, without a slash at the end."""
+    store: AuthStore
+    master_key: MasterKey
 
     def session(self, key: AccessKey | None = ADMIN) -> ClientSession:
         """Return a session that signs in with `key`, by default as administrator."""
-        headers = {}
+        headers: dict[str, str] = {}
         if key is not None:
             headers[hdrs.AUTHORIZATION] = encode_basic_auth(key.id, key.secret)
         return ClientSession(self.url, headers=headers)
@@ -44,7 +47,10 @@ async def serve_api(
 ) -> AsyncGenerator[Served]:
     """Serve the lake in `directory`, with the user `admin` if it `is_set_up`."""
     async with open_engine(directory) as engine:
-        keyring = _open_keyring(engine, directory)
+        assert isinstance(engine.metadata, SqlMetadata)
+        store = engine.metadata
+        master_key = open_master_key(directory, may_create=True)
+        keyring = Keyring(store, master_key)
         if is_set_up:
             await keyring.set_up_first_user("admin", ADMIN, now_ms=engine.clock())
         auth = Authenticator(
@@ -60,13 +66,8 @@ async def serve_api(
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        host, port = runner.addresses[0][:2]
+        port = runner.addresses[0][1]
         try:
-            yield Served(engine, handler, f"http://{host}:{port}")
+            yield Served(engine, handler, f"http://127.0.0.1:{port}", store, master_key)
         finally:
             await runner.cleanup()
-
-
-def _open_keyring(engine: Engine, directory: Path) -> Keyring:
-    assert isinstance(engine.metadata, SqlMetadata)
-    return Keyring(engine.metadata, open_master_key(directory, may_create=True))

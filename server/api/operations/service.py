@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from lakebed.client.wire import (
     Config,
+    Credentials,
     CurrentUser,
     LoginConfig,
+    Setup,
     SetupState,
     StorageConfig,
     User,
     VersionConfig,
 )
 
+from ...auth.secrets import AccessKey, make_access_key
+from ...errors import AlreadySetUpError, PermissionDeniedError
+from ...settings import Settings
 from ..answers import answer, answer_nothing
 from ..call import Call, NoBody, NoQuery
 
@@ -87,3 +93,53 @@ async def get_setup(call: Call[NoQuery, NoBody]) -> web.Response:
             ),
         )
     )
+
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_FORWARDING_HEADERS = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
+
+
+async def set_up(call: Call[NoQuery, Setup]) -> web.Response:
+    """Create the first user, an administrator; once, and from this machine."""
+    _require_local(call.request, call.settings)
+    body = call.body
+    key = make_access_key()
+    if body.key is not None:
+        key = AccessKey(body.key.access_key_id, body.key.secret_access_key)
+    if not await call.auth.set_up_first_user(body.username, key):
+        raise AlreadySetUpError
+    return answer(
+        Credentials(
+            access_key_id=key.id,
+            secret_access_key=key.secret,
+            creation_date=call.engine.clock() // 1000,
+        )
+    )
+
+
+def _require_local(request: web.BaseRequest, settings: Settings) -> None:
+    """Return if only someone on this machine can have sent `request`.
+
+    They could as well have made the directory. A proxy on this machine would bring
+    others in, and so would a page whose host name was made to lead here: the one adds
+    headers, the other keeps its own name in `Host`.
+
+    Raises:
+        PermissionDeniedError: someone else can.
+    """
+    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
+    if settings.host not in _LOOPBACK or host not in _LOOPBACK:
+        raise PermissionDeniedError(
+            "cannot set up from here: use '--init-admin', or listen on 127.0.0.1 only"
+        )
+    if any(name in request.headers for name in _FORWARDING_HEADERS):
+        raise PermissionDeniedError(
+            "cannot set up through a proxy: ask the server itself"
+        )
