@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
-
-import msgpack
 
 from ..errors import CorruptDataError, InvalidValueError
 from ..ids import DIGEST_BYTES, CommitId, ContentId, NodeId, hash_commit
+from ..tree.canonical import pack, unpack
 
 _VERSION = 1
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -78,7 +76,7 @@ def make_commit(
         pairs,
         generation,
     )
-    data = cast("bytes", msgpack.packb(fields))
+    data = pack(fields)
     return decode_commit(data), data
 
 
@@ -89,7 +87,7 @@ def decode_commit(data: bytes) -> Commit:
         CorruptDataError: `data` is not a commit in a version this code reads.
     """
     try:
-        row = cast("object", msgpack.unpackb(data, use_list=False))
+        row = unpack(data)
     except ValueError as error:
         raise CorruptDataError(f"commit does not decode: {error}") from error
     match row:

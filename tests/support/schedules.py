@@ -51,7 +51,6 @@ class Schedule:
 
     def __init__(self, engine: Engine, steps: Mapping[int, Step]) -> None:
         self._metadata = _ScheduledMetadata(engine.metadata, steps)
-        self._steps = self._metadata._steps
         self.engine = replace(engine, metadata=self._metadata)
 
     def check_all_ran(self) -> None:
