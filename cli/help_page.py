@@ -47,13 +47,19 @@ class RootGroup(TyperGroup):
 
 
 def explain_usage(error: Exception) -> str | None:
-    """Return what is wrong with a command line, or None if `error` is not about it."""
+    """Return what is wrong with a command line, or None if `error` is not about it.
+
+    It is one line, or where nothing was asked for the whole help.
+    """
     if not isinstance(error, typer.TyperException):
         return None
     # Typer's own classes for this are private; they all have these.
     context: Any = getattr(error, "ctx", None)
     format_message: Any = getattr(error, "format_message", None)
     message = str(format_message() if format_message is not None else error)
+    if message.startswith("Usage:"):
+        # No arguments at all: the error is the help page itself.
+        return message
     message = message.strip().rstrip(".").removeprefix("Invalid value: ")
     message = (message[:1].lower() + message[1:]).replace("\n", " ")
     path = getattr(context, "command_path", "lakebed")

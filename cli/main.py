@@ -92,7 +92,10 @@ def main() -> None:
 def _report(error: Exception) -> int:
     usage = help_page.explain_usage(error)
     if usage is not None:
-        _complain(usage)
+        if usage.startswith("Usage:"):
+            typer.echo(usage, err=True)
+        else:
+            _complain(usage)
         return ExitCode.USAGE
     from lakebed.client import ClientError
 

@@ -82,7 +82,7 @@ def ls(
                 found.path,
             ),
             plain=lambda found: (
-                str(found.size_bytes) if found.size_bytes is not None else "-",
+                str(found.size_bytes) if found.path_type == "object" else "-",
                 format_iso(found.mtime) if found.path_type == "object" else "-",
                 found.path,
             ),

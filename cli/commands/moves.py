@@ -125,23 +125,24 @@ def reset_staged(
 
 def undo(
     ref: Annotated[
-        str, typer.Argument(metavar="REPO/REF", help="A branch or tag, even a deleted")
+        str, typer.Argument(metavar="REPO/BRANCH", help="A branch, even a deleted one")
     ],
     move: Annotated[
         int | None,
         typer.Option(
             "--move",
             metavar="NUMBER",
-            help="Undo back to before this move of the ref log, not just the newest",
+            help="Go back to before this move of the ref log, not the newest",
             show_default=False,
         ),
     ] = None,
     as_document: JsonOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Put a branch or tag back where it was before its last move.
+    """Put a branch back where it was before its last move: a commit, merge or reset.
 
-    Commits, merges, resets and deletions of a ref can be undone, and an undo too.
+    Undoing again goes further back. To go forward again, take the number of the undo
+    from `lakebed reflog` and give it with --move.
     """
     address = parse_ref(ref)
 
@@ -157,7 +158,8 @@ def undo(
 
 def reflog(
     ref: Annotated[
-        str, typer.Argument(metavar="REPO/REF", help="A branch or tag, even a deleted")
+        str,
+        typer.Argument(metavar="REPO/REF", help="A branch or tag, even a deleted one"),
     ],
     count: Annotated[
         int | None,

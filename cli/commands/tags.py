@@ -112,7 +112,7 @@ def show(
 
 @app.command()
 def delete(tag: TagArgument, server: ServerOption = None) -> None:
-    """Delete a tag; its commit stays, and `lakebed undo` brings the tag back."""
+    """Delete a tag; its commit stays, and `lakebed reflog` still tells where it was."""
     address = parse_ref(tag)
 
     async def work(lake: AsyncClient) -> None:

@@ -127,8 +127,13 @@ class BlockingRefOperations(BlockingOperations):
     def undo(
         self, repository: str, name: str, *, sequence: int | None = None
     ) -> RefLogEntry:
-        """Put the ref `name` back where it was before its newest move.
+        """Put the branch `name` back where it was before its newest move.
 
-        With `sequence`, before that move. Returns the move that this made.
+        Undoing again goes further back; a deleted branch is there again. With
+        `sequence`, it goes back to before that move. Returns the move that this made.
+
+        Raises:
+            InvalidRequestError: nothing is left to undo, or there are uncommitted
+                changes.
         """
         return self._loop.run(self._lake.undo(repository, name, sequence=sequence))
