@@ -34,6 +34,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.RefExistsError: ("OperationAborted", 409),
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
+    errors.AlreadySetUpError: ("OperationAborted", 409),
     errors.RefMovedError: ("ConditionalRequestConflict", 409),
     errors.MergeConflictError: ("OperationAborted", 409),
     errors.RevertNeedsParentError: ("OperationAborted", 409),

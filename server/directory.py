@@ -1,0 +1,124 @@
+"""Serves a directory inside of the process that asks: the command line's, most of all.
+
+The same application as the server's, on a Unix socket in a private directory, with a
+random token that lets whoever opened it ask as administrator under the name that the
+operating system knows them by: whoever can open the directory (mode 0700) owns it.
+No background jobs run here, and several processes may have one directory open.
+
+Found by the client through the entry point `lakebed.directory`, so that the client needs
+no import of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .app import Application
+from .auth.authenticate import TOKEN_HEADER, DirectoryToken
+from .auth.principal import Principal
+from .errors import DurabilityLostError, StartupError
+from .metadata.directory import DATABASE
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SOCKET_PATH_BYTES_MAX = 100
+"""The kernel takes 107; a longer temporary directory is passed over for /tmp."""
+_STOP_S_MAX = 5.0
+"""Whoever asked is gone by then: nothing should run any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDirectory:
+    """A directory that is being served to this process."""
+
+    socket_path: str
+    headers: Mapping[str, str] = field(repr=False)
+    """What every request must carry."""
+
+
+@asynccontextmanager
+async def open_directory(
+    path: str | os.PathLike[str], *, create: bool = False
+) -> AsyncGenerator[OpenedDirectory]:
+    """Serve the lake in directory `path` on the running loop until the context ends.
+
+    Args:
+        path: the directory.
+        create: make a lake there if there is none.
+
+    Raises:
+        StartupError: there is no lake, or it cannot be used.
+    """
+    directory = _find_lake(path, create=create)
+    token = secrets.token_urlsafe(32)
+    owner = Principal(_user_name(), is_admin=True, created_ms=0)
+    application = await Application.open(
+        directory,
+        Settings(),
+        on_fatal=_report_fatal,
+        directory_token=DirectoryToken(token, owner),
+    )
+    try:
+        async with _listen(application) as socket_path:
+            yield OpenedDirectory(socket_path, {TOKEN_HEADER: token})
+    finally:
+        await application.close()
+
+
+def _find_lake(path: str | os.PathLike[str], *, create: bool) -> Path:
+    directory = Path(path).absolute()
+    if not create and not (directory / DATABASE).exists():
+        raise StartupError(
+            f"cannot open '{directory}': no lake is there: make one with "
+            "'lakebed serve DIR' or 'lakebed repo create', or check the path"
+        )
+    return directory
+
+
+@asynccontextmanager
+async def _listen(application: Application) -> AsyncGenerator[str]:
+    folder = _make_private_folder()
+    try:
+        server = application.make_server()
+        socket_path = str(folder / "socket")
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_unix_server(server, socket_path)
+        try:
+            yield socket_path
+        finally:
+            listener.close()
+            server.pre_shutdown()
+            await server.shutdown(_STOP_S_MAX)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_private_folder() -> Path:
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > _SOCKET_PATH_BYTES_MAX - 32:
+        folder = "/tmp"  # noqa: S108 - only as the parent of a private folder
+    return Path(tempfile.mkdtemp(prefix="lakebed-", dir=folder))
+
+
+def _user_name() -> str:
+    """Return the name of the user of this process; what the environment says is no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid-{os.geteuid()}"
+
+
+def _report_fatal(error: DurabilityLostError) -> None:
+    """Log a failed fsync; every request after it fails too, and then the process ends."""
+    log.critical("durability lost", extra={"error": str(error)})
