@@ -25,26 +25,33 @@ class _Hash(Protocol):
 class Digests:
     """The digests of one object; used from one thread at a time."""
 
-    def __init__(self, executor: Executor, *, want_sha256: bool) -> None:
-        """Digest in `executor` what is large."""
+    __slots__ = ("_hashes", "_lanes", "_md5", "_sha256")
+
+    def __init__(self, *, want_sha256: bool) -> None:
         self._md5: _Hash = hashlib.md5(usedforsecurity=False)
         self._sha256: _Hash | None = hashlib.sha256() if want_sha256 else None
-        hashes = [self._md5] if self._sha256 is None else [self._md5, self._sha256]
-        self._lanes = [(each, Lane(executor)) for each in hashes]
+        self._hashes = (
+            (self._md5,) if self._sha256 is None else (self._md5, self._sha256)
+        )
+        self._lanes: list[Lane] = []
 
-    def update_now(self, data: bytes) -> None:
-        """Take the next bytes in this thread: right for small ones."""
-        for each, _ in self._lanes:
+    def update_now(self, data: bytes | memoryview) -> None:
+        """Take all bytes in this thread: right for small objects."""
+        for each in self._hashes:
             each.update(data)
 
-    def update_beside(self, pieces: Sequence[bytes | memoryview]) -> None:
-        """Take the next bytes in other threads; waits while too many are to be taken."""
-        for each, lane in self._lanes:
+    def update_beside(
+        self, pieces: Sequence[bytes | memoryview], executor: Executor
+    ) -> None:
+        """Take the next bytes in `executor`; waits while too many are to be taken."""
+        if not self._lanes:
+            self._lanes = [Lane(executor) for _ in self._hashes]
+        for each, lane in zip(self._hashes, self._lanes, strict=True):
             lane.put(partial(_update, each, pieces))
 
     def finish(self) -> tuple[bytes, bytes | None]:
         """Return MD5 and SHA-256, the latter only if it was asked for."""
-        for _, lane in self._lanes:
+        for lane in self._lanes:
             lane.wait()
         sha256 = None if self._sha256 is None else self._sha256.digest()
         return self._md5.digest(), sha256

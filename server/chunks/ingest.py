@@ -79,8 +79,8 @@ class BlobWriter:
         """
         self._appender = appender
         self._find_stored = find_stored
-        self._executor = executor or ingest_executor()
-        self._digests = Digests(self._executor, want_sha256=want_sha256)
+        self._executor = executor
+        self._digests = Digests(want_sha256=want_sha256)
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._size_bytes = 0
@@ -103,8 +103,13 @@ class BlobWriter:
             StorageFullError: there is no room for the chunks.
             StorageFailedError: the backend refused them.
         """
+        size = len(data)
+        self._size_bytes += size
+        if isinstance(data, bytes) and size < BATCH_BYTES - self._pending_bytes:
+            self._pending.append(data)
+            self._pending_bytes += size
+            return
         view = memoryview(data)
-        self._size_bytes += len(view)
         while len(view):
             taken = view[: BATCH_BYTES - self._pending_bytes]
             self._pending.append(taken if isinstance(data, bytes) else bytes(taken))
@@ -138,7 +143,7 @@ class BlobWriter:
         )
 
     def _finish_small(self) -> WrittenBlob:
-        data = b"".join(self._pending)
+        data = b"".join(self._pending)  # a single piece of bytes is not copied
         self._digests.update_now(data)
         chunk_id = hash_chunk(data)
         frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
@@ -149,9 +154,10 @@ class BlobWriter:
     def _write_batch(self) -> None:
         pieces, self._pending = self._pending, []
         self._pending_bytes = 0
-        self._digests.update_beside(pieces)
+        executor = self._executor or ingest_executor()
+        self._digests.update_beside(pieces, executor)
         if self._large is None:
-            self._large = _LargeBlob(self._appender, self._find_stored, self._executor)
+            self._large = _LargeBlob(self._appender, self._find_stored, executor)
         self._large.write(self._large.cutter.cut(pieces))
 
 

@@ -186,22 +186,21 @@ class LocalPackStorage:
 
     def read_blocking(self, name: str, offset: int, size: int) -> bytes:
         """See `PackStorage.read_blocking`."""
-        path = self._path(name)
-        file = self._open_files.get(name)
+        file = self._open_files.get(name)  # a name in there was checked
         if file is None:
-            file = self._open_files.put(name, _open_to_read(path))
+            file = self._open_files.put(name, _open_to_read(self._path(name)))
         try:
             data = os.pread(file.fd, size, offset)
             while len(data) < size:  # a signal, or 2 GiB at once: rare, but allowed
                 more = os.pread(file.fd, size - len(data), offset + len(data))
                 if not more:
                     raise CorruptDataError(
-                        f"cannot read {size} bytes at {offset} of '{path}': "
+                        f"cannot read {size} bytes at {offset} of '{self._path(name)}': "
                         f"it ends at {offset + len(data)}"
                     )
                 data += more
         except OSError as error:
-            raise storage_error("read", path, error) from error
+            raise storage_error("read", self._path(name), error) from error
         return data
 
     async def read(self, name: str, offset: int, size: int) -> bytes:
