@@ -494,6 +494,18 @@ class RepositoryMachine(RuleBasedStateMachine):
             return
         assert self._read(self.run(work).entry) == value[0]
 
+    @rule(branch=names, path=paths)
+    def branch_bytes_agree(self, branch: str, path: bytes) -> None:
+        if branch not in self.model.branches:
+            return
+        value = self.model.visible(branch).get(path)
+        work = objects.stat_object(self.engine, REPOSITORY, branch, path)
+        if value is None:
+            with pytest.raises(ObjectNotFoundError):
+                self.run(work)
+            return
+        assert self._read(self.run(work).entry) == value[0]
+
     def _record(
         self, branch: str, commit: Commit, tree: Tree, parents: list[str]
     ) -> str:
