@@ -90,9 +90,8 @@ def find_cuts(
             start += most
             cuts.append(start)
         row_count = behind - start
-        if row_count == most or (
-            row_count >= fewest and (row_count >= average or hashed < bar)
-        ):
+        # At the maximum every candidate is below the bar, which is the raised one.
+        if row_count >= fewest and (row_count >= average or hashed < bar):
             start = behind
             cuts.append(behind)
     while len(paths) - start >= most:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..errors import CorruptDataError
 from ..ids import NodeId
 from .codec import encode_node
 from .entry import Entry, PackedEntry, unpack_entry
@@ -150,7 +151,11 @@ def _measure_before(source: NodeSource, node: Node, path: bytes | None) -> Measu
 
 
 def find_by_ordinal(source: NodeSource, root: NodeId, ordinal: int) -> Row | None:
-    """Return row number `ordinal` of the tree `root`, from 0; None past its end."""
+    """Return row number `ordinal` of the tree `root`, from 0; None past its end.
+
+    Raises:
+        CorruptDataError: the counts in the tree do not agree.
+    """
     node = source.get(root)
     if not 0 <= ordinal < node.entry_count:
         return None
@@ -163,10 +168,7 @@ def find_by_ordinal(source: NodeSource, root: NodeId, ordinal: int) -> Row | Non
                 break
             ordinal -= entry_count
         else:
-            # Only a damaged tree: the counts of a node and its parent disagree.
-            return None
-    return (
-        (node.paths[ordinal], node.packed(ordinal))
-        if ordinal < len(node.paths)
-        else None
-    )
+            raise CorruptDataError("an inner node counts other entries than its parent")
+    if ordinal >= len(node.paths):
+        raise CorruptDataError("a leaf has fewer entries than its parent counts")
+    return node.paths[ordinal], node.packed(ordinal)

@@ -185,6 +185,22 @@ def test_rows_that_cannot_be_a_tree_are_refused(paths: list[bytes]) -> None:
     assert not nodes.data
 
 
+def test_rows_and_subtrees_that_go_back_are_refused() -> None:
+    nodes = MemoryNodes()
+    old = build(nodes, {b"%03d" % n: entry_of(b"") for n in range(100)}, rule=SMALL)
+    root = nodes.get(old.tree_id)
+    assert isinstance(root, Inner)
+    builder = TreeBuilder(nodes, nodes, rule=SMALL)
+    builder.add_rows([(root.last_paths[0], entry_of(b""))])
+
+    with pytest.raises(ValueError, match="follow"):
+        builder.add_rows([(root.last_paths[0], entry_of(b""))])
+    with pytest.raises(ValueError, match="follow"):
+        builder.link(root.child(0))
+    with pytest.raises(ValueError, match="follow"):
+        builder.link_children(root, 0, 2, is_tail=False)
+
+
 def test_changes_out_of_order_are_refused() -> None:
     nodes = MemoryNodes()
     root = build(nodes, {b"a": entry_of(b"a")}).tree_id
