@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-
 from lakebed.server.errors import CorruptDataError
 from lakebed.server.ids import NodeId, hash_node
 from lakebed.server.tree.codec import encode_node
 from lakebed.server.tree.lookup import find_by_ordinal
 from lakebed.server.tree.node import Node, NodeRef, make_inner, make_leaf
+
 from support.nodes import MemoryNodes
 from support.trees import entry_of
 
