@@ -25,7 +25,7 @@ from .pipeline import Lane, ingest_executor
 from .recipe_builder import RecipeBuilder
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""Cut, hashed and written at once; an upload holds about four of them. Half pays twice
+"""Cut, hashed and written at once; an upload holds six of them at most. Half pays twice
 for handing over to threads, double doubles the memory of an upload."""
 
 _RECORDS_KEPT_MAX = 64

@@ -39,8 +39,8 @@ _BUFFERS_PER_WRITE_MAX = 1024
 
 _OPEN_FILES_MAX = 128
 """Packs held open for reading: 8 GiB of packs, far below the usual limit of 1,024
-descriptors. At half, random reads of a larger lake open a file each (8 µs); double
-leaves fewer for connections."""
+descriptors. At half, random reads of a larger lake open a file each; double leaves
+fewer for connections."""
 
 
 class LocalPackFile:
