@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 
 from lakebed.server.ids import BlobId
@@ -29,6 +30,7 @@ from lakebed.server.repository import (
     objects,
     repositories,
 )
+from lakebed.server.repository.contracts import WriteTransaction
 from lakebed.server.repository.engine import Engine
 from lakebed.server.staging.store import Change
 from lakebed.server.storage.local import LocalPackStorage
@@ -54,9 +56,11 @@ async def stage(engine: Engine, count: int) -> None:
     branch = await branches.get_branch(engine, R, "main")
     for start in range(0, count, BATCH):
         changes = [make_change(n) for n in range(start, min(count, start + BATCH))]
-        await engine.metadata.write(
-            lambda tx, changes=changes: tx.stage(branch.id, changes)
-        )
+        await engine.metadata.write(partial(_stage, branch.id, changes))
+
+
+async def _stage(branch_id: int, changes: list[Change], tx: WriteTransaction) -> None:
+    await tx.stage(branch_id, changes)
 
 
 def peak_bytes() -> int:
@@ -96,8 +100,8 @@ async def run(directory: Path, count: int) -> None:
         unit="MiB",
         limit=256,
     )
-    while engine.chores:  # the purge of what was committed
-        await asyncio.sleep(0.05)
+    # Let the purge of what was committed end, so that it does not share the CPU.
+    await asyncio.gather(*engine.chores)
     small: list[float] = []
     for number in range(SMALL_COMMITS):
         path, _ = make_change(number * count // SMALL_COMMITS)
