@@ -105,9 +105,9 @@ def _merge_scattered(nodes: Nodes, tree: Tree, paths: list[bytes], size: str) ->
     moved = apply_changes(
         nodes, nodes, tree.tree_id, [[(paths[len(paths) // 3], fresh_entry(0))]]
     ).tree
-    for name, one in (
-        ("100 changes", moved),
-        ("100 changes on either side", ours),
+    for name, one, limit_ms in (
+        ("100 changes", moved, 15.0),
+        ("100 changes on either side", ours, 30.0),
     ):
         nodes.reset_counts()
         seconds, _ = best_of(
@@ -126,7 +126,7 @@ def _merge_scattered(nodes: Nodes, tree: Tree, paths: list[bytes], size: str) ->
             size=size,
             value=seconds * 1000,
             unit="ms",
-            limit=15.0,
+            limit=limit_ms,
             nodes_read=len(nodes.read_ids),
             nodes_written=len(nodes.written_ids),
         )
