@@ -211,6 +211,8 @@ def read_claim(
         claim = _read_query(target, query, headers)
     elif authorizations:
         claim = _read_header(authorizations, headers)
+    elif any(name == "AWSAccessKeyId" for name, _ in target.pairs):
+        raise _unsupported_mechanism()  # presigned with version 2
     else:
         return None
     _check_scope(claim, services, regions)

@@ -1,0 +1,219 @@
+"""A server in a process of its own, as users start it, and real clients for it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from lakebed.server.auth.secrets import AccessKey
+
+ADMIN = AccessKey("ADMINKEY", "admin-secret")
+START_S_MAX = 60.0
+
+
+class _Signer(S3SigV4Auth):
+    """Signs the hash of the body that the request names, be it right or wrong."""
+
+    def add_auth(self, request: Any) -> None:
+        self._named = request.headers.get("x-amz-content-sha256")
+        super().add_auth(request)  # which removes the header
+
+    def payload(self, request: Any) -> str:
+        return str(self._named or super().payload(request))
+
+
+@dataclass
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class ServerProcess:
+    """A running `python -m lakebed.server`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    ready_line: str
+    early_lines: list[str] = field(default_factory=list[str])
+    """What it printed before it was ready."""
+
+    @property
+    def address(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def s3(self, key: AccessKey = ADMIN, **config: Any) -> Any:
+        """Return a boto3 client."""
+        config = {"retries": {"max_attempts": 1}, **config}
+        return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            config=Config(**config),
+        )
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        key: AccessKey | None = ADMIN,
+    ) -> Answer:
+        """Send a request, signed with `key`, exactly as it is written here."""
+        sent: dict[str, str] = dict(headers or {})
+        if key is not None:
+            request = AWSRequest(method, self.url + target, headers=sent, data=body)
+            credentials = Credentials(key.id, key.secret)
+            _Signer(credentials, "s3", "us-east-1").add_auth(request)
+            sent = {name: str(value) for name, value in request.headers.items()}
+        return self.send_as_it_is(method, target, sent, body)
+
+    def send_as_it_is(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Send a request that is signed already, or not at all."""
+        connection = http.client.HTTPConnection(self.address, timeout=30)
+        try:
+            connection.request(method, target, body or None, dict(headers))
+            response = connection.getresponse()
+            names = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def rest(self, method: str, path: str, body: object = None) -> Any:
+        """Call the REST interface as administrator; return what it answers."""
+        pair = base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode()
+        request = urllib.request.Request(
+            f"{self.url}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Basic {pair}",
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            data = response.read()
+        return json.loads(data) if data else None
+
+    def create_repository(self, name: str) -> str:
+        self.rest(
+            "POST",
+            "/repositories",
+            {"name": name, "storage_namespace": f"local://{name}"},
+        )
+        return name
+
+    def commit(self, repository: str, branch: str = "main") -> str:
+        """Commit a branch; return the id of the commit."""
+        path = f"/repositories/{repository}/branches/{branch}/commits"
+        return str(self.rest("POST", path, {"message": "test"})["id"])
+
+    def create_branch(self, repository: str, name: str, source: str = "main") -> None:
+        path = f"/repositories/{repository}/branches"
+        # The one answer of this interface that is not JSON: the id alone.
+        with_name = {"name": name, "source": source}
+        try:
+            self.rest("POST", path, with_name)
+        except json.JSONDecodeError:
+            pass
+
+    def tag(self, repository: str, name: str, ref: str) -> None:
+        path = f"/repositories/{repository}/tags"
+        self.rest("POST", path, {"id": name, "ref": ref})
+
+    def kill(self) -> None:
+        """Kill it, as an out-of-memory killer would."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """Tell it to stop; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def run_server(
+    directory: Path, *arguments: str, listen: str = "127.0.0.1:0"
+) -> Generator[ServerProcess]:
+    """Run a server over `directory`, with the user `admin`, until the context ends."""
+    process = start_process(directory, "--listen", listen, "--init-admin", *arguments)
+    try:
+        early: list[str] = []
+        while not (line := _read_line(process)).startswith("lakebed ready on "):
+            if not line:
+                assert process.stderr is not None
+                raise RuntimeError(f"server did not start: {process.stderr.read()}")
+            early.append(line)
+        url = line.removeprefix("lakebed ready on ").partition(" ")[0]
+        assert urlsplit(url).hostname
+        yield ServerProcess(process, url, line, early)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(30)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def start_process(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `python -m lakebed.server` over `directory`."""
+    environment = {
+        **os.environ,
+        "LAKEBED_ACCESS_KEY_ID": ADMIN.id,
+        "LAKEBED_SECRET_ACCESS_KEY": ADMIN.secret,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "lakebed.server", str(directory), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def _read_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line of stdout, empty at its end.
+
+    Raises:
+        TimeoutError: there is none within `START_S_MAX`.
+    """
+    assert process.stdout is not None
+    timer = threading.Timer(START_S_MAX, process.kill)
+    timer.start()
+    try:
+        return process.stdout.readline().rstrip("\n")
+    finally:
+        timer.cancel()
