@@ -34,7 +34,7 @@ _RETRY_S = 5.0
 
 
 class Checkpointer:
-    """A thread that checkpoints when it is told that the log is long."""
+    """A thread that checkpoints when the log is long, or when it is asked to."""
 
     def __init__(
         self,
@@ -66,7 +66,15 @@ class Checkpointer:
 
     def look_at(self, wal_bytes: int) -> None:
         """Checkpoint soon if the log has grown too long; from any thread, costs nothing."""
-        if wal_bytes > WAL_BYTES_MAX and time.monotonic() >= self._not_before_s:
+        if wal_bytes > WAL_BYTES_MAX:
+            self.request()
+
+    def request(self) -> None:
+        """Checkpoint soon, unless one failed a moment ago; from any thread.
+
+        On a full disk that is what gives room back: an empty log.
+        """
+        if time.monotonic() >= self._not_before_s:
             self._wanted.set()
 
     def close(self) -> None:

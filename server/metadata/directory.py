@@ -33,6 +33,9 @@ _OURS_BEFORE_DATABASE = frozenset({*_LOCKS, "packs", "reserve", "lost+found"})
 """Names that may be there without a database: an initialisation that was cut short left
 them, or `mkfs` did."""
 
+_MASTER_KEY = "master.key"
+"""Made after the database (`auth/secrets.py`): without one, the database was lost."""
+
 _MODE = 0o700
 """The command line on a directory acts as administrator for whoever can open it."""
 
@@ -206,17 +209,18 @@ def _refuse_foreign(path: Path) -> None:
         raise StartupError(
             f"cannot read '{path}': {_reason(error)}: name a directory of your own"
         ) from error
+    has_packs = "packs" in names and any((path / "packs").iterdir())
+    if has_packs or _MASTER_KEY in names:
+        raise StartupError(
+            f"cannot use '{path}': '{DATABASE}' is missing from it: put it back from a "
+            "backup, or name a new directory"
+        )
     for name in names:
         if name not in _OURS_BEFORE_DATABASE and not _is_draft(name):
             raise StartupError(
                 f"cannot use '{path}': it holds '{name}', which is not lakebed's: "
                 "name a new or empty directory"
             )
-    if "packs" in names and any((path / "packs").iterdir()):
-        raise StartupError(
-            f"cannot use '{path}': it has packs but no '{DATABASE}': put the database "
-            "back from a backup, or name a new directory"
-        )
 
 
 def _take_alone(path: Path, lock: LockFile) -> None:

@@ -90,6 +90,7 @@ class SqlMetadata(SqlSnapshot):
             write_lock=write_lock(),
             appender=self._appender,
             reserve=self._reserve,
+            on_full=self._checkpointer.request,
             on_fatal=on_fatal,
         )
         self._is_closed = False

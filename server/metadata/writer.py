@@ -89,6 +89,7 @@ class GroupWriter:
         write_lock: LockFile,
         appender: PackAppender,
         reserve: Reserve,
+        on_full: Callable[[], None],
         on_fatal: Callable[[DurabilityLostError], None],
     ) -> None:
         """Start the thread.
@@ -98,6 +99,7 @@ class GroupWriter:
             write_lock: taken around each transaction; owned from here.
             appender: where frames go.
             reserve: the room for deletes on a full disk.
+            on_full: told that the database had no room for a transaction.
             on_fatal: called once, in the thread, after a failed fsync.
         """
         self._session = session
@@ -105,6 +107,7 @@ class GroupWriter:
         self._write_lock = write_lock
         self._appender = appender
         self._reserve = reserve
+        self._on_full = on_full
         self._on_fatal = on_fatal
         self.counters = WriterCounters()
         self._fatal: DurabilityLostError | None = None
@@ -345,7 +348,10 @@ class GroupWriter:
 
         On a full disk that is what brought no bytes, if there was a reserve to give.
         """
-        if not isinstance(error, StorageFullError) or not self._reserve.give():
+        if not isinstance(error, StorageFullError):
+            return []
+        self._on_full()
+        if not self._reserve.give():
             return []
         log.warning("the disk is full: only what frees space is taken")
         saved = [

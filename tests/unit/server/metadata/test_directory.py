@@ -13,11 +13,13 @@ from lakebed.server.errors import StartupError
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.metadata.migrations import bring_up_to_date
-from lakebed.server.metadata.schema import SCHEMA_VERSION
+from lakebed.server.metadata.schema import SCHEMA_VERSION, create_database
 from lakebed.server.storage.local import LocalPackStorage
 
 from support.databases import lake_directory, make_repository, open_metadata
 from support.processes import initialise
+
+GOLDEN = Path(__file__).parents[3] / "golden"
 
 
 @pytest.fixture
@@ -75,6 +77,40 @@ def test_packs_without_a_database_are_refused(directory: Path) -> None:
     (directory / "packs" / "ab").mkdir(parents=True)
 
     assert "backup" in refusal(directory)
+
+
+def test_a_lake_that_lost_its_database_is_not_begun_anew(directory: Path) -> None:
+    """Its secrets could never be opened again."""
+    (directory / "master.key").touch()
+
+    assert "backup" in refusal(directory)
+
+
+async def test_an_existing_database_is_never_replaced(directory: Path) -> None:
+    with open_metadata(directory) as metadata:
+        instance_id = metadata.instance_id
+
+        create_database(directory / "lakebed.db", created_by="test", reserved=[])
+
+    with open_metadata(directory) as metadata:
+        assert metadata.instance_id == instance_id
+
+
+def test_a_new_database_is_that_of_version_1(directory: Path) -> None:
+    """A failure here means that existing lakes need a migration: write one."""
+    with open_metadata(directory):
+        pass
+
+    connection = sqlite3.connect(directory / "lakebed.db")
+    schema = "\n".join(
+        sql + ";"
+        for (sql,) in connection.execute(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL "
+            "AND name NOT LIKE 'sqlite%' ORDER BY name"
+        )
+    )
+    connection.close()
+    assert schema == (GOLDEN / "database-v1.sql").read_text().rstrip("\n")
 
 
 def test_a_file_is_refused(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from lakebed.server.errors import (
 from lakebed.server.ids import Kind
 from lakebed.server.metadata import writer as writer_module
 from lakebed.server.metadata.database import Session
+from lakebed.server.metadata.directory import LockFile
 from lakebed.server.metadata.metadata import SqlMetadata
+from lakebed.server.metadata.reads import SNAPSHOTS_MAX
+from lakebed.server.metadata.reserve import Reserve
 from lakebed.server.refs.store import Branch
-from lakebed.server.repository.contracts import WriteTransaction
+from lakebed.server.repository.contracts import Snapshot, WriteTransaction
 from lakebed.server.storage.local import LocalPackStorage
 
 from support.databases import (
@@ -83,6 +87,41 @@ async def test_frames_are_synced_before_the_transaction_and_that_before_the_answ
         events.append("answered")
 
         assert events == ["append", "sync", "BEGIN IMMEDIATE", "COMMIT", "answered"]
+
+
+async def test_a_transaction_waits_its_turn_among_processes(directory: Path) -> None:
+    """Writers queue on the lock file; SQLite's own retries would starve some of them."""
+    with open_metadata(directory) as metadata:
+        branch = await make_branch(metadata, await make_repository(metadata))
+        other = LockFile(directory / "write.lock")
+        other.acquire()
+
+        waiting = asyncio.create_task(delete(metadata, branch, 1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(waiting), 0.1)
+        other.close()
+
+        await waiting
+        assert await is_staged(metadata, 1)
+
+
+async def test_snapshots_that_hold_every_connection_look_up_chunks_all_the_same(
+    directory: Path,
+) -> None:
+    """With one pool for both, each would wait for the connection of another."""
+    with open_metadata(directory) as metadata:
+        frame = chunk(b"x")
+        await metadata.write(_nothing, frames=[frame])
+        all_inside = threading.Barrier(SNAPSHOTS_MAX)
+
+        async def look(_: Snapshot) -> int:
+            all_inside.wait(30)
+            return len(metadata.find_blocking(Kind.CHUNK, [frame.id]))
+
+        found = await asyncio.gather(
+            *(metadata.snapshot(look) for _ in range(SNAPSHOTS_MAX))
+        )
+        assert found == [1] * SNAPSHOTS_MAX
 
 
 async def test_many_writes_share_one_sync_and_one_transaction(directory: Path) -> None:
@@ -173,8 +212,8 @@ async def test_an_action_cannot_hide_that_the_transaction_is_lost(
         branch = await make_branch(metadata, await make_repository(metadata))
 
         async def swallow(tx: WriteTransaction) -> None:
-            session: Session = tx._session  # type: ignore[attr-defined]
-            session.connection.execute("ROLLBACK")
+            session: Session = vars(tx)["_session"]
+            session.run("ROLLBACK")
             session.failed = StorageFullError("injected")
             with contextlib.suppress(StorageFullError):
                 await tx.stage(branch.id, [(b"1", None)])
@@ -230,9 +269,7 @@ async def test_on_a_full_disk_deletes_go_on_and_new_bytes_are_refused(
             return run(session, sql, values)
 
         monkeypatch.setattr(Session, "run", fill)
-        monkeypatch.setattr(
-            "lakebed.server.metadata.reserve.Reserve.ensure", lambda _: False
-        )
+        monkeypatch.setattr(Reserve, "ensure", _find_no_room)
 
         await delete(metadata, branch, 1)
         assert await is_staged(metadata, 1)
@@ -294,6 +331,11 @@ async def test_the_log_is_emptied_when_it_is_long(
 
         assert metadata.checkpoints > 0
         assert longest < 3_000_000
+
+
+def _find_no_room(_: Reserve) -> bool:
+    """Stand for `Reserve.ensure` on a full disk."""
+    return False
 
 
 async def _nothing(_: WriteTransaction) -> None:
