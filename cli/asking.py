@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import os
 from collections.abc import Awaitable, Callable
@@ -37,6 +36,8 @@ def ask(server: str | None, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
     Raises:
         ClientError: the work failed; its message has a suggestion where we know one.
     """
+    import asyncio
+
     return asyncio.run(_ask(server, work))
 
 

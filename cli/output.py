@@ -59,13 +59,18 @@ def say(text: str) -> None:
 
 
 def print_line(text: str, *, style: str = "") -> None:
-    """Print one line of facts; `text` is escaped by the caller."""
-    if style and is_terminal() and not os.environ.get("NO_COLOR"):
-        from rich.text import Text
+    """Print one line of facts; `text` is escaped by the caller.
 
-        make_console().print(Text(text, style=style), soft_wrap=True)
-    else:
-        typer.echo(text)
+    `style` is a colour, `bold`, or both with a space between; a pipe sees none of it.
+    """
+    if style and is_terminal() and not os.environ.get("NO_COLOR"):
+        # Not through rich: a diff may have a million of these.
+        words = style.split()
+        colours = [word for word in words if word != "bold"]
+        text = typer.style(
+            text, fg=colours[0] if colours else None, bold="bold" in words
+        )
+    typer.echo(text)
 
 
 def as_json(fact: object) -> object:

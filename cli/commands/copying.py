@@ -10,7 +10,7 @@ import typer
 from ..addresses import ObjectAddress, parse_location
 from ..asking import ServerOption, ask
 from ..consent import DryRunOption
-from ..transfer.plan import CopyOptions
+from ..transfer.options import CopyOptions
 from .commits import parse_pairs
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..addresses import ObjectAddress
 from ..output import print_line
 from ..text import escape, format_bytes
+from .options import CopyOptions
 from .plan import (
-    CopyOptions,
     Tally,
     destination_of,
     folder_prefix,

@@ -13,8 +13,8 @@ from ..addresses import ObjectAddress
 from ..local_files import local_target, md5_of
 from ..output import print_line
 from ..text import escape, format_bytes
+from .options import CopyOptions
 from .plan import (
-    CopyOptions,
     Tally,
     folder_prefix,
     for_each,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import typer
@@ -12,23 +12,13 @@ import typer
 from ..addresses import ObjectAddress
 from ..output import print_line, say
 from ..text import escape, format_bytes, format_count
+from .options import CopyOptions
 
 T = TypeVar("T")
 
 WORKERS = 16
 """Transfers at once. Small objects wait for the server most of their time: 8 were a
 third slower over loopback, 32 no faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class CopyOptions:
-    """What was asked for."""
-
-    recursive: bool = False
-    content_type: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict[str, str])
-    no_clobber: bool = False
-    dry_run: bool = False
 
 
 @dataclass(slots=True)

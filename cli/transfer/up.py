@@ -16,8 +16,8 @@ from ..addresses import ObjectAddress
 from ..local_files import LocalFile, Skipped, md5_of, object_name, walk
 from ..output import print_line
 from ..text import escape, format_bytes
+from .options import CopyOptions
 from .plan import (
-    CopyOptions,
     Tally,
     destination_of,
     folder_prefix,

@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 AMOUNT_MAX = 1000
 """Most results in one page, and most paths in one batch; the lakeFS limit."""
@@ -62,8 +63,8 @@ class Page(Body, Generic[T], frozen=True, kw_only=True):
     pagination: Pagination
     results: list[T]
 
-    @classmethod
-    def of(cls, results: list[T], *, next_offset: str | None) -> Page[T]:
+    @staticmethod
+    def of(results: list[U], *, next_offset: str | None) -> Page[U]:
         """Return the page of `results`; `next_offset` is None at the end."""
         return Page(
             pagination=Pagination(

@@ -1,0 +1,16 @@
+"""What a copy was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOptions:
+    """What was asked for."""
+
+    recursive: bool = False
+    content_type: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
+    no_clobber: bool = False
+    dry_run: bool = False
