@@ -9,7 +9,8 @@ from .chunks import ChunkReads, ChunkWrites
 from .database import Session
 from .idempotency import IdempotencyWrites
 from .purge import purge_some
-from .refs import RefReads, RefWrites
+from .ref_writes import RefWrites
+from .refs import RefReads
 from .staging import StagingReads, StagingWrites
 
 
