@@ -30,21 +30,33 @@ CANDIDATES_MAX = 1000
 costs more than one request."""
 
 
-def ask(server: str | None, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+def ask(
+    server: str | None,
+    work: Callable[[AsyncClient], Awaitable[T]],
+    *,
+    create_directory: bool = False,
+) -> T:
     """Run `work` with a client of `server` and return what it returns.
+
+    With `create_directory`, a directory that is no lake yet becomes one.
 
     Raises:
         ClientError: the work failed; its message has a suggestion where we know one.
     """
     import asyncio
 
-    return asyncio.run(_ask(server, work))
+    return asyncio.run(_ask(server, work, create_directory=create_directory))
 
 
-async def _ask(server: str | None, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+async def _ask(
+    server: str | None,
+    work: Callable[[AsyncClient], Awaitable[T]],
+    *,
+    create_directory: bool,
+) -> T:
     from lakebed import client
 
-    async with client.AsyncClient(server) as lake:
+    async with client.AsyncClient(server, create_directory=create_directory) as lake:
         try:
             return await work(lake)
         except client.NotFoundError as error:

@@ -36,6 +36,8 @@ class ServerDirectory:
     """A directory, to be served in this process."""
 
     path: Path
+    may_create: bool = False
+    """Whether a lake is made there if there is none."""
 
     def __str__(self) -> str:
         return str(self.path)
@@ -49,18 +51,22 @@ class AccessKey:
     secret: str = field(repr=False)
 
 
-def parse_server(server: str | Path | None) -> ServerUrl | ServerDirectory:
+def parse_server(
+    server: str | Path | None, *, may_create: bool = False
+) -> ServerUrl | ServerDirectory:
     """Return what `server` names; None asks the environment, then the default.
+
+    A directory that `may_create` is made if it is not there.
 
     Raises:
         InvalidRequestError: it is neither an URL nor can it be a directory.
     """
     if isinstance(server, Path):
-        return ServerDirectory(server)
+        return ServerDirectory(server, may_create)
     if server is None:
         server = os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER
     if "://" not in server:
-        return _parse_directory(server)
+        return ServerDirectory(_parse_directory(server), may_create)
     try:
         parts = urlsplit(server)
         _ = parts.port
@@ -99,7 +105,7 @@ def find_access_key(id: str | None, secret: str | None) -> AccessKey | None:  # 
             )
 
 
-def _parse_directory(text: str) -> ServerDirectory:
+def _parse_directory(text: str) -> Path:
     host, colon, port = text.rpartition(":")
     path = Path(text).expanduser()
     # `localhost:8000` is a directory name only to a computer.
@@ -107,4 +113,4 @@ def _parse_directory(text: str) -> ServerDirectory:
         raise InvalidRequestError(
             f"no directory '{text}'; did you mean 'http://{text}'?"
         )
-    return ServerDirectory(path)
+    return path

@@ -44,6 +44,7 @@ class AsyncClient(
         timeout_s: float = TIMEOUT_S,
         connections_max: int = CONNECTIONS_MAX,
         retries: RetryPolicy | None = None,
+        create_directory: bool = False,
     ) -> None:
         """Prepare a client; nothing is sent before the `async with`.
 
@@ -53,11 +54,12 @@ class AsyncClient(
             access_key_id: with `secret_access_key`, who is asking. None takes
                 `LAKEBED_ACCESS_KEY_ID` and `LAKEBED_SECRET_ACCESS_KEY`.
             timeout_s: how long the server may say nothing.
+            create_directory: make a lake in the directory if there is none.
 
         Raises:
             InvalidRequestError: `server` or the key cannot be right.
         """
-        address = parse_server(server)
+        address = parse_server(server, may_create=create_directory)
         super().__init__(
             Transport(
                 address,

@@ -7,7 +7,7 @@ an async context manager that takes the path and gives where it listens.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -36,12 +36,23 @@ class OpenedDirectory(Protocol):
         ...
 
 
-OpenDirectory = Callable[[Path], AbstractAsyncContextManager[OpenedDirectory]]
+class OpenDirectory(Protocol):
+    """What the plug-in is."""
+
+    def __call__(
+        self, path: Path, *, create: bool
+    ) -> AbstractAsyncContextManager[OpenedDirectory]:
+        """Serve the directory `path`; `create` makes a lake there if there is none."""
+        ...
 
 
 @asynccontextmanager
-async def open_directory(path: Path) -> AsyncGenerator[OpenedDirectory]:
+async def open_directory(
+    path: Path, *, create: bool
+) -> AsyncGenerator[OpenedDirectory]:
     """Serve the directory `path` on the running loop until the context ends.
+
+    With `create`, a lake is made there if there is none.
 
     Raises:
         ServerPartMissingError: the server part of lakebed is not installed.
@@ -50,7 +61,7 @@ async def open_directory(path: Path) -> AsyncGenerator[OpenedDirectory]:
     opener = _load_opener(path)
     async with AsyncExitStack() as stack:
         try:
-            opened = await stack.enter_async_context(opener(path))
+            opened = await stack.enter_async_context(opener(path, create=create))
         except Exception as error:
             raise _explain(path, error) from error
         yield opened

@@ -93,7 +93,7 @@ class Transport:
                 )
             else:
                 opened = await stack.enter_async_context(
-                    open_directory(self.server.path)
+                    open_directory(self.server.path, create=self.server.may_create)
                 )
                 # The host says nothing here, but HTTP wants one.
                 self._base_url = "http://localhost"
@@ -107,6 +107,7 @@ class Transport:
                     headers=headers,
                     # Objects are handed on as they are stored, compressed or not.
                     auto_decompress=False,
+                    middlewares=(_report_lost_answer,),
                     timeout=aiohttp.ClientTimeout(
                         total=None,
                         connect=CONNECT_TIMEOUT_S,
@@ -268,6 +269,9 @@ class Transport:
 
     def _reason(self, error: BaseException) -> str:
         match error:
+            case _AnswerLostError():
+                cause = error.__cause__
+                return self._reason(cause) if cause is not None else str(error)
             case aiohttp.ClientConnectorCertificateError():
                 return f"its certificate is not accepted: {error.certificate_error}"
             case aiohttp.ClientConnectorError():
@@ -285,6 +289,26 @@ class Transport:
                 return "the URL is not valid"
             case _:
                 return str(error) or type(error).__name__
+
+
+class _AnswerLostError(aiohttp.ClientConnectionError):
+    """A connection ended after the request was, perhaps, received."""
+
+
+async def _report_lost_answer(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep the HTTP library from sending a request again behind our back.
+
+    It does that on its own for methods that it takes for idempotent, and then nobody
+    knows any more that an answer was lost.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _AnswerLostError(str(error)) from error
 
 
 class _Source:

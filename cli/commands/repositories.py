@@ -55,7 +55,8 @@ def create(
             name, default_branch=default_branch, sample_data=sample_data
         )
 
-    made = ask(server, work)
+    # The first thing that anyone does with a new directory.
+    made = ask(server, work, create_directory=True)
     line = f"repository '{escape(made.id)}' created, on branch '{made.default_branch}'"
     print_fact(made, as_document=as_document, line=line)
 

@@ -39,6 +39,7 @@ class Client(
         timeout_s: float = TIMEOUT_S,
         connections_max: int = CONNECTIONS_MAX,
         retries: RetryPolicy | None = None,
+        create_directory: bool = False,
     ) -> None:
         """Connect to `server`; the parameters are those of `AsyncClient`.
 
@@ -55,6 +56,7 @@ class Client(
             timeout_s=timeout_s,
             connections_max=connections_max,
             retries=retries,
+            create_directory=create_directory,
         )
         loop = LoopThread()
         try:
