@@ -160,8 +160,9 @@ class _Merger:
         """
         base, ours, theirs = self._base, self._ours, self._theirs
         if count := count_same(ours, theirs):
+            # What the base has there is one-sided now, and dropped as such.
             theirs.take(count)
-            self._drop_through(base, self._bring(ours, count))
+            self._bring(ours, count)
         elif count := count_same(base, theirs):
             theirs.take(count)
             self._bring_through(ours, base.take(count))
@@ -248,14 +249,6 @@ class _Merger:
         while not side.is_behind(path):
             if count := side.count_through(path):
                 self._bring(side, count)
-            else:
-                side.open()
-
-    def _drop_through(self, side: Frontier, path: bytes) -> None:
-        """Take everything up to `path` off `side`."""
-        while not side.is_behind(path):
-            if count := side.count_through(path):
-                side.take(count)
             else:
                 side.open()
 

@@ -27,6 +27,9 @@ from support.trees import (
 Map = dict[bytes, PackedEntry]
 Staged = dict[bytes, PackedEntry | None]
 
+LAST = "\U0001f5c3".encode()
+"""Behind every path that the strategies draw."""
+
 
 def is_same(one: PackedEntry | None, other: PackedEntry | None) -> bool:
     if one is None or other is None:
@@ -161,6 +164,63 @@ def test_a_new_etag_in_ours_is_not_lost_when_theirs_changes_its_neighbour() -> N
 
     assert merge.tree is not None
     assert read_all(nodes, merge.tree.tree_id) == {b"a": again, b"b": theirs[b"b"]}
+
+
+def test_nor_in_a_deep_tree_where_subtrees_have_equal_content() -> None:
+    """Ours has the base's content, and must not be taken for the base."""
+    base = {b"%03d" % n: entry_of(b"%03d" % n) for n in range(200)}
+    for at in range(0, 199, 7):
+        nodes = MemoryNodes()
+        mine, other = b"%03d" % at, b"%03d" % (at + 1)
+        again = PackedEntry(base[mine][:48] + b"\xee" * 16 + bytes(2))
+        ours = base | {mine: again}
+        theirs = base | {other: entry_of(other, "new")}
+        roots = [
+            build(nodes, side, rule=SMALL).tree_id for side in (base, ours, theirs)
+        ]
+
+        merge = merge_trees(nodes, nodes, *roots, rule=SMALL)
+
+        assert merge.tree == build(
+            nodes, base | {mine: again, other: theirs[other]}, rule=SMALL
+        )
+
+
+@given(base=maps, staged=changes, count=st.integers(1, 60))
+def test_what_comes_behind_the_end_of_the_other_side_is_cut_anew(
+    base: Map, staged: Staged, count: int
+) -> None:
+    """The right edge of one side is linked, and then something follows."""
+    nodes = MemoryNodes()
+    behind = {LAST + b"%d" % n: entry_of(b"%d" % n) for n in range(count)}
+    ours = apply_naively(base, staged)
+    roots = [
+        build(nodes, side, rule=SMALL).tree_id for side in (base, ours, base | behind)
+    ]
+
+    for one, other in ((roots[1], roots[2]), (roots[2], roots[1])):
+        merge = merge_trees(nodes, nodes, roots[0], one, other, rule=SMALL)
+
+        assert merge.tree is not None
+        found = read_all(nodes, merge.tree.tree_id)
+        assert found.keys() == (ours | behind).keys()
+        assert merge.tree == build(nodes, found, rule=SMALL)
+
+
+def test_a_side_that_grew_taller_is_linked_all_the_same() -> None:
+    nodes = MemoryNodes()
+    base = {b"%04d" % n: entry_of(b"%d" % n) for n in range(60)}
+    ours = base | {b"0007": entry_of(b"7", "new")}
+    theirs = base | {b"x%05d" % n: entry_of(b"%d" % n) for n in range(5000)}
+    roots = [build(nodes, side, rule=SMALL).tree_id for side in (base, ours, theirs)]
+    levels = [nodes.get(root).level for root in roots]
+    nodes.reset_counts()
+
+    merge = merge_trees(nodes, nodes, *roots, rule=SMALL)
+
+    assert levels[2] > levels[1] + 2
+    assert merge.tree == build(MemoryNodes(), ours | theirs | ours, rule=SMALL)
+    assert nodes.read_count <= 12
 
 
 def test_without_a_base_both_sides_are_added() -> None:
