@@ -19,6 +19,7 @@ from ..refs.store import Branch, RefLogEntry
 from .contracts import WriteTransaction
 from .engine import Engine
 from .paging import Page, check_limit, cut_page
+from .publishing import start_full_purge
 from .resolving import get_branch as get_branch_in
 from .resolving import get_repository, get_writable_branch, resolve
 
@@ -106,6 +107,7 @@ async def delete_branch(
     )
     if not deleted:
         raise RefNotFoundError(repository, name, what="branch")
+    start_full_purge(engine)
 
 
 async def reset_branch(

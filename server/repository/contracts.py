@@ -93,3 +93,7 @@ class Metadata(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
     async def snapshot(self, action: Callable[[Snapshot], Awaitable[T]]) -> T:
         """Run `action` on one consistent state and return what it returns."""
         ...
+
+    async def purge(self) -> int:
+        """Remove a batch of rows that deletes left invisible; return how many."""
+        ...

@@ -164,3 +164,16 @@ async def _purge(engine: Engine, branch_id: int) -> None:
         lambda tx: tx.purge_dead(branch_id, limit=PURGE_ROWS)
     ):
         pass
+
+
+def start_full_purge(engine: Engine) -> None:
+    """Remove what deleted repositories and branches left behind, in the background.
+
+    Left undone by a stop, the next one that opens the lake does it.
+    """
+
+    async def purge() -> None:
+        while await engine.metadata.purge():
+            pass
+
+    engine.start_chore(purge)

@@ -12,6 +12,7 @@ from .contracts import WriteTransaction
 from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID, EMPTY_TREE_FRAME, EMPTY_TREE_ID
 from .paging import Page, check_limit, cut_page
+from .publishing import start_full_purge
 from .resolving import get_repository
 
 NAMESPACE_CHARS_MAX = 1024
@@ -103,3 +104,4 @@ async def delete_repository(engine: Engine, name: str) -> None:
     """
     repository = await get_repository(engine, name)
     await engine.metadata.write(lambda tx: tx.delete_repository(repository.id))
+    start_full_purge(engine)

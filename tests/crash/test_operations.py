@@ -1,0 +1,127 @@
+"""Stop every operation at every storage call: it happened, or it did not.
+
+The lake is opened again afterwards, as after a crash, and must show the state before or
+the state after, whole, and read back every byte of it.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from lakebed.server.errors import LakeError
+from lakebed.server.repository import (
+    branches,
+    commits,
+    listings,
+    merges,
+    objects,
+    repositories,
+)
+from lakebed.server.repository.engine import Engine
+from lakebed.server.storage.local import LocalPackStorage
+from lakebed.server.tree.entry import Entry
+
+from support.engines import make_directory, open_engine
+from support.faults import Fault, FaultPlan, FaultyPackStorage
+
+R = "repo"
+LARGE = random.Random(1).randbytes(3_000_000)
+Operation = Callable[[Engine], Awaitable[object]]
+State = dict[str, dict[bytes, bytes]]
+
+
+async def prepare(engine: Engine) -> None:
+    """Make a history in which every operation has something to do."""
+    await repositories.create_repository(engine, R, actor="me")
+    await objects.put_object(engine, R, "main", b"a", b"1")
+    await commits.commit_branch(engine, R, "main", message="m", actor="me")
+    await branches.create_branch(engine, R, "dev", "main", actor="me")
+    await objects.put_object(engine, R, "dev", b"d", b"dev")
+    await commits.commit_branch(engine, R, "dev", message="m", actor="me")
+    await branches.create_branch(engine, R, "work", "main", actor="me")
+    await objects.put_object(engine, R, "work", b"b", b"staged")
+
+
+async def read_state(engine: Engine) -> State:
+    """Return every object of every branch, with its bytes, staged and committed."""
+    state: State = {}
+    page = await branches.list_branches(engine, R, limit=100)
+    for branch in page.items:
+        for ref in (branch.name, branch.name + "@"):
+            listing = await listings.list_objects(engine, R, ref, limit=1000)
+            state[ref] = {
+                item.path: await read_bytes(engine, item)
+                for item in listing.items
+                if isinstance(item, Entry)
+            }
+    return state
+
+
+async def read_bytes(engine: Engine, entry: Entry) -> bytes:
+    pieces = objects.read_object(engine, entry)
+    return b"".join([bytes(piece) async for piece in pieces])
+
+
+OPERATIONS: dict[str, Operation] = {
+    "put": lambda e: objects.put_object(e, R, "main", b"new", b"bytes"),
+    "put-large": lambda e: objects.put_object(e, R, "main", b"new", LARGE),
+    "commit": lambda e: commits.commit_branch(e, R, "work", message="m", actor="me"),
+    "merge": lambda e: merges.merge(e, R, "dev", "main", actor="me"),
+}
+
+
+@pytest.fixture
+async def prepared() -> AsyncIterator[Path]:
+    directory = make_directory()
+    async with open_engine(directory / "lake") as engine:
+        await prepare(engine)
+    yield directory / "lake"
+    shutil.rmtree(directory)
+
+
+async def attempt(
+    lake: Path, operation: Operation, plan: FaultPlan | None
+) -> tuple[State, bool, FaultyPackStorage]:
+    """Run `operation` on a copy of `lake` under `plan`; open it again and look."""
+    copy = make_directory()
+    shutil.copytree(lake, copy / "lake")
+    storage = FaultyPackStorage(LocalPackStorage(copy / "lake"), plan)
+    is_acknowledged = False
+    with suppress(LakeError):
+        async with open_engine(copy / "lake", storage=storage) as engine:
+            await operation(engine)
+            is_acknowledged = True
+    async with open_engine(copy / "lake") as engine:
+        state = await read_state(engine)
+    shutil.rmtree(copy)
+    return state, is_acknowledged, storage
+
+
+@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+@pytest.mark.parametrize("name", list(OPERATIONS))
+async def test_it_happened_or_it_did_not(
+    prepared: Path, name: str, fault: Fault
+) -> None:
+    async def nothing(engine: Engine) -> None:
+        pass
+
+    before, _, _ = await attempt(prepared, nothing, None)
+    after, _, counted = await attempt(prepared, OPERATIONS[name], None)
+    assert before != after
+    assert counted.calls, "the operation stores nothing: the test checks nothing"
+
+    for call in range(len(counted.calls)):
+        plan = FaultPlan(call, fault)
+        state, is_acknowledged, storage = await attempt(
+            prepared, OPERATIONS[name], plan
+        )
+
+        assert storage.injected, f"call {call} was not made"
+        assert state in (before, after), counted.calls[call]
+        if is_acknowledged:
+            assert state == after, f"lost after {counted.calls[call]} failed"
