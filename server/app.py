@@ -18,6 +18,7 @@ from .auth.authenticate import Authenticator, DirectoryToken
 from .auth.keyring import Keyring
 from .auth.secrets import open_master_key
 from .errors import DurabilityLostError
+from .httprules.streams import Streams
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
 from .s3.handler import S3Handler
@@ -55,8 +56,9 @@ class Application:
         self._settings = settings
         self.auth = auth
         self.engine = Engine.create(metadata, storage)
-        self._s3 = S3Handler(self.engine, auth, settings)
-        self._api = ApiHandler(self.engine, auth, settings)
+        streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        self._s3 = S3Handler(self.engine, auth, settings, streams)
+        self._api = ApiHandler(self.engine, auth, settings, streams)
 
     @classmethod
     async def open(

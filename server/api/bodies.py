@@ -88,14 +88,20 @@ async def _read_whole(request: web.BaseRequest, bytes_max: int) -> bytes:
 
 async def open_upload(request: web.BaseRequest) -> bytes | AsyncIterator[bytes]:
     """Return the raw body of `request`: at once if it is small, else as it comes."""
-    size_bytes = request.content_length
-    if size_bytes is not None and size_bytes <= WHOLE_BYTES_MAX:
+    if is_small(request):
         return await _read_whole(request, WHOLE_BYTES_MAX)
-    await answer_continue(request)
     return _iter_body(request)
 
 
+def is_small(request: web.BaseRequest) -> bool:
+    """Tell whether `request` announces a body that may be read whole."""
+    size_bytes = request.content_length
+    return size_bytes is not None and size_bytes <= WHOLE_BYTES_MAX
+
+
 async def _iter_body(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    # Asked for with the first byte: what is refused for its condition sends nothing.
+    await answer_continue(request)
     async with _refuse_broken_bodies():
         while piece := await request.content.readany():
             yield piece

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ..auth.authenticate import Authenticator, Principal
 from ..auth.authorize import Permission, authorize
+from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..settings import Settings
 
@@ -38,6 +39,7 @@ class Call(Generic[Q, B]):
     engine: Engine
     auth: Authenticator
     settings: Settings
+    streams: Streams
     principal: Principal
     request: web.BaseRequest
     names: Mapping[str, str]

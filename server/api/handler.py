@@ -14,6 +14,7 @@ from aiohttp import web
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.authorize import Permission, authorize
 from ..errors import LakeError, PermissionDeniedError
+from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..settings import Settings
 from .bodies import read_json
@@ -32,10 +33,14 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class ApiHandler:
     """Answers the requests below `/api/v1`."""
 
-    def __init__(self, engine: Engine, auth: Authenticator, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, auth: Authenticator, settings: Settings, streams: Streams
+    ) -> None:
+        """Serve the repositories of `engine` to whom `auth` lets in."""
         self._engine = engine
         self._auth = auth
         self._settings = settings
+        self._streams = streams
         self._router = Router(ROUTES)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -47,16 +52,14 @@ class ApiHandler:
             if response.status >= 500:
                 log.error(
                     "request failed",
-                    extra={"target": request.raw_path[:500], "error": str(error)},
+                    extra={"path": _loggable(request), "error": str(error)},
                     exc_info=response.status == 500,
                 )
             return response
         except ConnectionError:
             raise  # the client is gone: there is nobody to answer
         except Exception:
-            log.exception(
-                "request met a defect", extra={"target": request.raw_path[:500]}
-            )
+            log.exception("request met a defect", extra={"path": _loggable(request)})
             return answer_internal_error()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -68,6 +71,7 @@ class ApiHandler:
             self._engine,
             self._auth,
             self._settings,
+            self._streams,
             principal,
             request,
             names,
@@ -109,3 +113,8 @@ def _refuse_cross_site(request: web.BaseRequest) -> None:
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise PermissionDeniedError("cannot write: the request is from another site")
+
+
+def _loggable(request: web.BaseRequest) -> str:
+    # Without the query: it may hold a signature.
+    return request.raw_path.partition("?")[0][:500]

@@ -9,16 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from email.utils import formatdate
 from http import HTTPStatus
 
 from aiohttp import web
 
 from ..errors import LakeError, PreconditionFailedError
+from ..httprules.preconditions import Verdict, evaluate, matches_etag, show_date
+from ..httprules.ranges import ByteRange, parse_range
 from ..repository.engine import Engine
-from ..repository.objects import Located, etag_text, read_object
+from ..repository.objects import Located, etag_text, read_object, read_small
 from ..tree.entry import Entry
-from .ranges import ByteRange, matches_etag, parse_range
 from .shapes import DEFAULT_CONTENT_TYPE, read_extra
 
 log = logging.getLogger(__name__)
@@ -52,17 +52,18 @@ async def send_object(
     etag = etag_text(entry)
     headers = _describe(located, etag)
     asked = request.headers
-    if_match = asked.get("If-Match")
-    if if_match is not None and not matches_etag(if_match, etag, weak=False):
-        raise PreconditionFailedError(f"precondition failed: the ETag is {etag}")
-    if_none_match = asked.get("If-None-Match")
-    if if_none_match is not None and matches_etag(if_none_match, etag, weak=True):
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    match evaluate(asked, etag, entry.mtime_ms):
+        case Verdict.FAILED:
+            raise PreconditionFailedError(f"precondition failed: the ETag is {etag}")
+        case Verdict.NOT_MODIFIED:
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        case Verdict.SEND:
+            pass
 
     size_bytes = entry.size_bytes
     wanted = None
     if_range = asked.get("If-Range")
-    if if_range is None or matches_etag(if_range, etag, weak=False):
+    if if_range is None or matches_etag(if_range, etag):
         wanted = parse_range(asked.get("Range"), size_bytes)
     status = HTTPStatus.OK
     if wanted is None:
@@ -83,7 +84,7 @@ def _describe(located: Located, etag: str) -> dict[str, str]:
         **_SAFE_HEADERS,
         "Content-Type": extra.content_type or DEFAULT_CONTENT_TYPE,
         "ETag": f'"{etag}"',
-        "Last-Modified": formatdate(entry.mtime_ms // 1000, usegmt=True),
+        "Last-Modified": show_date(entry.mtime_ms // 1000),
     }
     if entry.extra:
         for name, value in (
@@ -106,10 +107,10 @@ async def _send_bytes(
     status: HTTPStatus,
     headers: dict[str, str],
 ) -> web.StreamResponse:
-    pieces = read_object(engine, entry, wanted.start, wanted.stop)
     if wanted.stop - wanted.start <= SMALL_BYTES_MAX:
-        body = b"".join([piece async for piece in pieces])
+        body = await _read_at_once(engine, entry, wanted)
         return web.Response(status=status, headers=headers, body=body)
+    pieces = read_object(engine, entry, wanted.start, wanted.stop)
     async with aclosing(pieces):
         # The first piece before the head: what is damaged there is still an answer.
         first = await anext(pieces)
@@ -123,6 +124,15 @@ async def _send_bytes(
             if request.transport is not None:
                 request.transport.abort()
     return response
+
+
+async def _read_at_once(engine: Engine, entry: Entry, wanted: ByteRange) -> bytes:
+    if wanted.stop - wanted.start == entry.size_bytes:
+        data = await read_small(engine, entry)
+        if data is not None:
+            return data
+    pieces = read_object(engine, entry, wanted.start, wanted.stop)
+    return b"".join([piece async for piece in pieces])
 
 
 async def _send_rest(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 from lakebed.client import wire
 
 from ..history.commit import Commit
@@ -26,10 +24,10 @@ def physical_address(namespace: str, blob_id: BlobId) -> str:
     It has the form that they expect and follows from the blob id, so equal content has
     one address in a namespace. Nothing lies there: it is opaque, to them and to us.
     """
-    # 25 bytes are 40 digits of base 32, without padding; 200 bits collide no sooner
-    # than the 20 bytes of Git do.
-    digits = base64.b32hexencode(blob_id[:25]).decode().lower()
-    return f"{namespace.rstrip('/')}/data/{digits[:20]}/{digits[20:]}"
+    # Hex digits are among the digits that clients expect; those of the first 20 bytes
+    # are as many as they expect, and as hard to make collide as the ids of Git.
+    digits = blob_id.hex()
+    return f"{namespace.rstrip('/')}/data/{digits[:20]}/{digits[20:40]}"
 
 
 def read_extra(entry: Entry) -> Extra:

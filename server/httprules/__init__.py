@@ -1,5 +1,6 @@
-"""What HTTP itself says of requests for bytes: shared by every protocol that sends them.
+"""What HTTP says of requests for bytes, and what bounds them: for every protocol.
 
 ranges.py         which bytes are asked for
 preconditions.py  whether they are to be sent at all
+streams.py        how many large bodies are taken in at one time
 """

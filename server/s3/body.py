@@ -7,54 +7,23 @@ condition sends nothing. A large body waits for its turn, because each holds mem
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 
 from aiohttp import ClientPayloadError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..auth.sigv4 import UNSIGNED_PAYLOAD
 from ..chunks.ingest import WrittenBlob
-from ..errors import BusyError
 from .checksums import Checksum
 from .errors import S3Error
 
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _STREAMING = "STREAMING-"
-
-
-class Streams:
-    """Bounds the large bodies that are taken in at one time."""
-
-    def __init__(self, running_max: int, waiting_max: int) -> None:
-        """Let `running_max` run and `waiting_max` wait; refuse what comes on top."""
-        self._turns = asyncio.Semaphore(running_max)
-        self._waiting = 0
-        self._waiting_max = waiting_max
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
-        """Wait for a turn, and hold it.
-
-        Raises:
-            BusyError: too many wait already.
-        """
-        if self._turns.locked() and self._waiting >= self._waiting_max:
-            raise BusyError("too many uploads at once: please reduce your request rate")
-        self._waiting += 1
-        try:
-            await self._turns.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._turns.release()
 
 
 class Body:

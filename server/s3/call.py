@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..auth.authenticate import Verified
+from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..settings import Settings
 from .address import Bucket, ObjectName
-from .body import Streams
 from .errors import S3Error
 from .xml import Element, write_document
 

@@ -16,10 +16,11 @@ from ..auth.authenticate import Authenticator
 from ..auth.authorize import authorize
 from ..auth.target import Target
 from ..errors import LakeError
+from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..settings import Settings
 from .address import Level, name_object, split_path
-from .body import Streams, awaits_continue
+from .body import awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
@@ -32,9 +33,10 @@ log = logging.getLogger(__name__)
 class S3Handler:
     """Answers S3 requests."""
 
-    def __init__(self, engine: Engine, auth: Authenticator, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, auth: Authenticator, settings: Settings, streams: Streams
+    ) -> None:
         """Serve the repositories of `engine` to whom `auth` lets in."""
-        streams = Streams(settings.streams_max, settings.streams_waiting_max)
         self._gateway = Gateway(engine, settings, streams)
         self._auth = auth
         self._dispatcher = Dispatcher(TABLE)

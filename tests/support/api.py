@@ -13,6 +13,7 @@ from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
 from lakebed.server.auth.secrets import AccessKey, MasterKey, open_master_key
 from lakebed.server.auth.store import AuthStore
+from lakebed.server.httprules.streams import Streams
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository.engine import Engine
 from lakebed.server.settings import Settings
@@ -59,8 +60,10 @@ async def serve_api(
             skew_s_max=900,
             clock=lambda: engine.clock() / 1000,
         )
+        settings = Settings(host=host)
+        streams = Streams(settings.streams_max, settings.streams_waiting_max)
         # Whatever host it is told, this server listens on 127.0.0.1 only.
-        handler = ApiHandler(engine, auth, Settings(host=host))
+        handler = ApiHandler(engine, auth, settings, streams)
         server = web.Server(handler.handle, auto_decompress=False, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()

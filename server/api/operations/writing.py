@@ -20,8 +20,9 @@ from ...errors import InvalidValueError
 from ...repository import copies, objects
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
+from ...tree.entry import Entry
 from ..answers import answer, answer_created, answer_nothing
-from ..bodies import FormUpload, open_upload
+from ..bodies import FormUpload, is_small, open_upload
 from ..call import Call, NoBody, NoQuery, Streamed
 from ..headers import read_condition, read_extra
 from ..parameters import CopyQuery, PathQuery
@@ -35,6 +36,16 @@ BATCH_PATHS_MAX = 1000
 async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
     """Upload an object: the raw body, or the field `content` of a form."""
     path = check_path(call.query.path)
+    if is_small(call.request):
+        entry = await _take_in(call, path)
+    else:
+        async with call.streams.turn():
+            entry = await _take_in(call, path)
+    repository = await get_repository(call.engine, call.repository)
+    return answer_created(show_object(repository.storage_namespace, entry))
+
+
+async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
     request = call.request
     condition = read_condition(request.headers)
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
@@ -46,7 +57,7 @@ async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
     else:
         extra = read_extra(request.headers, content_type or None)
         body = await open_upload(request)
-    entry = await objects.put_object(
+    return await objects.put_object(
         call.engine,
         call.repository,
         call.names["branch"],
@@ -55,8 +66,6 @@ async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
         extra=extra,
         condition=condition,
     )
-    repository = await get_repository(call.engine, call.repository)
-    return answer_created(show_object(repository.storage_namespace, entry))
 
 
 async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
