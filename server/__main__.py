@@ -25,11 +25,16 @@ from .app import Application
 from .auth.secrets import AccessKey, make_access_key
 from .errors import DurabilityLostError, LakeError, StartupError
 from .logs import LEVELS, set_up_logging
+from .repository.publishing import start_full_purge
 from .settings import Settings
 
 KEY_ID_VARIABLE = "LAKEBED_ACCESS_KEY_ID"
 SECRET_VARIABLE = "LAKEBED_SECRET_ACCESS_KEY"  # noqa: S105 - a name, no secret
 FIRST_USER = "admin"
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a thread keeps the interpreter while another one waits for it. At Python's own
+5 ms the writer waits behind reads, and writes behind the writer: with the loop kept busy
+by reads, durable writes were 1,342/s, at 0.5 ms 1,861/s and the reads faster as well."""
 _BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel has its own limit as well."""
 
@@ -38,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit code."""
     options = _parse(arguments)
     set_up_logging(options.log_level)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     key = _take_key(os.environ)
     try:
         settings = _read_settings(options)
@@ -156,6 +162,7 @@ async def _serve(
         loop.call_soon_threadsafe(stop.set)
 
     application = await Application.open(directory, settings, on_fatal=fail)
+    start_full_purge(application.engine)
     try:
         if init_admin:
             await _init_admin(application, key)
@@ -166,9 +173,8 @@ async def _serve(
         _announce(directory, listening)
         await stop.wait()
         listener.close()
-        server.pre_shutdown()
         if not failures:
-            await server.shutdown(settings.stop_s_max)
+            await server.stop(settings.stop_s_max)
     finally:
         if not failures:
             await application.close()
