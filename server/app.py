@@ -17,6 +17,7 @@ from .api.handler import ApiHandler
 from .auth.authenticate import Authenticator, DirectoryToken
 from .auth.keyring import Keyring
 from .auth.secrets import open_master_key
+from .draining import DrainingServer
 from .errors import DurabilityLostError
 from .httprules.streams import Streams
 from .metadata.metadata import SqlMetadata
@@ -106,9 +107,9 @@ class Application:
         finally:
             self._storage.close()
 
-    def make_server(self) -> web.Server:
+    def make_server(self) -> DrainingServer:
         """Return what answers connections."""
-        return web.Server(
+        return DrainingServer(
             self.handle,
             access_log=None,
             auto_decompress=False,  # a gzip body is the object, not a wrapping of it

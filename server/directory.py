@@ -98,8 +98,7 @@ async def _listen(application: Application) -> AsyncGenerator[str]:
             yield socket_path
         finally:
             listener.close()
-            server.pre_shutdown()
-            await server.shutdown(_STOP_S_MAX)
+            await server.stop(_STOP_S_MAX)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -21,10 +21,13 @@ DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
 METADATA_BYTES_MAX = 2 * 1024
 """Names and values of user metadata together; AWS's figure."""
-VALUE_BYTES_MAX = 2 * 1024
+VALUE_CHARS_MAX = 2 * 1024
 """Longest value of a system header; with all of them an entry's extras stay below
 their own limit but for absurd combinations, which are refused there."""
 TAGS_MAX, TAG_NAME_CHARS_MAX, TAG_VALUE_CHARS_MAX = 10, 128, 256
+
+_LINE_CHARS_MAX = 16 * METADATA_BYTES_MAX
+"""More than any value takes when encoded: headers are never folded."""
 
 _KEPT = {
     "cache_control": "Cache-Control",
@@ -57,6 +60,10 @@ def read_extra(headers: Headers) -> Extra | None:
     for field, name in _KEPT.items():
         value = headers.get(name)
         if value:
+            if len(value) > VALUE_CHARS_MAX:
+                raise invalid_argument(
+                    name, value, f"it must be at most {VALUE_CHARS_MAX} characters"
+                )
             kept[field] = _read_value(name, value)
     if "content_encoding" in kept:
         kept["content_encoding"] = _without_chunking(kept["content_encoding"])
@@ -136,13 +143,10 @@ def read_tags(text: str) -> dict[str, str]:
 def _read_value(name: str, value: str) -> str:
     if "=?" in value:
         value = _decode_rfc2047(value)
-    if len(value) > VALUE_BYTES_MAX or not value.isprintable():
+    if not value.isprintable():
         # Bytes that are no UTF-8 arrive as surrogates, which are not printable either.
-        raise invalid_argument(
-            name,
-            value.encode("ascii", "replace").decode(),
-            f"it must be printable and at most {VALUE_BYTES_MAX} characters",
-        )
+        shown = value.encode("ascii", "replace").decode()
+        raise invalid_argument(name, shown, "it must be printable UTF-8 or RFC 2047")
     return value
 
 
@@ -182,4 +186,4 @@ def show_extra(data: bytes) -> tuple[tuple[str, str], ...]:
 def _encode(value: str) -> str:
     if value.isascii():
         return value
-    return Header(value, "utf-8", maxlinelen=10 * VALUE_BYTES_MAX).encode()
+    return Header(value, "utf-8", maxlinelen=_LINE_CHARS_MAX).encode()

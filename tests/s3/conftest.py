@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from support.s3server import ServerProcess, run_server
 
 _numbers = itertools.count(1)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.s3server import ServerProcess
 
 KEYS = [

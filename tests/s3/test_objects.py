@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from support.s3server import ServerProcess
 
 ODD_KEYS = [

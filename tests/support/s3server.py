@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,17 @@ from lakebed.server.auth.secrets import AccessKey
 
 ADMIN = AccessKey("ADMINKEY", "admin-secret")
 START_S_MAX = 60.0
+
+
+def environment_of(key: AccessKey) -> dict[str, str]:
+    """Return what a server takes its first key from."""
+    return {
+        "LAKEBED_ACCESS_KEY_ID": key.id,
+        "LAKEBED_SECRET_ACCESS_KEY": key.secret,
+    }
+
+
+ADMIN_ENVIRONMENT = environment_of(ADMIN)
 
 
 class _Signer(S3SigV4Auth):
@@ -85,13 +96,24 @@ class ServerProcess:
         key: AccessKey | None = ADMIN,
     ) -> Answer:
         """Send a request, signed with `key`, exactly as it is written here."""
-        sent: dict[str, str] = dict(headers or {})
+        sent = dict(headers or {})
         if key is not None:
-            request = AWSRequest(method, self.url + target, headers=sent, data=body)
-            credentials = Credentials(key.id, key.secret)
-            _Signer(credentials, "s3", "us-east-1").add_auth(request)
-            sent = {name: str(value) for name, value in request.headers.items()}
+            sent = self.sign(method, target, sent, key, body)
         return self.send_as_it_is(method, target, sent, body)
+
+    def sign(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        key: AccessKey = ADMIN,
+        body: bytes = b"",
+    ) -> dict[str, str]:
+        """Return `headers` and those that sign the request."""
+        request = AWSRequest(method, self.url + target, headers=headers, data=body)
+        credentials = Credentials(key.id, key.secret)
+        _Signer(credentials, "s3", "us-east-1").add_auth(request)
+        return {name: str(value) for name, value in request.headers.items()}
 
     def send_as_it_is(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
@@ -139,10 +161,8 @@ class ServerProcess:
         path = f"/repositories/{repository}/branches"
         # The one answer of this interface that is not JSON: the id alone.
         with_name = {"name": name, "source": source}
-        try:
+        with suppress(json.JSONDecodeError):
             self.rest("POST", path, with_name)
-        except json.JSONDecodeError:
-            pass
 
     def tag(self, repository: str, name: str, ref: str) -> None:
         path = f"/repositories/{repository}/tags"
@@ -190,11 +210,7 @@ def run_server(
 
 def start_process(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start `python -m lakebed.server` over `directory`."""
-    environment = {
-        **os.environ,
-        "LAKEBED_ACCESS_KEY_ID": ADMIN.id,
-        "LAKEBED_SECRET_ACCESS_KEY": ADMIN.secret,
-    }
+    environment = {**os.environ, **ADMIN_ENVIRONMENT}
     return subprocess.Popen(
         [sys.executable, "-m", "lakebed.server", str(directory), *arguments],
         stdout=subprocess.PIPE,

@@ -64,11 +64,8 @@ class Sent:
 
 def authorization(signed_headers: str, signature: str) -> tuple[str, str]:
     credential = f"{KEY_ID}/20130524/us-east-1/s3/aws4_request"
-    return (
-        "Authorization",
-        f"AWS4-HMAC-SHA256 Credential={credential},"
-        f"SignedHeaders={signed_headers},Signature={signature}",
-    )
+    claims = f"Credential={credential},SignedHeaders={signed_headers}"
+    return "Authorization", f"AWS4-HMAC-SHA256 {claims},Signature={signature}"
 
 
 S3_EXAMPLES = {
