@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from .exits import ReaderLeftError
+
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient, ClientError, NotFoundError
 
@@ -45,7 +47,11 @@ def ask(
     """
     import asyncio
 
-    return asyncio.run(_ask(server, work, create_directory=create_directory))
+    try:
+        return asyncio.run(_ask(server, work, create_directory=create_directory))
+    except BrokenPipeError:
+        # Typer would take this for a failure of its own.
+        raise ReaderLeftError from None
 
 
 async def _ask(

@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from lakebed.client import ClientError
 
 
+class CommandError(Exception):
+    """A command cannot do what was asked, for a reason that the client knows nothing of."""
+
+
+class ReaderLeftError(Exception):
+    """Whoever read our output has closed it: `lakebed ls ... | head`."""
+
+
 class ExitCode(IntEnum):
     """Exit codes are public: scripts test them, so they never change meaning."""
 
@@ -23,6 +31,8 @@ class ExitCode(IntEnum):
     """It ran, and what it compared differs."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it: 128 and the number of SIGINT."""
+    READER_LEFT = 141
+    """What a shell gives a program that wrote into a closed pipe: 128 and SIGPIPE."""
 
 
 def exit_code_of(error: ClientError) -> ExitCode:

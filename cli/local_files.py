@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
+from .exits import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ def object_name(name: str) -> str:
     """Return `name`, a local one, if it can be the path of an object.
 
     Raises:
-        typer.BadParameter: it is not UTF-8.
+        CommandError: it is not UTF-8.
     """
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter(f"file name '{name}' is not UTF-8") from None
+        raise CommandError(f"file name '{name}' is not UTF-8") from None
     return name
 
 
@@ -85,11 +85,11 @@ def local_target(folder: Path, name: str) -> Path:
     """Return where below `folder` the object `name` is written.
 
     Raises:
-        typer.BadParameter: the name would leave the folder, or is none for a file.
+        CommandError: the name would leave the folder, or is none for a file.
     """
     parts = name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise typer.BadParameter(
+        raise CommandError(
             f"object '{name}' cannot be a file below '{folder}': its path has an "
             "empty part, '.' or '..'"
         )
@@ -99,13 +99,11 @@ def local_target(folder: Path, name: str) -> Path:
     for part in parts[:-1]:
         place /= part
         if place.is_symlink():
-            raise typer.BadParameter(
+            raise CommandError(
                 f"object '{name}' cannot be written: '{place}' is a link"
             )
     if target.is_symlink():
-        raise typer.BadParameter(
-            f"object '{name}' cannot be written: '{target}' is a link"
-        )
+        raise CommandError(f"object '{name}' cannot be written: '{target}' is a link")
     return target
 
 

@@ -13,14 +13,11 @@ import typer
 
 from . import help_page
 from .commands import register
-from .exits import ExitCode, exit_code_of
+from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
 from .text import escape
 
 DEBUG_VARIABLE = "LAKEBED_DEBUG"
 """Set to anything: a defect shows its traceback."""
-
-BROKEN_PIPE = 141
-"""What a shell gives a program that wrote into a closed pipe: 128 and SIGPIPE."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -75,10 +72,11 @@ def run(arguments: list[str]) -> int:
         return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has seen enough. Python would complain at exit.
+    except (ReaderLeftError, BrokenPipeError):
+        # They have seen enough, and there is nobody to tell. Without this Python itself
+        # would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return ExitCode.READER_LEFT
     except Exception as error:  # noqa: BLE001 - the edge: nothing goes past it
         return _report(error)
     return result if isinstance(result, int) else ExitCode.OK
@@ -97,6 +95,9 @@ def _report(error: Exception) -> int:
         else:
             _complain(usage)
         return ExitCode.USAGE
+    if isinstance(error, CommandError):
+        _complain(str(error))
+        return ExitCode.FAILED
     from lakebed.client import ClientError
 
     if isinstance(error, ClientError):

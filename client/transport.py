@@ -200,6 +200,8 @@ class Transport:
                 if not _did_nothing(call, error):
                     raise
                 failure = error
+            except _SourceFailedError as error:
+                raise error.cause from None
             except aiohttp.ClientConnectorError as error:
                 failure = self.explain(call.what, error)
                 if isinstance(error, aiohttp.ClientSSLError):
@@ -240,8 +242,7 @@ class Transport:
             )
         except aiohttp.ClientError:
             if source is not None and source.error is not None:
-                # Not the network failed but what the caller gave us to send.
-                raise source.error from None
+                raise _SourceFailedError(source.error) from None
             raise
         kept = False
         try:
@@ -309,6 +310,14 @@ async def _report_lost_answer(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _AnswerLostError(str(error)) from error
+
+
+class _SourceFailedError(Exception):
+    """Not the network failed but what the caller gave us to send."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class _Source:

@@ -170,7 +170,8 @@ def _signals_as_exits() -> Generator[None]:
 
     def leave(number: int, frame: FrameType | None) -> None:
         del frame
-        raise typer.Exit(128 + number)
+        # Not typer's: the command of the step that runs would take it for its own.
+        raise SystemExit(128 + number)
 
     old = {
         number: signal.signal(number, leave)

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import typer
-
 from ..commands.serving import server_command
+from ..exits import CommandError
 
 START_TIMEOUT_S = 30.0
 """Longest start that we wait for; a slow machine takes three seconds."""
@@ -22,7 +21,7 @@ POLL_S = 0.05
 LOG_LINES_SHOWN = 5
 
 
-class DemoServerError(typer.TyperException):
+class DemoServerError(CommandError):
     """The demo's server did not start."""
 
 

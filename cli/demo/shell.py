@@ -14,15 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
+from ..exits import CommandError, ExitCode
 from ..output import print_line
 from ..text import escape_lines
 
 Run = Callable[[list[str]], int]
 
 
-class StepFailedError(typer.TyperException):
+class StepFailedError(CommandError):
     """A command of the demo failed."""
 
 
@@ -48,7 +47,9 @@ class Shell:
         """
         self.show(command)
         code = self.run_lakebed(shlex.split(command)[1:])
-        if code != 0:
+        if code == ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        if code != ExitCode.OK:
             raise StepFailedError(f"the demo stopped: '{command}' ended with {code}")
 
     def other(self, command: str) -> str:

@@ -53,8 +53,9 @@ def _read_bytes(data: bytes, progress: Progress | None) -> Payload:
         for start in range(0, len(data), PIECE_BYTES):
             yield data[start : start + PIECE_BYTES]
 
-    if progress is None:
+    if progress is None and len(data) <= PIECE_BYTES:
         return Payload(lambda: data, len(data), repeatable=True)
+    # One large write would hold the loop, and every other task with it.
     return Payload(lambda: _count(pieces(), progress), len(data), repeatable=True)
 
 

@@ -40,7 +40,10 @@ class ScriptedServer:
     asked: list[Asked] = field(default_factory=list[Asked])
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionError:
+            return web.Response()
         self.asked.append(
             Asked(request.method, request.raw_path, request.headers, body)
         )
