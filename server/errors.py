@@ -234,9 +234,7 @@ class MergeConflictError(ConflictError):
 
     code = "merge-conflict"
 
-    def __init__(
-        self, message: str, conflicts: tuple[object, ...], count: int
-    ) -> None:
+    def __init__(self, message: str, conflicts: tuple[object, ...], count: int) -> None:
         super().__init__(message)
         self.conflicts = conflicts
         self.count = count
@@ -309,6 +307,16 @@ class PreconditionFailedError(LakeError):
     """A condition of the request (`If-Match`, `If-None-Match`) does not hold."""
 
     code = "precondition-failed"
+
+
+class IdempotencyKeyReusedError(LakeError):
+    """An idempotency key came with another request than the first time."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"idempotency key '{key}' was used for another request")
+        self.key = key
 
 
 class ExpiredDataError(LakeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,7 +12,9 @@ from aiohttp import web
 from ..auth.authenticate import Authenticator, Principal
 from ..auth.authorize import Permission, authorize
 from ..httprules.streams import Streams
+from ..ids import CommitId
 from ..repository.engine import Engine
+from ..repository.once import Once, run_once
 from ..settings import Settings
 
 
@@ -46,12 +48,17 @@ class Call(Generic[Q, B]):
     """The names in the path, decoded."""
     query: Q
     body: B
-    idempotency_key: str | None = None
+    once: Once | None = None
+    """The idempotency key, if the route honours one and the request has one."""
 
     @property
     def actor(self) -> str:
         """The name of who asks; what commits and the ref log show."""
         return self.principal.name
+
+    async def run_once(self, operation: Callable[[], Awaitable[CommitId]]) -> CommitId:
+        """Return what `operation` comes to, or came to at the first such request."""
+        return await run_once(self.engine, self.once, operation)
 
     def require_read(self, repository: str, ref: str) -> None:
         """Return if the caller may read `ref` too, which is not in the path.

@@ -7,8 +7,10 @@ nothing is looked up in a repository before the caller may know that it is there
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
+import msgspec
 from aiohttp import web
 
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
@@ -16,6 +18,7 @@ from ..auth.authorize import Permission, authorize
 from ..errors import LakeError, PermissionDeniedError
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
+from ..repository.once import Once
 from ..settings import Settings
 from .bodies import read_json
 from .call import Call, NoBody, Streamed
@@ -67,6 +70,10 @@ class ApiHandler:
         compiled, names = self._router.match(request.method, path)
         route = compiled.route
         principal = await self._admit(request, compiled, names)
+        body = await self._read_body(request, compiled)
+        once = None
+        if route.is_idempotent and (key := read_idempotency_key(request.headers)):
+            once = Once(principal.name, key, _digest(request, body))
         call = Call(
             self._engine,
             self._auth,
@@ -76,8 +83,8 @@ class ApiHandler:
             request,
             names,
             compiled.query.read(query),
-            await self._read_body(request, compiled),
-            read_idempotency_key(request.headers) if route.is_idempotent else None,
+            body,
+            once,
         )
         return await route.handler(call)
 
@@ -113,6 +120,12 @@ def _refuse_cross_site(request: web.BaseRequest) -> None:
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise PermissionDeniedError("cannot write: the request is from another site")
+
+
+def _digest(request: web.BaseRequest, body: object) -> bytes:
+    """Return a hash of what `request` asks for."""
+    asked = msgspec.json.encode([request.method, request.raw_path, body])
+    return hashlib.sha256(asked).digest()
 
 
 def _loggable(request: web.BaseRequest) -> str:

@@ -40,14 +40,35 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.REPOSITORY_METADATA, repositories.get_metadata, READ),
     # Branches.
     Route("GET", routes.BRANCHES, branches.list_all, READ),
-    Route("POST", routes.BRANCHES, branches.create, WRITE),
+    Route("POST", routes.BRANCHES, branches.create, WRITE, is_idempotent=True),
     Route("GET", routes.BRANCH, branches.get, READ, "branch"),
     Route("PUT", routes.BRANCH, branches.reset, WRITE, "branch"),
     Route("DELETE", routes.BRANCH, branches.delete, WRITE, "branch"),
-    Route("POST", routes.BRANCH_COMMITS, commits.create, WRITE, "branch"),
+    Route(
+        "POST",
+        routes.BRANCH_COMMITS,
+        commits.create,
+        WRITE,
+        "branch",
+        is_idempotent=True,
+    ),
     Route("GET", routes.BRANCH_DIFF, merges.diff_branch, READ, "branch"),
-    Route("POST", routes.BRANCH_REVERT, commits.revert, WRITE, "branch"),
-    Route("POST", routes.BRANCH_CHERRY_PICK, commits.cherry_pick, WRITE, "branch"),
+    Route(
+        "POST",
+        routes.BRANCH_REVERT,
+        commits.revert,
+        WRITE,
+        "branch",
+        is_idempotent=True,
+    ),
+    Route(
+        "POST",
+        routes.BRANCH_CHERRY_PICK,
+        commits.cherry_pick,
+        WRITE,
+        "branch",
+        is_idempotent=True,
+    ),
     Route("PUT", routes.BRANCH_HARD_RESET, branches.hard_reset, WRITE, "branch"),
     # Writing objects.
     Route(
@@ -67,7 +88,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     # Tags.
     Route("GET", routes.TAGS, tags.list_all, READ),
-    Route("POST", routes.TAGS, tags.create, WRITE),
+    Route("POST", routes.TAGS, tags.create, WRITE, is_idempotent=True),
     Route("GET", routes.TAG, tags.get, READ, "tag"),
     Route("DELETE", routes.TAG, tags.delete, WRITE, "tag"),
     # History.
@@ -75,7 +96,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.REF_COMMITS, commits.list_history, READ, "ref"),
     Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right"),
     Route("GET", routes.REF_MERGE, merges.get_base, READ, "source"),
-    Route("POST", routes.REF_MERGE, merges.merge, WRITE, "destination"),
+    Route(
+        "POST", routes.REF_MERGE, merges.merge, WRITE, "destination", is_idempotent=True
+    ),
     # Reading objects.
     Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),
     Route("HEAD", routes.REF_OBJECTS, objects.read, READ, "ref"),

@@ -18,6 +18,7 @@ from ..refs.names import check_ref_name
 from ..refs.store import Branch, RefLogEntry
 from .contracts import WriteTransaction
 from .engine import Engine
+from .once import Once
 from .paging import Page, check_limit, cut_page
 from .publishing import start_full_purge
 from .resolving import get_branch as get_branch_in
@@ -36,6 +37,7 @@ async def create_branch(
     *,
     actor: str,
     hidden: bool = False,
+    once: Once | None = None,
 ) -> Branch:
     """Create a branch at the commit that the expression `source` resolves to.
 
@@ -47,16 +49,17 @@ async def create_branch(
     """
     check_ref_name(name)
     start = await resolve(engine, repository, source)
-    return await engine.metadata.write(
-        lambda tx: tx.create_branch(
-            start.repository.id,
-            name,
-            start.commit.id,
-            hidden=hidden,
-            actor=actor,
-            now_ms=engine.clock(),
+    head = start.commit.id
+    now_ms = engine.clock()
+
+    async def action(tx: WriteTransaction) -> Branch:
+        if once is not None:
+            await once.claim(tx, head, now_ms=now_ms)
+        return await tx.create_branch(
+            start.repository.id, name, head, hidden=hidden, actor=actor, now_ms=now_ms
         )
-    )
+
+    return await engine.metadata.write(action)
 
 
 async def get_branch(engine: Engine, repository: str, name: str) -> Branch:

@@ -15,6 +15,7 @@ from ..staging.store import Change
 from ..tree.edit import apply_changes
 from ..tree.node import Tree
 from .engine import Engine
+from .once import Once
 from .publishing import (
     REBUILDS_MAX,
     Built,
@@ -42,6 +43,7 @@ async def commit_branch(
     metadata: Mapping[str, str] | None = None,
     created_ms: int | None = None,
     allow_empty: bool = False,
+    once: Once | None = None,
 ) -> Commit:
     """Commit everything that is staged on a branch when this begins.
 
@@ -56,7 +58,11 @@ async def commit_branch(
     """
     where, found = await get_writable_branch(engine, repository, branch)
     description = Description(
-        message, metadata or {}, actor, check_created_ms(created_ms, engine.clock())
+        message,
+        metadata or {},
+        actor,
+        check_created_ms(created_ms, engine.clock()),
+        once,
     )
     seen = await engine.metadata.write(lambda tx: tx.seal_epoch(found.id))
     first = seen

@@ -17,6 +17,7 @@ from ..tree.merge import Resolution
 from .combining import Combination, Strategy, combine
 from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID
+from .once import Once
 from .publishing import Description, check_created_ms
 from .resolving import get_writable_branch, resolve, resolve_in
 
@@ -49,6 +50,7 @@ async def merge(
     created_ms: int | None = None,
     allow_empty: bool = False,
     squash: bool = False,
+    once: Once | None = None,
 ) -> Commit:
     """Merge the ref expression `source` into the branch `destination`.
 
@@ -74,6 +76,7 @@ async def merge(
         metadata or {},
         actor,
         check_created_ms(created_ms, engine.clock()),
+        once,
     )
 
     async def plan(ours: Commit) -> Combination:

@@ -17,6 +17,7 @@ from ..refs.store import Branch, Repository
 from .combining import Combination, combine
 from .contracts import WriteTransaction
 from .engine import Engine
+from .once import Once
 from .publishing import Description
 from .resolving import get_writable_branch, resolve_in
 
@@ -39,6 +40,7 @@ async def revert(
     parent_number: int = 0,
     overrides: Overrides | None = None,
     allow_empty: bool = False,
+    once: Once | None = None,
 ) -> Commit:
     """Commit the opposite of the commit `ref` on a branch.
 
@@ -71,7 +73,7 @@ async def revert(
         where,
         target,
         plan,
-        description=_describe(engine, actor, message, {}, overrides),
+        description=_describe(engine, actor, message, {}, overrides, once),
         action="revert",
         allow_empty=allow_empty,
     )
@@ -86,6 +88,7 @@ async def cherry_pick(
     actor: str,
     parent_number: int = 0,
     overrides: Overrides | None = None,
+    once: Once | None = None,
 ) -> Commit:
     """Commit what the commit `ref` changed on a branch, with its message.
 
@@ -114,7 +117,7 @@ async def cherry_pick(
         where,
         target,
         plan,
-        description=_describe(engine, actor, commit.message, metadata, overrides),
+        description=_describe(engine, actor, commit.message, metadata, overrides, once),
         action="cherry-pick",
     )
 
@@ -125,11 +128,12 @@ def _describe(
     message: str,
     metadata: Mapping[str, str],
     overrides: Overrides | None,
+    once: Once | None,
 ) -> Description:
     if overrides is not None:
         message = overrides.message or message
         metadata = metadata if overrides.metadata is None else overrides.metadata
-    return Description(message, metadata, actor, engine.clock())
+    return Description(message, metadata, actor, engine.clock(), once)
 
 
 async def _choose_parent(

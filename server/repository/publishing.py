@@ -18,6 +18,7 @@ from ..tree.node import Tree
 from ..tree.store import FrameSink
 from .contracts import WriteTransaction
 from .engine import Engine
+from .once import Once
 
 REBUILDS_MAX = 100
 """Times that an operation builds again because another one moved the branch first. One
@@ -33,6 +34,8 @@ class Description:
     metadata: Mapping[str, str]
     committer: str
     created_ms: int
+    once: Once | None = None
+    """Under which the caller knows the commit, should it ask for it again."""
 
 
 class NewNodes:
@@ -116,6 +119,9 @@ async def publish(
         )
         if moved:
             await tx.record_commit(repository.id, CommitRow(commit.id, record))
+            if description.once is not None:
+                now_ms = engine.clock()
+                await description.once.claim(tx, commit.id, now_ms=now_ms)
         return moved
 
     frames = (*built.frames, Frame(Kind.COMMIT, commit.id, record))

@@ -5,13 +5,21 @@ from __future__ import annotations
 from ..errors import ReadOnlyRepositoryError, RefNotFoundError
 from ..refs.names import check_ref_name
 from ..refs.store import Tag
+from .contracts import WriteTransaction
 from .engine import Engine
+from .once import Once
 from .paging import Page, check_limit, cut_page
 from .resolving import get_repository, resolve
 
 
 async def create_tag(
-    engine: Engine, repository: str, name: str, source: str, *, actor: str
+    engine: Engine,
+    repository: str,
+    name: str,
+    source: str,
+    *,
+    actor: str,
+    once: Once | None = None,
 ) -> Tag:
     """Create a tag at the commit that the expression `source` resolves to.
 
@@ -23,15 +31,17 @@ async def create_tag(
     target = await resolve(engine, repository, source)
     if target.repository.read_only:
         raise ReadOnlyRepositoryError(repository)
-    return await engine.metadata.write(
-        lambda tx: tx.create_tag(
-            target.repository.id,
-            name,
-            target.commit.id,
-            actor=actor,
-            now_ms=engine.clock(),
+    commit_id = target.commit.id
+    now_ms = engine.clock()
+
+    async def action(tx: WriteTransaction) -> Tag:
+        if once is not None:
+            await once.claim(tx, commit_id, now_ms=now_ms)
+        return await tx.create_tag(
+            target.repository.id, name, commit_id, actor=actor, now_ms=now_ms
         )
-    )
+
+    return await engine.metadata.write(action)
 
 
 async def get_tag(engine: Engine, repository: str, name: str) -> Tag:

@@ -8,6 +8,7 @@ from aiohttp import web
 from lakebed.client.wire import BranchCreation, BranchReset, Undo
 
 from ...errors import InvalidValueError
+from ...ids import CommitId
 from ...repository import branches, picking
 from ...repository.paths import check_path, encode_path
 from ..answers import (
@@ -37,15 +38,23 @@ async def list_all(call: Call[BranchesQuery, NoBody]) -> web.Response:
 
 async def create(call: Call[NoQuery, BranchCreation]) -> web.Response:
     """Create a branch; answers with the bare id of its commit."""
-    branch = await branches.create_branch(
-        call.engine,
-        call.repository,
-        call.body.name,
-        call.body.source,
-        hidden=call.body.hidden,
-        actor=call.actor,
-    )
-    return answer_text(branch.head.hex(), HTTPStatus.CREATED)
+    body = call.body
+    call.require_read(call.repository, body.source)
+
+    async def start() -> CommitId:
+        made = await branches.create_branch(
+            call.engine,
+            call.repository,
+            body.name,
+            body.source,
+            hidden=body.hidden,
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.head
+
+    head = await call.run_once(start)
+    return answer_text(head.hex(), HTTPStatus.CREATED)
 
 
 async def get(call: Call[NoQuery, NoBody]) -> web.Response:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 from lakebed.client.wire import CherryPick, CommitCreation, CommitOverrides, Revert
 
 from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
+from ...ids import CommitId
 from ...repository import commits, picking
 from ...repository.logs import LogFilter, list_log
 from ...repository.paths import check_path, encode_path
@@ -20,16 +22,26 @@ from ..shapes import show_commit
 async def create(call: Call[NoQuery, CommitCreation]) -> web.Response:
     """Commit the uncommitted changes of a branch."""
     body = call.body
-    commit = await commits.commit_branch(
-        call.engine,
-        call.repository,
-        call.names["branch"],
-        message=body.message,
-        metadata=body.metadata,
-        created_ms=body.date * 1000 if body.date is not None else None,
-        allow_empty=body.allow_empty,
-        actor=call.actor,
-    )
+
+    async def commit() -> CommitId:
+        made = await commits.commit_branch(
+            call.engine,
+            call.repository,
+            call.names["branch"],
+            message=body.message,
+            metadata=body.metadata,
+            created_ms=body.date * 1000 if body.date is not None else None,
+            allow_empty=body.allow_empty,
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.id
+
+    return await _answer_made(call, await call.run_once(commit))
+
+
+async def _answer_made(call: Call[Any, Any], commit_id: CommitId) -> web.Response:
+    commit = await commits.get_commit(call.engine, call.repository, commit_id.hex())
     return answer_created(show_commit(commit))
 
 
@@ -83,29 +95,40 @@ def _read_overrides(body: CommitOverrides | None) -> picking.Overrides | None:
 async def revert(call: Call[NoQuery, Revert]) -> web.Response:
     """Commit the opposite of a commit."""
     body = call.body
-    await picking.revert(
-        call.engine,
-        call.repository,
-        call.names["branch"],
-        body.ref,
-        parent_number=body.parent_number,
-        overrides=_read_overrides(body.commit_overrides),
-        allow_empty=body.allow_empty,
-        actor=call.actor,
-    )
+
+    async def go_back() -> CommitId:
+        made = await picking.revert(
+            call.engine,
+            call.repository,
+            call.names["branch"],
+            body.ref,
+            parent_number=body.parent_number,
+            overrides=_read_overrides(body.commit_overrides),
+            allow_empty=body.allow_empty,
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.id
+
+    await call.run_once(go_back)
     return answer_nothing()
 
 
 async def cherry_pick(call: Call[NoQuery, CherryPick]) -> web.Response:
     """Commit what another commit changed."""
     body = call.body
-    commit = await picking.cherry_pick(
-        call.engine,
-        call.repository,
-        call.names["branch"],
-        body.ref,
-        parent_number=body.parent_number or 0,
-        overrides=_read_overrides(body.commit_overrides),
-        actor=call.actor,
-    )
-    return answer_created(show_commit(commit))
+
+    async def pick() -> CommitId:
+        made = await picking.cherry_pick(
+            call.engine,
+            call.repository,
+            call.names["branch"],
+            body.ref,
+            parent_number=body.parent_number or 0,
+            overrides=_read_overrides(body.commit_overrides),
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.id
+
+    return await _answer_made(call, await call.run_once(pick))

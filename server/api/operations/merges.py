@@ -7,6 +7,7 @@ from lakebed.client import wire
 from lakebed.client.wire import Merge, MergeBase, MergeResult
 
 from ...errors import RefNotFoundError
+from ...ids import CommitId
 from ...repository import diffs, merges
 from ...repository.combining import Strategy
 from ...repository.diffs import DiffPage, DiffScope
@@ -33,6 +34,7 @@ _RESOLUTIONS: dict[wire.Resolution, Resolution] = {
 async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.Response:
     """List what differs between two refs, or between their merge base and the right."""
     query = call.query
+    call.require_read(call.repository, call.names["left"])
     page = await diffs.diff_refs(
         call.engine,
         call.repository,
@@ -72,28 +74,36 @@ def _answer_diff(page: DiffPage, *, with_right: bool) -> web.Response:
 async def merge(call: Call[NoQuery, Merge]) -> web.Response:
     """Merge a ref into a branch."""
     body = call.body
-    commit = await merges.merge(
-        call.engine,
-        call.repository,
-        call.names["source"],
-        call.names["destination"],
-        message=body.message or "",
-        metadata=body.metadata,
-        strategy=_STRATEGIES.get(body.strategy or ""),
-        resolutions={
-            check_path(path): _RESOLUTIONS[resolution]
-            for path, resolution in (body.resolutions or {}).items()
-        },
-        allow_empty=body.allow_empty,
-        squash=body.squash_merge,
-        actor=call.actor,
-    )
-    return answer(MergeResult(reference=commit.id.hex()))
+    call.require_read(call.repository, call.names["source"])
+
+    async def join() -> CommitId:
+        made = await merges.merge(
+            call.engine,
+            call.repository,
+            call.names["source"],
+            call.names["destination"],
+            message=body.message or "",
+            metadata=body.metadata,
+            strategy=_STRATEGIES.get(body.strategy or ""),
+            resolutions={
+                check_path(path): _RESOLUTIONS[resolution]
+                for path, resolution in (body.resolutions or {}).items()
+            },
+            allow_empty=body.allow_empty,
+            squash=body.squash_merge,
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.id
+
+    commit_id = await call.run_once(join)
+    return answer(MergeResult(reference=commit_id.hex()))
 
 
 async def get_base(call: Call[NoQuery, NoBody]) -> web.Response:
     """Get the best common ancestor of two refs."""
     source, destination = call.names["source"], call.names["destination"]
+    call.require_read(call.repository, destination)
     theirs = await resolve(call.engine, call.repository, source)
     ours = await resolve_in(call.engine, theirs.repository, destination)
     base = await merges.find_merge_base(

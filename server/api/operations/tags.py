@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from aiohttp import web
-from lakebed.client.wire import TagCreation
+from lakebed.client.wire import Ref, TagCreation
 
+from ...ids import CommitId
 from ...repository import tags
 from ..answers import answer, answer_created, answer_nothing, answer_page
 from ..call import Call, NoBody, NoQuery
@@ -26,10 +27,22 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.Response:
 
 async def create(call: Call[NoQuery, TagCreation]) -> web.Response:
     """Create a tag."""
-    tag = await tags.create_tag(
-        call.engine, call.repository, call.body.id, call.body.ref, actor=call.actor
-    )
-    return answer_created(show_tag(tag))
+    body = call.body
+    call.require_read(call.repository, body.ref)
+
+    async def pin() -> CommitId:
+        made = await tags.create_tag(
+            call.engine,
+            call.repository,
+            body.id,
+            body.ref,
+            actor=call.actor,
+            once=call.once,
+        )
+        return made.commit_id
+
+    commit_id = await call.run_once(pin)
+    return answer_created(Ref(id=body.id, commit_id=commit_id.hex()))
 
 
 async def get(call: Call[NoQuery, NoBody]) -> web.Response:
