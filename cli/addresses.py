@@ -147,11 +147,11 @@ def _split(text: str) -> list[str]:
     rest = text
     for scheme in SCHEMES:
         rest = rest.removeprefix(scheme)
-    bucket, slash, path = rest.partition("/")
+    bucket, _, path = rest.partition("/")
     # No repository has a dot in its name, so that the first one ends it.
     if text.startswith("s3://") and "." in bucket:
         repository, _, ref = bucket.partition(".")
         return [repository, ref, path]
     parts = rest.split("/", 2)
-    # `REPO/REF/` with nothing behind is the whole ref, `REPO/` the repository.
-    return parts[:-1] if len(parts) == 2 and not parts[1] and slash else parts
+    # `REPO/REF/` with nothing behind is the ref, `REPO/` the repository.
+    return parts if parts[-1] or len(parts) == 1 else parts[:-1]

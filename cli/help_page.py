@@ -21,14 +21,14 @@ Begin      demo                  see the whole road on real data, in seconds
            serve                 serve a directory, over S3 and REST
 Look       ls  cat  stat  du     objects at a branch, tag or commit
            log  show  diff       history, and what changed
-Change     cp  mv  rm            objects: copy in, out and across; rename; remove
+Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away
 Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
 Manage     repo  branch  tag     create, list, show, delete
 
-Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag, a
-commit id, or an expression such as main~2. A local file is a plain path.
+Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
+a commit id, or an expression such as main~2. A local file is a plain path.
 
 Options:
   -S, --server URL|DIR   server, or a directory to open without one

@@ -24,7 +24,7 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
         with path.open("wb") as file:
             yield file
         return
-    partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.partial")
+    partial = path.with_name(f".lakebed-{secrets.token_hex(8)}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
