@@ -16,8 +16,6 @@ import os
 import secrets
 from pathlib import Path
 
-from sqlite_utils import Database
-
 APPLICATION_ID = 0x4C4B4244
 """`LKBD`, in the header of the file: says whose database it is."""
 
@@ -181,6 +179,9 @@ def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None
         reserved: repository names that are kept for later use.
     """
     draft = path.with_name(f"{path.name}.new-{secrets.token_hex(8)}")
+    # Only here: its import takes as long as that of all the rest of the server.
+    from sqlite_utils import Database
+
     database = Database(draft)
     try:
         database.executescript(_TABLES)
