@@ -87,7 +87,7 @@ def node_ids(nodes: MemoryNodes, root: NodeId) -> set[NodeId]:
 paths = st.sampled_from(
     [
         f"{folder}{number:03}".encode()
-        for folder in ("", "a/", "a/b/", "a-", "b/", "é/")
+        for folder in ("", "a/", "a/b/", "a/ü", "a-", "é/")
         for number in range(30)
     ]
 )
