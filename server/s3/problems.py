@@ -45,6 +45,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.ReadOnlyRefError: ("AccessDenied", 403),
     errors.ReadOnlyRepositoryError: ("AccessDenied", 403),
     errors.PreconditionFailedError: ("PreconditionFailed", 412),
+    errors.IdempotencyKeyReusedError: ("InvalidRequest", 400),
     errors.ExpiredDataError: ("NoSuchVersion", 410),
     errors.RangeNotSatisfiableError: ("InvalidRange", 416),
     errors.UnauthenticatedError: ("AccessDenied", 403),
