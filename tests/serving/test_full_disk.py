@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.s3server import ServerProcess, run_server
 
 MIB = 1024 * 1024
