@@ -20,6 +20,21 @@ GUARDED = [route for route in ROUTES if not isinstance(route.requirement, Anyone
 SETUP = {"username": "first"}
 
 
+def test_only_these_routes_are_open_to_everyone() -> None:
+    """Making another one open by mistake turns this red, and nothing else would."""
+    open_to_all = {
+        (route.method, route.template)
+        for route in ROUTES
+        if isinstance(route.requirement, Anyone)
+    }
+
+    assert open_to_all == {
+        ("GET", paths.HEALTHCHECK),
+        ("GET", paths.SETUP),
+        ("POST", paths.SETUP),
+    }
+
+
 def fill(route: Route) -> str:
     fields = [s[1:-1] for s in route.template.split("/") if s.startswith("{")]
     return paths.fill(route.template, **dict.fromkeys(fields, "main"))
