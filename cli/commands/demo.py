@@ -98,7 +98,7 @@ def _tell_next(lake: Path | None) -> None:
     print_line("# What to try next", style="bold cyan")
     if lake is not None:
         where = shlex.quote(str(lake))
-        print_line(f"lakebed -S {where} log penguins/main     # no server needed")
+        print_line(f"lakebed -S {where} log penguins/main    # no server needed")
         print_line(f"lakebed serve {where}")
     else:
         print_line(

@@ -83,9 +83,10 @@ def _read_the_tag(shell: Shell, tagged: str) -> None:
     shell.show(f"cat {S3_SCRIPT}")
     print_line((shell.folder / S3_SCRIPT).read_text().rstrip())
     output = shell.other(f"python {S3_SCRIPT}")
-    found = dict(re.findall(r"^(\S+) .* sha256 ([0-9a-f]{64})$", output, re.MULTILINE))
+    found = dict(re.findall(r"^(\S+) ([0-9a-f]{64}) ", output, re.MULTILINE))
     print_line("")
-    print_line(f"what was tagged:        sha256 {tagged}")
+    print_line("The SHA-256 of the table that was tagged:")
+    print_line(f"v1.0 {tagged}")
     if found.get("v1.0") != tagged:
         raise StepFailedError("the tag gives other bytes through S3 than were tagged")
     if found.get("main") == tagged:

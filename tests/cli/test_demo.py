@@ -35,9 +35,9 @@ def test_the_tour_ends_with_the_bytes_of_the_tag_and_leaves_nothing(
     assert (done.returncode, done.stderr) == (0, "")
     assert "344 rows, 11 of them incomplete: dropped" in done.stdout
     assert "Through S3 the tag gives the bytes that were tagged" in done.stdout
-    tagged = re.search(r"what was tagged: +sha256 (\w+)", done.stdout)
+    tagged = re.search(r"that was tagged:\nv1.0 ([0-9a-f]{64})\n", done.stdout)
     assert tagged is not None
-    assert f"v1.0  333 rows  sha256 {tagged[1]}" in done.stdout
+    assert f"v1.0 {tagged[1]} 333 rows\n" in done.stdout
     assert "What to try next" in done.stdout
     assert "\x1b" not in done.stdout
     assert list(tmp_path.iterdir()) == []

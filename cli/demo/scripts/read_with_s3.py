@@ -10,4 +10,4 @@ for ref in ("v1.0", "main"):
     answer = s3.get_object(Bucket="penguins", Key=f"{ref}/penguins.csv")
     data = answer["Body"].read()
     rows = data.count(b"\n") - 1
-    print(f"{ref:5} {rows} rows  sha256 {hashlib.sha256(data).hexdigest()}")
+    print(ref, hashlib.sha256(data).hexdigest(), rows, "rows")
