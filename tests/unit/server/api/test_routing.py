@@ -8,7 +8,6 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
-
 from lakebed.client.wire import BranchCreation
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.call import Call, NoBody, NoQuery, Streamed
