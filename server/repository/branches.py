@@ -209,7 +209,8 @@ async def _find_undo_target(
     async with aclosing(moves):
         async for move in moves:
             seen += 1
-            if seen > UNDO_MOVES_MAX:
+            # A tag of that name is another story: tags never move.
+            if seen > UNDO_MOVES_MAX or move.kind == "tag":
                 break
             if move.action == "undo":
                 undone += 1
