@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -66,6 +67,7 @@ class Client(asyncio.Protocol):
         self._size: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
         # uvloop's transports do not call themselves what they are.
         self._transport = cast("asyncio.Transport", transport)
         self._send()
@@ -79,6 +81,7 @@ class Client(asyncio.Protocol):
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        """Take the answer; when it is whole, send the next request."""
         self._received += data
         if self._size is None:
             end = self._received.find(b"\r\n\r\n")
@@ -95,6 +98,7 @@ class Client(asyncio.Protocol):
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the server hung up."""
         if exc is not None:
             self._load.refuse(str(exc).encode())
 
@@ -110,16 +114,19 @@ class Load:
         self.done = 0
 
     def next_request(self) -> bytes | None:
+        """Return what to send; None if the time is over."""
         if time.perf_counter() >= self._stop_at:
             return None
         return next(self._requests, None)
 
     def leave(self) -> None:
+        """Note that a client is done."""
         self._left -= 1
         if not self._left and not self._over.done():
             self._over.set_result(None)
 
     def refuse(self, answer: bytes) -> None:
+        """Note that a request was not answered well: the figure is worth nothing."""
         if not self._over.done():
             self._over.set_exception(RuntimeError(f"refused: {answer!r}"))
 
@@ -243,8 +250,6 @@ def lakebed(folder: Path) -> Iterator[int]:
 
 
 def _basic() -> str:
-    from base64 import b64encode
-
     return "Basic " + b64encode(f"{KEY_ID}:{SECRET}".encode()).decode()
 
 
