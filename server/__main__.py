@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import ipaddress
 import os
 import signal
@@ -35,6 +36,11 @@ _SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps the interpreter while another one waits for it. At Python's own
 5 ms the writer waits behind reads, and writes behind the writer: with the loop kept busy
 by reads, durable writes were 1,342/s, at 0.5 ms 1,861/s and the reads faster as well."""
+_GC_YOUNG_COUNT = 20_000
+"""New containers before a young collection, Python's own is 700: a page of a listing took
+3.5 ms with it and 2.2 ms with this. Nearly nothing here has cycles, so that memory does
+not wait for collections."""
+_GC_GENERATIONS = 20
 _BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel has its own limit as well."""
 
@@ -162,6 +168,9 @@ async def _serve(
         loop.call_soon_threadsafe(stop.set)
 
     application = await Application.open(directory, settings, on_fatal=fail)
+    # What is there now stays: no collection need look at it again.
+    gc.freeze()
+    gc.set_threshold(_GC_YOUNG_COUNT, _GC_GENERATIONS, _GC_GENERATIONS)
     start_full_purge(application.engine)
     try:
         if init_admin:

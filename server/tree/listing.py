@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from .cursor import RowCursor
 from .entry import PackedEntry
 from .lookup import after_prefix
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True, gc=False):
     """One line of a listing: an entry, or a common prefix of several."""
 
     path: bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 import msgpack
 import pytest
@@ -21,6 +20,7 @@ from lakebed.server.tree.entry import (
     unpack_entry,
 )
 from lakebed.server.tree.extra import Extra, decode_extra, encode_extra
+from msgspec.structs import replace
 
 texts = st.text(max_size=6)
 mappings = st.dictionaries(texts, texts, max_size=3)
