@@ -64,7 +64,7 @@ async def list_objects(
     async def action(snapshot: Snapshot) -> Listing:
         version = await resolve(engine, repository, ref, reader=snapshot)
         page = list_page(
-            _open_rows(engine, snapshot, version.require_data()),
+            await _open_rows(engine, snapshot, version.require_data()),
             prefix=prefix,
             after=after,
             delimiter=delimiter,
@@ -82,9 +82,14 @@ async def list_objects(
     return await engine.metadata.snapshot(action)
 
 
-def _open_rows(engine: Engine, snapshot: Snapshot, version: Resolved) -> RowCursor:
+async def _open_rows(
+    engine: Engine, snapshot: Snapshot, version: Resolved
+) -> RowCursor:
     tree = Cursor(engine.nodes, version.commit.tree_id)
     if version.branch is None or version.view == "committed":
+        return tree
+    is_dirty = await snapshot.has_live_changes(version.branch)
+    if version.view == "merged" and not is_dirty:
         return tree
     staged = StagedRows(snapshot, version.branch)
     return OverlayCursor(staged, tree if version.view == "merged" else None)

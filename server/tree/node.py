@@ -143,8 +143,19 @@ class Leaf:
         return kept
 
     def packed(self, row: int) -> PackedEntry:
-        """Return the packed entry of `row`."""
-        return self.packed_rows(row, row + 1)[0]
+        """Return the packed entry of `row`: the short way of `packed_rows` for one."""
+        at8, at18, at32 = row * 8, row * 18, row * 32
+        fixed = PackedEntry(
+            self.blob_ids[at32 : at32 + 32]
+            + self.sizes[at8 : at8 + 8]
+            + self.mtimes[at8 : at8 + 8]
+            + self.etags[at18 : at18 + 18]
+        )
+        if row in self.extras or row in self.checksums:
+            return join_extras(
+                fixed, self.extras.get(row, b""), self.checksums.get(row, b"")
+            )
+        return fixed
 
     def packed_rows(self, start: int, stop: int) -> list[PackedEntry]:
         """Return the packed entries of rows `start` to `stop` (without it)."""
@@ -163,6 +174,8 @@ class Leaf:
     def rows(self, start: int = 0, stop: int | None = None) -> list[Row]:
         """Return rows `start` to `stop` (without it) as pairs."""
         stop = len(self.paths) if stop is None else stop
+        if stop - start == 1:
+            return [(self.paths[start], self.packed(start))]
         paths = self.paths[start:stop]
         return list(zip(paths, self.packed_rows(start, stop), strict=True))
 
