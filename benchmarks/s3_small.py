@@ -25,7 +25,7 @@ import tempfile
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
@@ -187,7 +187,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def pinned(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def pinned(*command: str, log: Path) -> Generator[subprocess.Popen[bytes]]:
     """Run `command` on the core of servers."""
     environment = {
         **os.environ,
@@ -227,7 +227,7 @@ def wait_until(ready: object, what: str) -> None:
 
 
 @contextmanager
-def lakebed(folder: Path) -> Iterator[int]:
+def lakebed(folder: Path) -> Generator[int]:
     """Run our server, with the bucket `bench`; yield its port."""
     port = free_port()
     log = folder / "lakebed.log"
@@ -254,7 +254,7 @@ def _basic() -> str:
 
 
 @contextmanager
-def bare(folder: Path) -> Iterator[int]:
+def bare(folder: Path) -> Generator[int]:
     """Run an aiohttp server that answers with constant bytes; yield its port."""
     port = free_port()
     log = folder / "bare.log"
@@ -264,7 +264,7 @@ def bare(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def seaweedfs(folder: Path) -> Iterator[int]:
+def seaweedfs(folder: Path) -> Generator[int]:
     """Run SeaweedFS, with the bucket `bench`; yield the port of its gateway."""
     weed = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
     identity = {

@@ -24,7 +24,7 @@ def fail_to_start(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
     """Start a server that cannot, in this process; return the one line that says why."""
-    monkeypatch.setattr(__main__, "set_up_logging", lambda level: None)
+    monkeypatch.setattr(__main__, "set_up_logging", str)
 
     def start(directory: Path, *arguments: str) -> str:
         code = __main__.main([str(directory), *arguments])

@@ -42,7 +42,8 @@ def refusal(call: Any, **arguments: Any) -> tuple[str, int]:
     """Return code and status with which a call of boto3 is refused."""
     with pytest.raises(ClientError) as caught:
         call(**arguments)
-    response: Any = caught.value.response
+    error: Any = caught.value
+    response = error.response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 

@@ -40,17 +40,6 @@ def environment_of(key: AccessKey) -> dict[str, str]:
 ADMIN_ENVIRONMENT = environment_of(ADMIN)
 
 
-class _Signer(S3SigV4Auth):
-    """Signs the hash of the body that the request names, be it right or wrong."""
-
-    def add_auth(self, request: Any) -> None:
-        self._named = request.headers.get("x-amz-content-sha256")
-        super().add_auth(request)  # which removes the header
-
-    def payload(self, request: Any) -> str:
-        return str(self._named or super().payload(request))
-
-
 @dataclass
 class Answer:
     """A response, read to its end."""
@@ -77,7 +66,8 @@ class ServerProcess:
     def s3(self, key: AccessKey = ADMIN, **config: Any) -> Any:
         """Return a boto3 client."""
         config = {"retries": {"max_attempts": 1}, **config}
-        return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+        library: Any = boto3
+        return library.client(
             "s3",
             endpoint_url=self.url,
             region_name="us-east-1",
@@ -110,9 +100,13 @@ class ServerProcess:
         body: bytes = b"",
     ) -> dict[str, str]:
         """Return `headers` and those that sign the request."""
-        request = AWSRequest(method, self.url + target, headers=headers, data=body)
+        request: Any = AWSRequest(method, self.url + target, headers=headers, data=body)
         credentials = Credentials(key.id, key.secret)
-        _Signer(credentials, "s3", "us-east-1").add_auth(request)
+        signer: Any = S3SigV4Auth(credentials, "s3", "us-east-1")
+        named = request.headers.get("x-amz-content-sha256")
+        if named:  # be it right or wrong
+            signer.payload = lambda request: named
+        signer.add_auth(request)
         return {name: str(value) for name, value in request.headers.items()}
 
     def send_as_it_is(

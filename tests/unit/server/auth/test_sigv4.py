@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -193,7 +194,7 @@ def test_signatures_are_those_of_the_test_suite(
 
 
 def test_repeated_headers_are_joined_and_spaces_collapsed() -> None:
-    headers = CIMultiDict([("A", "  x   y "), ("a", "z")])
+    headers: CIMultiDict[str] = CIMultiDict([("A", "  x   y "), ("a", "z")])
 
     text = canonical_request("GET", "/", "", headers, ("a",), "p").decode()
 
@@ -222,7 +223,7 @@ def signed_requests(draw: st.DrawFn) -> Sent:
     assume(not any(name.startswith("X-Amz-") for name, _ in query))
     target = quote(key, safe="/-._~") + (f"?{encoded}" if encoded else "")
     headers = draw(st.dictionaries(header_names, header_values, max_size=3))
-    request = AWSRequest(
+    request: Any = AWSRequest(
         draw(st.sampled_from(["GET", "PUT", "HEAD", "DELETE"])),
         f"http://127.0.0.1:8000{target}",
         headers=headers,
@@ -230,9 +231,10 @@ def signed_requests(draw: st.DrawFn) -> Sent:
     )
     credentials = Credentials(KEY_ID, SECRET)
     if draw(st.booleans()):
-        S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
+        signer: Any = S3SigV4Auth(credentials, "s3", "us-east-1")
     else:
-        S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires=60).add_auth(request)
+        signer = S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires=60)
+    signer.add_auth(request)
     prepared = request.prepare()
     sent = [
         (name, value.decode() if isinstance(value, bytes) else str(value))
