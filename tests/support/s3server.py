@@ -105,7 +105,11 @@ class ServerProcess:
         signer: Any = S3SigV4Auth(credentials, "s3", "us-east-1")
         named = request.headers.get("x-amz-content-sha256")
         if named:  # be it right or wrong
-            signer.payload = lambda request: named
+
+            def payload(request: object) -> str:
+                return str(named)
+
+            signer.payload = payload
         signer.add_auth(request)
         return {name: str(value) for name, value in request.headers.items()}
 
