@@ -78,9 +78,9 @@ def bench(*arguments: str) -> None:
 def lock() -> None:
     """Write the lock files again, with the newest releases."""
     install(DEV_LOCK)
-    compile_ = (BIN / "uv", "pip", "compile", "-q", "--universal", "--generate-hashes")
-    compile_ += ("--upgrade", "--python-version", "3.11", "--no-header", "pyproject.toml")
-    compile_ += ("--extra", "server", "--group", "build")
+    options = "-q --upgrade --universal --python-version 3.11 --generate-hashes"
+    inputs = "--no-header pyproject.toml --extra server --group build"
+    compile_ = (BIN / "uv", "pip", "compile", *options.split(), *inputs.split())
     run(*compile_, "-o", RUNTIME_LOCK)
     run(*compile_, "--group", "dev", "-c", RUNTIME_LOCK, "-o", DEV_LOCK)
 
