@@ -187,11 +187,14 @@ class RefWrites(RefReads):
                 + (" AND path < ?" if stop is not None else ""),
                 (branch_id, prefix, floor, *(() if stop is None else (stop,))),
             )
-        # Nothing live left: the branch is clean, and says so without a look at rows.
+        if not discarded:
+            return 0  # nothing that a commit under way could have taken
+        # Nothing live left: the branch is clean, and says so without a look at rows;
+        # and that there may be dead ones, for whoever purges it.
         self._session.run(
             "UPDATE ref SET resets = resets + 1, staged_epoch = CASE WHEN EXISTS "
             "(SELECT 1 FROM staged WHERE branch_id = ref.id AND epoch >= ref.floor) "
-            "THEN staged_epoch ELSE 0 END WHERE id = ?",
+            "THEN staged_epoch ELSE floor - 1 END WHERE id = ?",
             (branch_id,),
         )
         return discarded

@@ -256,6 +256,6 @@ class RefTransaction(Protocol):
     ) -> int:
         """Throw away live staged changes: all, of `path`, or below `prefix`.
 
-        Bumps `resets`. Returns how many rows went (of all: 1 if any).
+        Bumps `resets` if any went. Returns how many rows that are (of all: 1 if any).
         """
         ...

@@ -85,7 +85,9 @@ async def commit_branch(
                 built,
                 parents=(head,),
                 description=description,
-                floor=hi + 1,
+                # Another commit may have raised it above what we sealed: lowered, it
+                # would bring the rows back to life that were committed there.
+                floor=max(hi + 1, seen.floor),
                 action="commit",
                 refuse_dirty=False,
             )

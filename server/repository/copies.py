@@ -32,6 +32,7 @@ from .objects import (
     is_still,
     locate,
     read_state,
+    stage,
     stat_object,
 )
 from .overlay import OverlayCursor, StagedRows
@@ -39,8 +40,9 @@ from .paths import PATH_BYTES_MAX, show_path
 from .resolving import get_writable_branch
 
 MOVE_OBJECTS_MAX = 100_000
-"""Objects of one move of a prefix, which is one transaction: about half a second of the
-write lock. A larger folder is moved by its subfolders."""
+"""Objects of one move of a prefix, and staged changes there, deletes too: it is one
+transaction, about half a second of the write lock. A larger folder is moved by its
+subfolders, or after a commit."""
 _EPOCH_MAX = 2**62
 
 
@@ -77,8 +79,8 @@ async def copy_object(
         if condition is not None:
             located = await locate(engine, state, path)
             condition.check(located.entry if located else None, state, path)
-        stage = _stage_copy(state, entry, [(path, packed)], condition)
-        if await engine.metadata.write(stage):
+        action = _stage_copy(state, entry, [(path, packed)], condition)
+        if await engine.metadata.write(action):
             return entry
     raise RefMovedError(branch)
 
@@ -90,7 +92,7 @@ def _stage_copy(
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
         await _ensure_blob(tx, entry)
-        await tx.stage(branch_of(state).id, changes)
+        await stage(tx, state.repository, branch_of(state), changes)
         return True
 
     return action
@@ -220,7 +222,15 @@ async def _plan_move(
                 )
             if not batch[-1][0].startswith(source):
                 break
-        return found, await _scan(snapshot, current, source)
+        staged = await _scan(snapshot, current, source)
+        if len(staged) > MOVE_OBJECTS_MAX:
+            # What is not compared in the transaction could change unnoticed.
+            raise InvalidValueError(
+                "path",
+                f"more than {MOVE_OBJECTS_MAX} staged changes below "
+                f"'{show_path(source)}': commit them before the move",
+            )
+        return found, staged
 
     rows, staged = await engine.metadata.snapshot(action)
     if not rows:
@@ -246,5 +256,5 @@ async def _scan(reader: StagingReader, branch: Branch, prefix: bytes) -> list[Ch
         start=prefix,
         after=False,
         stop=after_prefix(prefix),
-        limit=MOVE_OBJECTS_MAX,
+        limit=MOVE_OBJECTS_MAX + 1,
     )

@@ -14,10 +14,11 @@ from ..errors import (
     ReadOnlyRefError,
     ReadOnlyRepositoryError,
     RefMovedError,
+    RefNotFoundError,
 )
 from ..ids import CommitId
 from ..refs.store import Branch, Repository
-from ..staging.store import PathState
+from ..staging.store import Change, PathState
 from ..tree.entry import Entry, PackedEntry, pack_entry, unpack_entry
 from ..tree.extra import Extra, encode_extra
 from ..tree.lookup import find
@@ -256,12 +257,11 @@ async def _publish(
     condition: Condition | None,
 ) -> None:
     packed = pack_entry(entry)
-    branch_id = branch_of(state).id
 
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
-        await tx.stage(branch_id, [(entry.path, packed)])
+        await stage(tx, state.repository, branch_of(state), [(entry.path, packed)])
         await lease.release(tx)
         return True
 
@@ -274,7 +274,6 @@ async def _publish(
         state = await read_state(
             engine, state.repository.name, state.ref.name, entry.path
         )
-        branch_id = branch_of(state).id
     raise RefMovedError(state.ref.name)
 
 
@@ -282,6 +281,24 @@ def branch_of(state: PathState) -> Branch:
     """Return the branch of a state that `read_state` gave."""
     assert isinstance(state.ref, Branch)
     return state.ref
+
+
+async def stage(
+    tx: WriteTransaction,
+    repository: Repository,
+    branch: Branch,
+    changes: Sequence[Change],
+) -> None:
+    """Stage `changes` on `branch`.
+
+    Raises:
+        RefNotFoundError: the branch was deleted meanwhile.
+    """
+    try:
+        await tx.stage(branch.id, changes)
+    except RefNotFoundError:
+        # The transaction knows the branch by its id alone.
+        raise RefNotFoundError(repository.name, branch.name, what="branch") from None
 
 
 async def is_still(tx: WriteTransaction, state: PathState, path: bytes) -> bool:
@@ -328,7 +345,7 @@ def _deletion(
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, path):
             return False
-        await tx.stage(branch_of(state).id, [(path, None)])
+        await stage(tx, state.repository, branch_of(state), [(path, None)])
         return True
 
     return action
@@ -348,5 +365,5 @@ async def delete_objects(
         (path, None) for path, there in zip(paths, present, strict=True) if there
     ]
     if changes:
-        await engine.metadata.write(lambda tx: tx.stage(target.id, changes))
+        await engine.metadata.write(lambda tx: stage(tx, where, target, changes))
     return present

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import pytest
 from lakebed.server.errors import (
     DirtyBranchError,
+    InvalidValueError,
     NothingToCommitError,
     ObjectNotFoundError,
     PreconditionFailedError,
@@ -441,3 +442,67 @@ async def test_an_undo_that_loses_to_a_commit_undoes_nothing(engine: Engine) -> 
     schedule.check_all_ran()
     assert await read(engine, b"a", "main@") == b"1"
     assert await read(engine, b"b", "main@") == b"2"
+
+
+async def test_an_empty_commit_that_loses_does_not_bring_committed_rows_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "start_purge", lambda *_: None)  # it comes later
+
+    async def write_commit_and_undo() -> None:
+        await put(engine, b"a", b"1")
+        await commit(engine)
+        await branches.undo(engine, R, "main", actor="me")
+
+    schedule = Schedule(engine, {PUBLISH: write_commit_and_undo})
+    await commits.commit_branch(
+        schedule.engine, R, "main", message="m", actor="me", allow_empty=True
+    )
+
+    schedule.check_all_ran()
+    assert await staged(engine) == []
+    assert await read(engine, b"a") is None
+
+
+async def test_a_reset_of_nothing_does_not_stop_a_commit(engine: Engine) -> None:
+    await put(engine, b"a", b"1")
+    schedule = Schedule(
+        engine,
+        {PUBLISH: lambda: branches.reset_branch(engine, R, "main", path=b"none")},
+    )
+
+    await commit(schedule.engine)
+
+    schedule.check_all_ran()
+    assert await read(engine, b"a", "main@") == b"1"
+
+
+async def test_a_move_of_a_folder_sees_a_write_behind_many_staged_rows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MOVE_OBJECTS_MAX", 2)
+    for name in (b"a/1", b"a/2", b"a/3", b"a/9"):
+        await put(engine, name, b"old")
+    await objects.delete_objects(engine, R, "main", [b"a/1", b"a/2", b"a/3"])
+    schedule = Schedule(engine, {0: lambda: put(engine, b"a/9", b"new")})
+
+    expected = b"new"
+    try:
+        await copies.move_prefix(schedule.engine, R, "main", b"a/", b"b/")
+        schedule.check_all_ran()
+    except InvalidValueError:
+        expected = b"old"  # refused before the write came
+
+    assert expected in [await read(engine, path) for path in (b"a/9", b"b/9")]
+
+
+async def test_a_write_to_a_deleted_branch_names_it(engine: Engine) -> None:
+    await branches.create_branch(engine, R, "dev", "main", actor="me")
+    schedule = Schedule(
+        engine, {0: lambda: branches.delete_branch(engine, R, "dev", actor="me")}
+    )
+
+    with pytest.raises(RefNotFoundError, match="'dev' in repository 'repo'"):
+        await put(schedule.engine, b"a", b"1", "dev")
+
+    schedule.check_all_ran()

@@ -127,3 +127,33 @@ async def test_leases_end_with_their_time(directory: Path) -> None:
 
         assert count_rows(directory)["lease"] == 1
         assert count_rows(directory)["lease_item"] == 1
+
+
+async def test_what_a_commit_left_goes_with_a_branch_that_was_reset_and_deleted(
+    directory: Path,
+) -> None:
+    with open_metadata(directory) as metadata:
+        repository = await make_repository(metadata)
+        branch = await make_branch(metadata, repository)
+        await metadata.write(lambda tx: tx.stage(branch.id, [(b"a", None)]))
+        await metadata.write(
+            lambda tx: tx.move_branch(
+                branch,
+                head=branch.head,
+                floor=2,
+                action="commit",
+                actor="me",
+                now_ms=NOW_MS,
+            )
+        )
+        await metadata.write(lambda tx: tx.stage(branch.id, [(b"b", None)]))
+        await metadata.write(lambda tx: tx.discard_staged(branch.id, path=b"b"))
+
+        await metadata.write(
+            lambda tx: tx.delete_ref(
+                repository.id, branch.name, kind="branch", actor="me", now_ms=NOW_MS
+            )
+        )
+        await purge(metadata)
+
+    assert count_rows(directory)["staged"] == 0
