@@ -172,10 +172,16 @@ def _page(
 
 
 def _skip_rolled_up(scope: DiffScope) -> bytes:
-    """Return the path to start behind: an `after` that is a rolled-up prefix ends it."""
-    if scope.delimiter and scope.after.endswith(scope.delimiter):
-        return _behind(scope.after)
-    return scope.after
+    """Return the path to start behind: an `after` that is a rolled-up prefix ends it.
+
+    An object named like the prefix asked for ends with the delimiter too, and is none.
+    """
+    after, delimiter = scope.after, scope.delimiter
+    if delimiter and after.startswith(scope.prefix):
+        cut = after.find(delimiter, len(scope.prefix))
+        if cut >= 0 and cut + len(delimiter) == len(after):
+            return _behind(after)
+    return after
 
 
 def _behind(prefix: bytes) -> bytes:
