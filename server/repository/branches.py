@@ -9,6 +9,7 @@ from ..errors import (
     DeleteDefaultBranchError,
     DirtyBranchError,
     InvalidValueError,
+    ReadOnlyRepositoryError,
     RefExistsError,
     RefMovedError,
     RefNotFoundError,
@@ -44,11 +45,13 @@ async def create_branch(
     Nothing is copied: it costs one row, whatever the size of the repository.
 
     Raises:
-        InvalidNameError, RefNotFoundError
+        InvalidNameError, RefNotFoundError, ReadOnlyRepositoryError
         RefExistsError: a branch or tag has that name.
     """
     check_ref_name(name)
     start = await resolve(engine, repository, source)
+    if start.repository.read_only:
+        raise ReadOnlyRepositoryError(repository)
     head = start.commit.id
     now_ms = engine.clock()
 
@@ -159,11 +162,14 @@ async def undo(engine: Engine, repository: str, name: str, *, actor: str) -> Bra
     Undoing again goes further back. A branch that was deleted is there again.
 
     Raises:
+        ReadOnlyRepositoryError
         InvalidValueError: there is nothing left to undo.
         DirtyBranchError: the branch has staged changes.
         RefMovedError: the branch was moved at the same time.
     """
     where = await get_repository(engine, repository)
+    if where.read_only:
+        raise ReadOnlyRepositoryError(repository)
     ref = await engine.metadata.find_ref(where.id, name)
     if ref is not None and not isinstance(ref, Branch):
         raise InvalidValueError("branch", f"cannot undo tag '{name}': tags never move")
