@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import TypeVar
 
+from ..errors import BusyError
 from .database import READER_CACHE_KIB, Session
 from .driving import drive
 from .transaction import SqlSnapshot
@@ -36,14 +37,21 @@ class SessionPool:
         self._database = database
         self._size = size
         self._free: LifoQueue[Session | None] = LifoQueue()
+        self._is_closed = False
         for _ in range(size):
             self._free.put(None)
 
     @contextmanager
     def session(self) -> Generator[Session]:
-        """Lend a connection; waits while all are lent."""
+        """Lend a connection; waits while all are lent.
+
+        Raises:
+            BusyError: the pool is closed.
+        """
         session = self._free.get()
         try:
+            if self._is_closed:
+                raise BusyError("cannot read: the server is stopping")
             if session is None:
                 session = Session(self._database, cache_kib=READER_CACHE_KIB)
             yield session
@@ -52,10 +60,12 @@ class SessionPool:
 
     def close(self) -> None:
         """Wait until all connections are back, and close them."""
-        for _ in range(self._size):
-            session = self._free.get()
+        lent = [self._free.get() for _ in range(self._size)]
+        self._is_closed = True
+        for session in lent:
             if session is not None:
                 session.close()
+            self._free.put(None)  # whoever comes late is refused, and does not wait
 
 
 class SnapshotReader:
