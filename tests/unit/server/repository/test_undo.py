@@ -6,11 +6,11 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from support.engines import make_directory, open_engine
-
 from lakebed.server.errors import InvalidValueError, RefNotFoundError
 from lakebed.server.repository import branches, commits, objects, repositories, tags
 from lakebed.server.repository.engine import Engine
+
+from support.engines import make_directory, open_engine
 
 R = "repo"
 
