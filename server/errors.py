@@ -426,10 +426,3 @@ class StartupError(LakeError):
     """The server cannot start on this directory or address; says what to do."""
 
     code = "cannot-start"
-
-
-__all__ = sorted(
-    name
-    for name, value in dict(globals()).items()
-    if isinstance(value, type) and issubclass(value, LakeError)
-)

@@ -16,6 +16,7 @@ from lakebed.client import (
     NotFoundError,
     PreconditionFailedError,
 )
+from lakebed.client.blocking.streams import BlockingUpload
 
 
 @pytest.fixture
@@ -41,16 +42,15 @@ def test_every_kind_of_body_arrives_as_it_is(
     (tmp_path / "f").write_bytes(data)
     pieces = (data[at : at + 100_000] for at in range(0, len(data), 100_000))
 
-    for number, body in enumerate(
-        [
-            data,
-            bytearray(data),
-            memoryview(data),
-            tmp_path / "f",
-            io.BytesIO(data),
-            pieces,
-        ]
-    ):
+    bodies: list[BlockingUpload] = [
+        data,
+        bytearray(data),
+        memoryview(data),
+        tmp_path / "f",
+        io.BytesIO(data),
+        pieces,
+    ]
+    for number, body in enumerate(bodies):
         made = lake.upload_object(repository, "main", f"{number}", body)
         assert made.size_bytes == len(data)
         assert lake.read_object(repository, "main", f"{number}") == data

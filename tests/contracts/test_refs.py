@@ -11,7 +11,7 @@ from lakebed.server.errors import (
     RepositoryNotFoundError,
 )
 from lakebed.server.refs.store import Branch, CommitRow, Repository, Tag
-from lakebed.server.repository.contracts import Metadata
+from lakebed.server.repository.contracts import Metadata, WriteTransaction
 
 from support.databases import (
     NOW_MS,
@@ -276,10 +276,12 @@ class RefsContract:
     ) -> None:
         repository = await make_repository(metadata)
         rows = [CommitRow(commit_id(n), b"r") for n in (0x1234, 0x1235, 0xFFFF)]
-        for row in rows:
-            await metadata.write(
-                lambda tx, row=row: tx.record_commit(repository.id, row)
-            )  # type: ignore[misc]
+
+        async def record(tx: WriteTransaction) -> None:
+            for row in rows:
+                await tx.record_commit(repository.id, row)
+
+        await metadata.write(record)
         prefix = rows[0].id.hex()[:digits]
 
         found = await metadata.find_commit_ids(repository.id, prefix, limit=9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from typing import Any, cast
 
@@ -16,11 +15,9 @@ from lakebed.server.ids import BlobId
 from lakebed.server.repository.combining import Conflict
 from lakebed.server.tree.entry import Entry
 
-CLASSES = [
-    kind
-    for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, LakeError) and kind is not LakeError
-]
+from support.error_classes import list_error_classes
+
+CLASSES = [kind for kind in list_error_classes() if kind is not LakeError]
 
 
 def body_of(response: web.Response) -> dict[str, Any]:
