@@ -99,40 +99,25 @@ class OverlayCursor:
     def take(self, limit: int) -> list[Row]:
         """Return up to `limit` rows and go behind them; [] at the end."""
         rows: list[Row] = []
+        base = self._base
         while len(rows) < limit:
             change = self._staged.peek()
             if change is None:
-                rest = self._take_base(limit - len(rows), None)
-                return rows + rest
+                return rows + (base.take(limit - len(rows)) if base is not None else [])
             path, packed = change
-            before = self._take_base(limit - len(rows), path)
-            if before:
-                rows += before
-                continue
+            # A million deletes may come here before the first row: no row is read that
+            # is not taken, and no seek starts again at the root.
+            at = base.peek_path() if base is not None else None
+            if base is not None and at is not None:
+                if at < path:
+                    rows += base.take(limit - len(rows), path)
+                    continue
+                if at == path:
+                    base.skip()
             self._staged.advance()
-            self._skip_base(path)
             if packed is not None:
                 rows.append((path, packed))
         return rows
-
-    def _take_base(self, limit: int, stop: bytes | None) -> list[Row]:
-        """Return rows of the tree before `stop`, and go behind them."""
-        if self._base is None:
-            return []
-        rows = self._base.take(limit)
-        if stop is None or not rows or rows[-1][0] < stop:
-            return rows
-        kept = bisect_left(rows, stop, key=_PATH)
-        self._base.seek(rows[kept][0])
-        return rows[:kept]
-
-    def _skip_base(self, path: bytes) -> None:
-        """Go behind the row at `path` of the tree, if it stands there."""
-        if self._base is None:
-            return
-        row = self._base.peek()
-        if row is not None and row[0] == path:
-            self._base.take(1)
 
 
 def measure_overlay(

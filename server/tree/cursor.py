@@ -62,15 +62,29 @@ class Cursor:
                 self._descend(inner, path, child)
                 return
 
-    def take(self, limit: int) -> list[Row]:
-        """Return up to `limit` rows of one leaf and go behind them; [] at the end."""
+    def take(self, limit: int, before: bytes | None = None) -> list[Row]:
+        """Return up to `limit` rows of one leaf and go behind them; [] at the end.
+
+        `before` ends them before that path.
+        """
         leaf = self._settle()
         if leaf is None or limit <= 0:
             return []
         stop = min(len(leaf.paths), self._row + limit)
+        if before is not None:
+            stop = bisect_left(leaf.paths, before, self._row, stop)
         rows = leaf.rows(self._row, stop)
         self._row = stop
         return rows
+
+    def peek_path(self) -> bytes | None:
+        """Return the path of the row at the place, None at the end; stays there."""
+        leaf = self._settle()
+        return None if leaf is None else leaf.paths[self._row]
+
+    def skip(self) -> None:
+        """Go behind the row at the place, unread; there must be one."""
+        self._row += 1
 
     def peek(self) -> Row | None:
         """Return the row at the place, None at the end; stays there."""
