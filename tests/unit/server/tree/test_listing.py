@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from lakebed.server.tree.cursor import Cursor
 from lakebed.server.tree.entry import PackedEntry, unpack_entry
 from lakebed.server.tree.listing import list_page
 from lakebed.server.tree.lookup import (
+    NODES_AT_ONCE,
     Measure,
     after_prefix,
     find,
@@ -20,7 +22,7 @@ from lakebed.server.tree.lookup import (
     measure_prefix,
     measure_range,
 )
-from lakebed.server.tree.node import Row
+from lakebed.server.tree.node import Node, Row
 
 from support.nodes import MemoryNodes
 from support.trees import SMALL, build, entry_of, maps, paths
@@ -212,3 +214,23 @@ def test_the_end_of_a_prefix_divides_paths(prefix: bytes, path: bytes) -> None:
     end = after_prefix(prefix)
 
     assert path.startswith(prefix) == (path >= prefix and (end is None or path < end))
+
+
+def test_a_look_up_of_many_paths_holds_few_nodes_at_once() -> None:
+    """A thousand paths may lie in as many leaves, which would be 100 MB together."""
+
+    class Counting(MemoryNodes):
+        at_once = 0
+
+        def get_many(self, node_ids: Sequence[NodeId]) -> list[Node]:
+            self.at_once = max(self.at_once, len(node_ids))
+            return super().get_many(node_ids)
+
+    nodes = Counting()
+    model = {b"%05d" % number: entry_of(b"x") for number in range(4000)}
+    root = build(nodes, model, rule=SMALL).tree_id
+
+    found = find_many(nodes, root, list(model))
+
+    assert found == model
+    assert nodes.at_once <= NODES_AT_ONCE
