@@ -76,10 +76,12 @@ async def find_merge_base(
     await reach(theirs, _THEIRS)
     while heap:
         commit_id = heapq.heappop(heap)[1]
+        # Not held any longer: a commit may have 128 KiB of message and metadata.
+        commit = known.pop(commit_id)
         # All descendants were popped before, so the sides of this one are complete.
         if sides[commit_id] == _OURS | _THEIRS:
-            return known[commit_id]
-        for parent in known[commit_id].parents:
+            return commit
+        for parent in commit.parents:
             await reach(parent, sides[commit_id])
     return None
 

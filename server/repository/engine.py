@@ -134,7 +134,10 @@ class Engine:
         self, repository: Repository, reader: RefReader | None = None
     ) -> RepositoryCommits:
         """Return the commits of `repository`, read through `reader` or the newest."""
-        return RepositoryCommits(reader or self.metadata, repository, self.commits)
+        is_on_loop = reader is None or reader is self.metadata
+        return RepositoryCommits(
+            reader or self.metadata, repository, self.commits, is_on_loop
+        )
 
 
 async def _log_failure(work: Callable[[], Awaitable[None]]) -> None:
@@ -155,6 +158,8 @@ class RepositoryCommits:
     reader: RefReader
     repository: Repository
     cache: CommitCache
+    is_on_loop: bool
+    """Read on the event loop, where a walk down a long history lets others run."""
 
     async def get(self, commit_id: CommitId) -> Commit:
         """Return a commit that a ref or commit of the repository names.
@@ -164,6 +169,8 @@ class RepositoryCommits:
         """
         commit = self.cache.find(commit_id)
         if commit is None:
+            if self.is_on_loop:
+                await asyncio.sleep(0)
             (row,) = await self.reader.find_commits(self.repository.id, [commit_id])
             if row is None:
                 raise CorruptDataError(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lakebed.server.history.commit import Commit, make_commit
+from lakebed.server.history.commit import Commit, decode_commit, make_commit
 from lakebed.server.history.walk import (
     find_merge_base,
     is_ancestor,
@@ -105,3 +106,37 @@ async def test_is_ancestor_agrees_with_the_set_of_ancestors(
     one, other = (data.draw(st.sampled_from(graph.commits)) for _ in range(2))
 
     assert await is_ancestor(graph, one, other.id) == (one.id in graph.ancestors(other))
+
+
+async def test_a_merge_base_far_below_is_found_in_little_memory() -> None:
+    """Only the commits that the search stands at are held, not all it has passed."""
+    chain: list[tuple[CommitId, bytes]] = []
+    parents: tuple[Commit, ...] = ()
+    for number in range(500):
+        commit, record = make_commit(
+            tree_id=NodeId(bytes(32)),
+            content_id=ContentId(bytes(32)),
+            parents=parents,
+            committer="me",
+            message=str(number) * 3000,
+            created_ms=0,
+            metadata={},
+        )
+        chain.append((commit.id, record))
+        parents = (commit,)
+    records = dict(chain)
+
+    class Reader:
+        async def get(self, commit_id: CommitId) -> Commit:
+            return decode_commit(records[commit_id])
+
+    tracemalloc.start()
+    try:
+        base = await find_merge_base(Reader(), chain[0][0], chain[-1][0])
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert base is not None
+    assert base.id == chain[0][0]
+    assert peak_bytes < 500_000
