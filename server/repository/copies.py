@@ -173,8 +173,11 @@ async def move_prefix(
         async def action(
             tx: WriteTransaction, seen: Branch = seen, plan: _MovePlan = plan
         ) -> bool:
+            # As the plan saw it: a head may have gone and come back since `seen`.
             current = await tx.lock_branch(seen.id)
-            if current != seen or await _scan(tx, seen, source) != plan.staged:
+            if current is None or current != plan.branch:
+                return False
+            if await _scan(tx, current, source) != plan.staged:
                 return False
             await tx.stage(seen.id, plan.changes)
             return True
@@ -186,8 +189,9 @@ async def move_prefix(
 
 @dataclass(frozen=True, slots=True)
 class _MovePlan:
-    """What a move of a prefix stages, and the staged rows that it was planned from."""
+    """What a move of a prefix stages, and the state that it was planned from."""
 
+    branch: Branch
     changes: list[Change]
     staged: list[Change]
 
@@ -202,7 +206,7 @@ async def _plan_move(
 ) -> _MovePlan:
     now_ms = engine.clock()
 
-    async def action(snapshot: Snapshot) -> tuple[list[Row], list[Change]]:
+    async def action(snapshot: Snapshot) -> tuple[Branch, list[Row], list[Change]]:
         where = await snapshot.find_repository(repository)
         current = await snapshot.find_branch(seen.id)
         if where is None or current is None:
@@ -230,9 +234,9 @@ async def _plan_move(
                 f"more than {MOVE_OBJECTS_MAX} staged changes below "
                 f"'{show_path(source)}': commit them before the move",
             )
-        return found, staged
+        return current, found, staged
 
-    rows, staged = await engine.metadata.snapshot(action)
+    current, rows, staged = await engine.metadata.snapshot(action)
     if not rows:
         raise ObjectNotFoundError(repository, branch, show_path(source))
     changes: list[Change] = []
@@ -245,7 +249,7 @@ async def _plan_move(
             )
         entry = replace(unpack_entry(target, packed), mtime_ms=now_ms)
         changes += [(path, None), (target, pack_entry(entry))]
-    return _MovePlan(changes, staged)
+    return _MovePlan(current, changes, staged)
 
 
 async def _scan(reader: StagingReader, branch: Branch, prefix: bytes) -> list[Change]:

@@ -7,7 +7,9 @@ operation, as another process would; the operation's writes are counted from 0.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import pytest
 from lakebed.server.errors import (
@@ -33,12 +35,15 @@ from lakebed.server.repository import (
     repositories,
     resolving,
 )
+from lakebed.server.repository.contracts import Metadata, Snapshot
 from lakebed.server.repository.diffs import DiffScope
 from lakebed.server.repository.engine import Engine
 from lakebed.server.repository.objects import Condition
 
 from support.engines import make_directory, open_engine
-from support.schedules import CrashError, Schedule
+from support.schedules import CrashError, Schedule, Step
+
+T = TypeVar("T")
 
 R = "repo"
 SEAL, PUBLISH = 0, 1
@@ -447,7 +452,10 @@ async def test_an_undo_that_loses_to_a_commit_undoes_nothing(engine: Engine) -> 
 async def test_an_empty_commit_that_loses_does_not_bring_committed_rows_back(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "start_purge", lambda *_: None)  # it comes later
+    def purge_later(engine: Engine, branch_id: int) -> None:
+        """Leave the rows where they are, as a process that stops."""
+
+    monkeypatch.setattr(commits, "start_purge", purge_later)
 
     async def write_commit_and_undo() -> None:
         await put(engine, b"a", b"1")
@@ -506,3 +514,47 @@ async def test_a_write_to_a_deleted_branch_names_it(engine: Engine) -> None:
         await put(schedule.engine, b"a", b"1", "dev")
 
     schedule.check_all_ran()
+
+
+async def test_a_move_of_a_folder_is_not_planned_on_a_head_that_went_and_came_back(
+    engine: Engine,
+) -> None:
+    await put(engine, b"a/1", b"1")
+    await commit(engine)
+    await branches.create_branch(engine, R, "dev", "main~1", actor="me")
+    await put(engine, b"a/2", b"2", "dev")
+    await commit(engine, "dev")
+    metadata = SnapshotBetween(
+        engine.metadata,
+        before=lambda: picking.hard_reset(engine, R, "main", "dev", actor="me"),
+        after=lambda: branches.undo(engine, R, "main", actor="me"),
+    )
+
+    moved = await copies.move_prefix(
+        replace(engine, metadata=cast("Metadata", metadata)), R, "main", b"a/", b"b/"
+    )
+
+    assert moved == 1
+    page = await listings.list_objects(engine, R, "main", limit=10)
+    assert [item.path for item in page.items] == [b"b/1"]
+
+
+class SnapshotBetween:
+    """Runs a step before the first snapshot and one after it."""
+
+    def __init__(self, inner: Metadata, *, before: Step, after: Step) -> None:
+        self._inner = inner
+        self._steps = [before, after]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def snapshot(self, action: Callable[[Snapshot], Awaitable[T]]) -> T:
+        before, after = self._steps or (None, None)
+        self._steps = []
+        if before is not None:
+            await before()
+        result = await self._inner.snapshot(action)
+        if after is not None:
+            await after()
+        return result
