@@ -270,6 +270,8 @@ class GroupWriter:
             self.counters.groups += 1
         except Exception as error:  # noqa: BLE001 - the waiters raise it
             self._sealed.extendleft(reversed(sealed))
+            for one in group:
+                one.error = None  # what an action found in the transaction is not so
             again = self._save_from(error, group)
             fail([one for one in group if one not in again], error)
             if isinstance(error, DurabilityLostError):
@@ -354,11 +356,7 @@ class GroupWriter:
         if not self._reserve.give():
             return []
         log.warning("the disk is full: only what frees space is taken")
-        saved = [
-            one
-            for one in group
-            if not (one.frames or one.stored or one.retried or one.error)
-        ]
+        saved = [one for one in group if not (one.frames or one.stored or one.retried)]
         for one in saved:
             one.retried = True
         return saved

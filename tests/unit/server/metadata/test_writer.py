@@ -204,6 +204,29 @@ async def test_a_group_whose_commit_fails_fails_whole(
         assert await is_staged(metadata, 1)
 
 
+async def test_nobody_is_told_what_was_only_so_in_a_lost_transaction(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_metadata(directory) as metadata:
+        repository = await make_repository(metadata)
+        run = Session.run
+
+        def fail_commit(session: Session, sql: str, values: Any = ()) -> int:
+            if sql == "COMMIT":
+                raise StorageFailedError("commit: injected")
+            return run(session, sql, values)
+
+        monkeypatch.setattr(Session, "run", fail_commit)
+        results = await asyncio.gather(
+            *(make_branch(metadata, repository, "dev") for _ in range(2)),
+            return_exceptions=True,
+        )
+        monkeypatch.undo()
+
+        assert {type(result) for result in results} == {StorageFailedError}
+        await make_branch(metadata, repository, "dev")
+
+
 async def test_an_action_cannot_hide_that_the_transaction_is_lost(
     directory: Path,
 ) -> None:
