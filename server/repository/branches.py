@@ -21,7 +21,7 @@ from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
 from .paging import Page, check_limit, cut_page
-from .publishing import start_full_purge
+from .publishing import start_full_purge, start_purge
 from .resolving import get_branch as get_branch_in
 from .resolving import get_repository, get_writable_branch, resolve
 
@@ -129,9 +129,12 @@ async def reset_branch(
     Returns how many rows went (of all: 1 if there were any).
     """
     _, branch = await get_writable_branch(engine, repository, name)
-    return await engine.metadata.write(
+    discarded = await engine.metadata.write(
         lambda tx: tx.discard_staged(branch.id, path=path, prefix=prefix)
     )
+    if discarded:
+        start_purge(engine, branch.id)  # of all, the rows are only invisible yet
+    return discarded
 
 
 async def list_ref_log(
