@@ -42,10 +42,11 @@ _TERMINATOR = "aws4_request"
 _SHA256_HEADER = "x-amz-content-sha256"
 _TIME = re.compile(r"([0-9]{8})T[0-9]{6}Z", re.ASCII)
 _AUTHORIZATION = re.compile(
-    rf"{ALGORITHM} +Credential=([^,\s]+)[,\s]+SignedHeaders=([^,\s]+)[,\s]+"
+    rf"({ALGORITHM} +Credential=[^,\s]+[,\s]+SignedHeaders=[^,\s]+)[,\s]+"
     r"Signature=([^,\s]+)\s*",
     re.ASCII,
 )
+_CREDENTIAL = re.compile(r".+? +Credential=([^,\s]+)[,\s]+SignedHeaders=([^,\s]+)")
 _SPACES = re.compile(" {2,}")
 _QUERY_NAMES = (
     "X-Amz-Algorithm",
@@ -58,6 +59,9 @@ _QUERY_NAMES = (
 _QUERY_SET = frozenset(_QUERY_NAMES)
 _KEY_CACHE_MAX = 1024
 """Derived keys kept: one for each access key, day and region in use."""
+_NAMES_CACHE_MAX = 256
+"""Header names and credentials remembered: a client sends the same ones each time. Who
+sends others each time fills it with at most 16 KiB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,25 +235,35 @@ def _read_header(authorizations: list[str], headers: Headers) -> Claim:
                 "and Signature, in this order",
             )
         raise _unsupported_mechanism()
-    credential, signed_headers, signature = match.groups()
+    credential, signature = match.groups()
     payload = headers.get(_SHA256_HEADER)
     if payload is None:
         raise SignatureRefusedError(
             "InvalidRequest",
             "missing required header for this request: x-amz-content-sha256",
         )
-    access_key_id, scope = _split_credential(credential, "AuthorizationHeaderMalformed")
+    access_key_id, scope, signed_headers = _read_credential(credential)
     time_text = headers.get("x-amz-date", "")
     _check_date(time_text, scope, "AuthorizationHeaderMalformed")
     return Claim(
         access_key_id,
         scope,
         time_text,
-        tuple(signed_headers.split(";")),
+        signed_headers,
         signature,
         payload,
         None,
     )
+
+
+@lru_cache(maxsize=_NAMES_CACHE_MAX)
+def _read_credential(text: str) -> tuple[str, Scope, tuple[str, ...]]:
+    """Return key id, scope and signed headers: the same all day for most clients."""
+    match = _CREDENTIAL.fullmatch(text)
+    assert match is not None  # `_AUTHORIZATION` has matched
+    credential, signed_headers = match.groups()
+    access_key_id, scope = _split_credential(credential, "AuthorizationHeaderMalformed")
+    return access_key_id, scope, tuple(signed_headers.split(";"))
 
 
 def _read_query(target: Target, query: dict[str, str], headers: Headers) -> Claim:
@@ -335,9 +349,20 @@ def _check_scope(
 
 
 def _check_signed_headers(claim: Claim, headers: Headers) -> None:
-    signed = frozenset(claim.signed_headers)
+    unsigned = _find_unsigned(tuple(headers), claim.signed_headers)
+    if unsigned:
+        raise SignatureRefusedError(
+            "AccessDenied",
+            "there were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(unsigned),
+        )
+
+
+@lru_cache(maxsize=_NAMES_CACHE_MAX)
+def _find_unsigned(names: tuple[str, ...], signed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of the headers `names` had to be signed and are not."""
     unsigned = [] if "host" in signed else ["host"]
-    for name in headers:
+    for name in names:
         lowered = name.lower()
         if (
             lowered.startswith("x-amz-")
@@ -345,12 +370,7 @@ def _check_signed_headers(claim: Claim, headers: Headers) -> None:
             and lowered != _SHA256_HEADER
         ):
             unsigned.append(lowered)
-    if unsigned:
-        raise SignatureRefusedError(
-            "AccessDenied",
-            "there were headers present in the request which were not signed",
-            HeadersNotSigned=", ".join(unsigned),
-        )
+    return tuple(unsigned)
 
 
 def _unsupported_mechanism() -> SignatureRefusedError:

@@ -19,6 +19,10 @@ from ..storage.store import READ_INLINE_BYTES_MAX, PackStorage
 from .codec import Codec, decode
 from .index import ChunkIndex, Location
 
+_PLACES_MAX = 16_384
+"""Places remembered, about 250 bytes each. A look at the index takes 20 µs, a sixth of a
+small read; double serves larger hot sets for 4 MiB more."""
+
 
 class ChunkReader:
     """Reads what `index` locates in `storage`."""
@@ -26,6 +30,8 @@ class ChunkReader:
     def __init__(self, index: ChunkIndex, storage: PackStorage) -> None:
         self._index = index
         self._storage = storage
+        self._places: dict[bytes, Location] = {}
+        """Where chunks were found; only ever touched on the event loop."""
 
     def read_blocking(self, kind: Kind, ids: Sequence[bytes]) -> list[bytes]:
         """Return the plain bytes of `ids`, in that order. For worker threads.
@@ -39,6 +45,8 @@ class ChunkReader:
 
     async def read(self, kind: Kind, ids: Sequence[bytes]) -> list[bytes]:
         """Return what `read_blocking` does, without stalling the event loop."""
+        if len(ids) == 1:
+            return [await self._read_one(kind, ids[0])]
         found = await self._index.find(kind, ids)
         plain_bytes = 0
         for id_ in ids:
@@ -50,6 +58,29 @@ class ChunkReader:
             if plain_bytes <= READ_INLINE_BYTES_MAX:
                 return [await self.read_at(kind, id_, found[id_]) for id_ in ids]
         return await asyncio.to_thread(self._load_all, kind, ids, found)
+
+    async def _read_one(self, kind: Kind, id_: bytes) -> bytes:
+        """Return one chunk; where it lies is remembered, so that the next read is short.
+
+        A place may be out of date, then the read fails and a look at the index follows.
+        It can never be wrong unnoticed: what is read must hash to `id_`.
+        """
+        at = self._places.get(id_)
+        if at is None:
+            at = (await self._index.find(kind, (id_,))).get(id_)
+            if at is None or at.base or at.plain_bytes > READ_INLINE_BYTES_MAX:
+                found = {id_: at} if at is not None else {}
+                return (await asyncio.to_thread(self._load_all, kind, [id_], found))[0]
+            if len(self._places) >= _PLACES_MAX:
+                self._places.clear()
+            self._places[id_] = at
+        try:
+            stored = await self._storage.read(at.pack, at.offset, at.stored_bytes)
+            return _decode_verified(kind, id_, at, stored, None)
+        except CorruptDataError:
+            self._places.pop(id_, None)
+        # A thread looks again, and says what is wrong.
+        return (await asyncio.to_thread(self._load_all, kind, [id_], {id_: at}))[0]
 
     async def read_at(self, kind: Kind, id_: bytes, location: Location) -> bytes:
         """Return the plain bytes of `id_`, which `location` was found for.

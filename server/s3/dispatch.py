@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ..auth.sigv4 import Headers
 from .address import Level
@@ -68,17 +69,14 @@ def check_headers(operation: Operation, headers: Headers) -> None:
     Raises:
         S3Error: it does not.
     """
-    for name in headers:
-        lowered = name.lower()
-        if not lowered.startswith("x-amz-") or lowered in COMMON_HEADERS:
-            continue
+    for lowered in _special_names(tuple(headers)):
         if lowered in operation.headers:
             continue
         if operation.takes_metadata and lowered.startswith(METADATA_PREFIX):
             continue
         if lowered == "x-amz-security-token":
             raise S3Error("InvalidToken", "the provided token is malformed or unknown")
-        if lowered == "x-amz-acl" and headers[name] == "private":
+        if lowered == "x-amz-acl" and headers[lowered] == "private":
             continue  # it is what everything here is
         raise S3Error(
             "NotImplemented",
@@ -86,3 +84,14 @@ def check_headers(operation: Operation, headers: Headers) -> None:
             f"'{lowered[:80]}'",
             Header=lowered[:80],
         )
+
+
+@lru_cache(maxsize=256)
+def _special_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the headers `names`, in lower case, that not everything takes."""
+    lowered = (name.lower() for name in names)
+    return tuple(
+        name
+        for name in lowered
+        if name.startswith("x-amz-") and name not in COMMON_HEADERS
+    )

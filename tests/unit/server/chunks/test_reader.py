@@ -287,3 +287,22 @@ async def test_with_verification_off_damage_would_be_returned(
     monkeypatch.setattr("lakebed.server.chunks.reader.hash_stored", believe)
 
     assert await lake.chunks.read(Kind.CHUNK, [frame.id]) != [frame.data]
+
+
+async def test_a_place_that_is_out_of_date_is_looked_up_again() -> None:
+    """Packs are merged in the background: what was read before lies elsewhere now."""
+    lake = SmallLake()
+    blob = lake.put(b"moved")
+    assert await lake.get(blob, 5) == b"moved"
+    (old,) = lake.storage.names()
+
+    merged = SmallLake(storage=lake.storage)
+    merged.put(b"moved")
+    lake.index.rows = merged.index.rows
+    lake.storage.delete(old)
+
+    assert await lake.get(blob, 5) == b"moved"
+    lake.index.finds.clear()
+    assert await lake.get(blob, 5) == b"moved"
+    assert await lake.get(blob, 5) == b"moved"
+    assert len(lake.index.finds) == 1, "the new place is not remembered"
