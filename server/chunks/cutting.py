@@ -53,13 +53,25 @@ class StreamCutter:
 
         To be iterated to its end before the next call; the chunks stay valid.
         """
-        data = b"".join([self._rest, *pieces])
-        view = memoryview(data)
-        kept_from = 0
+        self.feed(pieces)
+        yield from self.iter_finished()
+
+    def feed(self, pieces: Sequence[bytes | memoryview]) -> memoryview:
+        """Take the next `pieces`; return them, joined, for whoever hashes them.
+
+        `iter_finished` is to be iterated to its end before the next call.
+        """
+        kept_bytes = len(self._rest)
+        self._rest = memoryview(b"".join([self._rest, *pieces]))
+        return self._rest[kept_bytes:]
+
+    def iter_finished(self) -> Iterator[memoryview]:
+        """Yield the chunks that are finished with what was fed, in order."""
+        view, kept_from = self._rest, 0
         for chunk in self._chunker.cut_buf(view):
             end = chunk.offset + chunk.length
             # A cut at the end of the buffer may only mean that there is no more yet.
-            if end == len(data) and chunk.length < CHUNK_BYTES_MAX:
+            if end == len(view) and chunk.length < CHUNK_BYTES_MAX:
                 break
             yield view[chunk.offset : end]
             kept_from = end

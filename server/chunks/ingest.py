@@ -155,10 +155,13 @@ class BlobWriter:
         pieces, self._pending = self._pending, []
         self._pending_bytes = 0
         executor = self._executor or ingest_executor()
-        self._digests.update_beside(pieces, executor)
         if self._large is None:
             self._large = _LargeBlob(self._appender, self._find_stored, executor)
-        self._large.write(self._large.cutter.cut(pieces))
+        # Hashed in one piece: after each piece a digest waits for the interpreter lock,
+        # which cutting holds most of the time.
+        fresh = self._large.cutter.feed(pieces)
+        self._digests.update_beside((fresh,), executor)
+        self._large.write(self._large.cutter.iter_finished())
 
 
 class _LargeBlob:
