@@ -26,6 +26,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..errors import SignatureRefusedError
@@ -76,8 +77,7 @@ class Scope:
         return f"{self.date}/{self.region}/{self.service}/{_TERMINATOR}"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """What a signed request says of itself; nothing of it is proven yet."""
 
     access_key_id: str

@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class User:
+
+class User(Struct, frozen=True, gc=False):
     """A person or a job."""
 
     id: int
@@ -21,8 +21,7 @@ class User:
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True, gc=False):
     """An access key, with the user it speaks for."""
 
     access_key_id: str

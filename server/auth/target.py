@@ -9,8 +9,9 @@ query is a plus. The canonical form of SigV4 is written from what was read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
+
+from msgspec import Struct
 
 from ..errors import InvalidValueError
 
@@ -23,8 +24,7 @@ QUERY_COUNT_MAX = 64
 """Parameters of one request: three times as many as any operation has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """A request target."""
 
     path: str

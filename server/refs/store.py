@@ -22,13 +22,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from ..ids import CommitId
 
 RefKind = Literal["branch", "tag"]
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True, gc=False):
     """A named history of versions."""
 
     id: int
@@ -40,8 +41,7 @@ class Repository:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True, gc=False):
     """A movable ref, as one read saw it. `docs/design/transactions.md`."""
 
     id: int
@@ -58,8 +58,7 @@ class Branch:
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Struct, frozen=True, gc=False):
     """A ref that does not move."""
 
     repository_id: int

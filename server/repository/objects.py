@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.ingest import WrittenBlob
 from ..errors import (
@@ -34,8 +36,7 @@ CONDITION_ATTEMPTS_MAX = 64
 look-up; 64 of them lost in a row mean more than 1,000 commits a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True, gc=False):
     """An object, and where it was found."""
 
     repository: Repository

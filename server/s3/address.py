@@ -8,8 +8,9 @@ Repository names have no dots, so the first dot divides them. Nothing is normali
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from ..repository.paths import PATH_BYTES_MAX, encode_path
 from .errors import S3Error
@@ -23,8 +24,7 @@ class Level(Enum):
     OBJECT = "object"
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True, gc=False):
     """A bucket as this gateway reads its name."""
 
     name: str
@@ -39,8 +39,7 @@ class Bucket:
         return cls(name, repository, ref if dot else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, gc=False):
     """Where a request goes."""
 
     level: Level
@@ -50,8 +49,7 @@ class Address:
     """As the client wrote it; empty but for objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectName:
+class ObjectName(Struct, frozen=True, gc=False):
     """An object as the engine names it."""
 
     repository: str

@@ -15,8 +15,9 @@ by `metadata/`, held to it by `tests/contracts/test_staging.py`:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..refs.store import Branch, Ref, Repository
 from ..tree.entry import PackedEntry
@@ -25,8 +26,7 @@ Change = tuple[bytes, PackedEntry | None]
 """A path and what it becomes; None deletes it. A plain pair: commits move millions."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathState:
+class PathState(Struct, frozen=True, gc=False):
     """A path at a ref, as one statement saw it."""
 
     repository: Repository
