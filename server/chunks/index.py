@@ -18,14 +18,14 @@ is the part of a write transaction that concerns chunks. Promises:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..ids import ChunkId, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True, gc=False):
     """Where a stored payload lies, and how it was encoded."""
 
     pack: str
@@ -40,8 +40,7 @@ class Location:
     """The chunk that is the dictionary of codec 2; None for every other codec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True, gc=False):
     """Something to store: plain bytes and the id that they hash to."""
 
     kind: Kind
@@ -49,8 +48,7 @@ class Frame:
     data: bytes | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFrame:
+class StoredFrame(Struct, frozen=True, gc=False):
     """What lies in a pack and where: what a transaction records."""
 
     kind: Kind

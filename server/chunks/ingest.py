@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..ids import BlobId, ChunkId, Kind, hash_chunk
 from .appender import PackAppender
@@ -35,8 +36,7 @@ FindStored = Callable[[Sequence[ChunkId]], set[bytes]]
 """Returns those chunk ids that the index knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenBlob:
+class WrittenBlob(Struct, frozen=True, gc=False):
     """An object whose bytes are cut; what must still happen for it to be stored."""
 
     blob_id: BlobId

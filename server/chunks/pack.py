@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from msgspec import Struct
 from xxhash import xxh3_64_intdigest
 
 from ..errors import CorruptDataError
@@ -47,8 +48,7 @@ ROW_BYTES = _ROW.size
 TRAILER_BYTES = _TRAILER.size + _END.size
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(Struct, frozen=True, gc=False):
     """What stands before a payload."""
 
     kind: Kind

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from msgspec import Struct
 
 from ..auth.authenticate import Verified
 from ..httprules.streams import Streams
@@ -25,8 +26,7 @@ class Gateway:
     streams: Streams
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """One request."""
 
     gateway: Gateway
