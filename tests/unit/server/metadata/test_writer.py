@@ -20,6 +20,7 @@ from lakebed.server.errors import (
 )
 from lakebed.server.ids import Kind
 from lakebed.server.metadata import writer as writer_module
+from lakebed.server.metadata.chunks import find_stored
 from lakebed.server.metadata.database import Session
 from lakebed.server.metadata.directory import LockFile
 from lakebed.server.metadata.metadata import SqlMetadata
@@ -257,7 +258,6 @@ async def test_a_chunk_collected_after_it_was_seen_is_stored_again(
         await put(metadata, branch, 1)
         frame = chunk(b"1" * 100)
         before = (await metadata.find(Kind.CHUNK, [frame.id]))[frame.id]
-        find_stored = writer_module.find_stored
         swept: list[set[bytes]] = []
 
         def find_and_sweep(session: Session, kind: Kind, ids: Any) -> set[bytes]:
