@@ -2,5 +2,6 @@
 
 ranges.py         which bytes are asked for
 preconditions.py  whether they are to be sent at all
+sending.py        what is sent, and under which headers
 streams.py        how many large bodies are taken in at one time
 """

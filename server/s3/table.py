@@ -118,8 +118,8 @@ TABLE: tuple[Operation, ...] = (
         "list-type",
         _LIST,
     ),
-    Operation("GetObject", "GET", OBJECT, READ, reading.get_object, None, _READ),
-    Operation("HeadObject", "HEAD", OBJECT, READ, reading.head_object, None, _READ),
+    Operation("GetObject", "GET", OBJECT, READ, reading.read, None, _READ),
+    Operation("HeadObject", "HEAD", OBJECT, READ, reading.read, None, _READ),
     Operation(
         "PutObject",
         "PUT",

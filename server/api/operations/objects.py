@@ -14,7 +14,7 @@ from ...tree.entry import Entry
 from ..answers import answer, answer_results
 from ..call import Call, NoBody
 from ..parameters import ObjectsQuery, PathQuery, PrefixQuery, ReadQuery, StatQuery
-from ..reading import send_object
+from ..reading import send_located
 from ..shapes import show_object, show_prefix
 
 
@@ -24,7 +24,7 @@ async def read(call: Call[ReadQuery, NoBody]) -> web.StreamResponse:
     located = await stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
-    return await send_object(call.engine, call.request, located)
+    return await send_located(call, located)
 
 
 async def stat(call: Call[StatQuery, NoBody]) -> web.Response:
