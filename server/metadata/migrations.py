@@ -14,12 +14,16 @@ import apsw
 
 from ..errors import CorruptDataError, LakeError, StartupError
 from .database import WRITER_CACHE_KIB, Session
-from .schema import APPLICATION_ID, SCHEMA_VERSION
+from .schema import ADDED_IN_2, APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[Session], None]
 
-STEPS: Mapping[int, Step] = {}
-"""None yet: version 1 is the first."""
+
+def _add_rights_and_uploads(session: Session) -> None:
+    session.run(ADDED_IN_2)
+
+
+STEPS: Mapping[int, Step] = {1: _add_rights_and_uploads}
 
 
 def bring_up_to_date(

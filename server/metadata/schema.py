@@ -19,7 +19,7 @@ from pathlib import Path
 APPLICATION_ID = 0x4C4B4244
 """`LKBD`, in the header of the file: says whose database it is."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """`PRAGMA user_version`. A step of `migrations.py` leads from each to the next."""
 
 _TABLES = """
@@ -168,6 +168,45 @@ CREATE TABLE purge (
 );
 """
 
+ADDED_IN_2 = """
+-- Rights: what a user may do where; the patterns are globs.
+CREATE TABLE access_grant (
+    user_id    INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    repository TEXT NOT NULL,
+    ref        TEXT NOT NULL,
+    level      INTEGER NOT NULL,  -- 1 read, 2 write, 3 admin; each holds the ones below
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (user_id, repository, ref)
+) WITHOUT ROWID;
+
+-- Multipart uploads that are not an object yet.
+CREATE TABLE upload (
+    id         TEXT PRIMARY KEY,
+    branch_id  INTEGER NOT NULL,
+    path       BLOB NOT NULL,
+    initiator  TEXT NOT NULL,     -- name of the user who began it
+    extra      BLOB NOT NULL,     -- of the entry that it will become
+    checksum   TEXT NOT NULL,     -- algorithm and type that were asked for, or empty
+    created_ms INTEGER NOT NULL,
+    touched_ms INTEGER NOT NULL,  -- when it or one of its parts came last
+    outcome    BLOB               -- of a completed one, so that a repeat succeeds
+) WITHOUT ROWID;
+CREATE INDEX upload_by_path ON upload (branch_id, path, id);
+CREATE INDEX upload_by_age ON upload (touched_ms);
+
+CREATE TABLE upload_part (
+    upload_id  TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE,
+    number     INTEGER NOT NULL,
+    md5        BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    pieces     BLOB NOT NULL,     -- the chunks of its bytes, or slices of chunks
+    checksums  BLOB NOT NULL,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (upload_id, number)
+) WITHOUT ROWID;
+"""
+"""Tables of version 2; `migrations.py` adds them to a database of version 1."""
+
 
 def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None:
     """Create the database `path`, durably, unless there is one.
@@ -184,7 +223,7 @@ def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None
 
     database = Database(draft)
     try:
-        database.executescript(_TABLES)
+        database.executescript(_TABLES + ADDED_IN_2)
         settings = {
             "instance_id": secrets.token_hex(16),
             "created_by": created_by,

@@ -9,5 +9,5 @@ body.py        request bodies: as they come, and verified
 checksums.py   what a client says its bytes sum up to
 object_headers.py  what a client says of an object beside its bytes
 page_token.py  where a listing goes on
-errors.py, problems.py, xml.py   how it says no, and how it says anything
+errors.py, problems.py, xml.py, xml_input.py   how it says no, how it says and reads anything
 """

@@ -13,7 +13,11 @@ from lakebed.server.errors import StartupError
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.metadata.migrations import bring_up_to_date
-from lakebed.server.metadata.schema import SCHEMA_VERSION, create_database
+from lakebed.server.metadata.schema import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    create_database,
+)
 from lakebed.server.storage.local import LocalPackStorage
 
 from support.databases import lake_directory, make_repository, open_metadata
@@ -96,21 +100,22 @@ async def test_an_existing_database_is_never_replaced(directory: Path) -> None:
         assert metadata.instance_id == instance_id
 
 
-def test_a_new_database_is_that_of_version_1(directory: Path) -> None:
+def test_a_new_database_is_that_of_version_2(directory: Path) -> None:
     """A failure here means that existing lakes need a migration: write one."""
     with open_metadata(directory):
         pass
 
+    assert read_schema(directory) == (GOLDEN / "database-v2.sql").read_text()
+
+
+def read_schema(directory: Path) -> str:
     connection = sqlite3.connect(directory / "lakebed.db")
-    schema = "\n".join(
-        sql + ";"
-        for (sql,) in connection.execute(
-            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL "
-            "AND name NOT LIKE 'sqlite%' ORDER BY name"
-        )
-    )
+    rows = connection.execute(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL "
+        "AND name NOT LIKE 'sqlite%' ORDER BY name"
+    ).fetchall()
     connection.close()
-    assert schema == (GOLDEN / "database-v1.sql").read_text().rstrip("\n")
+    return "".join(f"{sql};\n" for (sql,) in rows)
 
 
 def test_a_file_is_refused(directory: Path) -> None:
@@ -162,22 +167,22 @@ def test_an_initialisation_that_was_cut_short_is_done_again(directory: Path) -> 
 def test_an_old_version_is_migrated_step_by_step(directory: Path) -> None:
     with open_metadata(directory):
         pass
-    path = directory / "lakebed.db"
+    path, now = directory / "lakebed.db", SCHEMA_VERSION
     taken: list[str] = []
 
     bring_up_to_date(
         path,
         lambda: taken.append("alone"),
         steps={
-            1: lambda session: _add(session, "CREATE TABLE later (x)"),
-            2: lambda session: _add(session, "INSERT INTO later VALUES (7)"),
+            now: lambda session: _add(session, "CREATE TABLE later (x)"),
+            now + 1: lambda session: _add(session, "INSERT INTO later VALUES (7)"),
         },
-        target=3,
+        target=now + 2,
     )
 
     session = Session(path, cache_kib=READER_CACHE_KIB)
     assert session.rows("SELECT x FROM later") == [(7,)]
-    assert session.row("PRAGMA user_version") == (3,)
+    assert session.row("PRAGMA user_version") == (now + 2,)
     session.close()
     assert taken == ["alone"]
 
@@ -185,19 +190,37 @@ def test_an_old_version_is_migrated_step_by_step(directory: Path) -> None:
 def test_a_step_that_fails_leaves_the_old_version_whole(directory: Path) -> None:
     with open_metadata(directory):
         pass
-    path = directory / "lakebed.db"
+    path, now = directory / "lakebed.db", SCHEMA_VERSION
 
     def fail(session: Session) -> None:
         _add(session, "CREATE TABLE later (x)")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        bring_up_to_date(path, lambda: None, steps={1: fail}, target=2)
+        bring_up_to_date(path, lambda: None, steps={now: fail}, target=now + 1)
 
     session = Session(path, cache_kib=READER_CACHE_KIB)
-    assert session.row("PRAGMA user_version") == (1,)
+    assert session.row("PRAGMA user_version") == (now,)
     assert session.rows("SELECT 1 FROM sqlite_schema WHERE name = 'later'") == []
     session.close()
+
+
+def test_a_database_of_version_1_becomes_one_of_version_2(directory: Path) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    connection = sqlite3.connect(directory / "lakebed.db")
+    connection.executescript((GOLDEN / "database-v1.sql").read_text())
+    connection.executescript(
+        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
+        "PRAGMA journal_mode = WAL;"
+        "INSERT INTO setting VALUES ('instance_id', 'old'), ('created_by', '0.1.0'),"
+        "('reserved_repositories', 'models');"
+    )
+    connection.close()
+
+    with open_metadata(directory) as metadata:
+        assert metadata.instance_id == "old"
+
+    assert read_schema(directory) == (GOLDEN / "database-v2.sql").read_text()
 
 
 def test_a_directory_in_use_is_not_migrated(directory: Path) -> None:

@@ -1,0 +1,104 @@
+"""Reads the XML documents that clients send: small, shallow, and nothing but elements.
+
+A document type is refused, so there are no entities to expand and nothing to fetch; size
+and depth are bounded before and while anything is built. What is not the expected document
+is `MalformedXML`, S3's word for all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from .errors import S3Error
+
+DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
+"""10,000 parts with all their checksums take 3 MiB; 1,000 keys of 1,024 bytes 1.2 MiB."""
+DEPTH_MAX = 16
+"""The deepest document of S3 that we read has six levels."""
+
+
+class Element:
+    """An element, seen without its namespace: clients send one, another, or none."""
+
+    __slots__ = ("_element",)
+
+    def __init__(self, element: etree._Element) -> None:  # pyright: ignore[reportPrivateUsage]
+        self._element = element
+
+    @property
+    def name(self) -> str:
+        """The name without its namespace."""
+        tag = str(self._element.tag)
+        return tag.rpartition("}")[2]
+
+    @property
+    def text(self) -> str:
+        """The text within it; white space counts, as in a key."""
+        return self._element.text or ""
+
+    def children(self, name: str | None = None) -> Iterator[Element]:
+        """Yield the elements within it, in order; only those called `name` if given."""
+        for child in self._element:
+            element = Element(child)
+            if name is None or element.name == name:
+                yield element
+
+    def find_text(self, name: str) -> str | None:
+        """Return the text of the only element `name` within it; None without one.
+
+        Raises:
+            S3Error: there are several: who checks the one and who uses the other would
+                be two different readers.
+        """
+        found = [child.text for child in self.children(name)]
+        if len(found) > 1:
+            raise malformed(f"'{name}' comes {len(found)} times")
+        return found[0] if found else None
+
+
+def read_document(data: bytes, root: str) -> Element:
+    """Return the document in `data`, whose root element must be called `root`.
+
+    Raises:
+        S3Error: it is no such document.
+    """
+    parser = etree.XMLPullParser(
+        events=("start", "end"),
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        parser.feed(data)
+        _check_depth(parser)
+        element = parser.close()
+    except etree.XMLSyntaxError as error:
+        raise malformed(str(error.msg or "it does not parse")) from error
+    if element.getroottree().docinfo.doctype:
+        raise malformed("a document type is not allowed")
+    document = Element(element)
+    if document.name != root:
+        raise malformed(f"its root is '{document.name[:60]}', not '{root}'")
+    return document
+
+
+def _check_depth(parser: etree.XMLPullParser) -> None:
+    depth = 0
+    for event, _ in parser.read_events():
+        depth += 1 if event == "start" else -1
+        if depth > DEPTH_MAX:
+            raise malformed(f"it is deeper than {DEPTH_MAX} levels")
+
+
+def malformed(why: str) -> S3Error:
+    """Return the error that refuses a document."""
+    return S3Error(
+        "MalformedXML",
+        "the XML you provided was not well-formed or did not validate against our "
+        f"published schema: {why}",
+    )

@@ -1,0 +1,62 @@
+"""Documents of clients: read whatever the namespace, refused whatever the trick."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lakebed.server.s3.errors import S3Error
+from lakebed.server.s3.xml_input import DEPTH_MAX, read_document
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+@pytest.mark.parametrize("attribute", ["", f' xmlns="{NAMESPACE}"', ' xmlns="urn:x"'])
+def test_elements_are_found_in_any_namespace(attribute: str) -> None:
+    data = (
+        f"<Delete{attribute}><Object><Key> a&amp;b&#13;</Key></Object>"
+        "<!-- not this --><Quiet>true</Quiet></Delete>"
+    )
+
+    document = read_document(data.encode(), "Delete")
+
+    keys = [child.find_text("Key") for child in document.children("Object")]
+    assert keys == [" a&b\r"]
+    assert document.find_text("Quiet") == "true"
+    assert document.find_text("Absent") is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<Delete>",
+        b"<Other/>",
+        b"<Delete/><Delete/>",
+        b"\xff\xfe\xff",
+        b'<!DOCTYPE d [<!ENTITY a "aaaa">]><Delete><Key>&a;</Key></Delete>',
+        b'<!DOCTYPE d SYSTEM "file:///etc/passwd"><Delete/>',
+        b'<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]><Delete>&x;</Delete>',
+        b"<Delete>&undefined;</Delete>",
+        b"<Delete>" + b"<a>" * DEPTH_MAX + b"</a>" * DEPTH_MAX + b"</Delete>",
+        b"<Delete>" + b"<a>" * 100_000,
+    ],
+)
+def test_what_is_no_plain_document_is_refused(data: bytes) -> None:
+    with pytest.raises(S3Error) as caught:
+        read_document(data, "Delete")
+
+    assert caught.value.code == "MalformedXML"
+
+
+def test_an_element_that_comes_twice_has_no_one_text() -> None:
+    document = read_document(b"<D><Key>a</Key><Key>b</Key></D>", "D")
+
+    with pytest.raises(S3Error, match="'Key' comes 2 times"):
+        document.find_text("Key")
+
+
+@given(noise=st.binary())
+def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
+    with pytest.raises(S3Error):
+        read_document(noise, "Delete")
