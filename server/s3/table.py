@@ -17,6 +17,7 @@ from ..auth.authorize import Permission
 from . import buckets, listing, reading, writing
 from .address import Level
 from .call import Call
+from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -79,16 +80,7 @@ _LIST = frozenset(
         "start-after",
     }
 )
-_CHECKSUMS = frozenset(
-    {
-        "x-amz-sdk-checksum-algorithm",
-        "x-amz-checksum-crc32",
-        "x-amz-checksum-crc32c",
-        "x-amz-checksum-crc64nvme",
-        "x-amz-checksum-sha1",
-        "x-amz-checksum-sha256",
-    }
-)
+_CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
 _PUT = _CHECKSUMS | {
     "x-amz-decoded-content-length",
     "x-amz-storage-class",
