@@ -19,7 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..auth.sigv4 import UNSIGNED_PAYLOAD
 from ..chunks.ingest import WrittenBlob
-from .checksums import Checksum
+from .checksums import Checksum, StoredChecksum
 from .errors import S3Error
 
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -38,7 +38,8 @@ class Body:
         self._request = request
         self._sha256 = _read_payload(payload)
         self._md5 = _read_md5(request.headers.get("Content-MD5"))
-        self.checksum = Checksum.read(request.headers)
+        self._claimed = Checksum.read(request.headers)
+        self._sum = self._claimed.algorithm.start() if self._claimed else None
         length = request.content_length
         if length is None:
             raise S3Error(
@@ -66,9 +67,9 @@ class Body:
             self._check_sha256(hashlib.sha256(data).hexdigest())
         if self._md5 is not None:
             self._check_md5(hashlib.md5(data, usedforsecurity=False).digest())
-        if self.checksum is not None:
-            self.checksum.update(data)
-            self.checksum.check()
+        if self._sum is not None:
+            self._sum.update(data)
+        self._check_sum()
         return data
 
     async def iter_pieces(self) -> AsyncIterator[bytes]:
@@ -82,8 +83,8 @@ class Body:
         with _refuse_broken():
             while piece := await self._request.content.readany():
                 left -= len(piece)
-                if self.checksum is not None:
-                    self.checksum.update(piece)
+                if self._sum is not None:
+                    self._sum.update(piece)
                 yield piece
         if left:
             raise _broken_off()
@@ -101,8 +102,18 @@ class Body:
             self._check_sha256(blob.sha256.hex())
         if self._md5 is not None:
             self._check_md5(blob.md5)
-        if self.checksum is not None:
-            self.checksum.check()
+        self._check_sum()
+
+    @property
+    def checksum(self) -> StoredChecksum | None:
+        """What the client said that the bytes sum up to, once they were checked."""
+        if self._claimed is None or self._claimed.digest is None:
+            return None
+        return StoredChecksum(self._claimed.algorithm, self._claimed.digest)
+
+    def _check_sum(self) -> None:
+        if self._claimed is not None and self._sum is not None:
+            self._claimed.check(self._sum.digest())
 
     def _check_sha256(self, computed: str) -> None:
         if computed != self._sha256:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
-from ..errors import ObjectNotFoundError
 from ..httprules.sending import send_object
-from ..repository.objects import Located, stat_object
-from ..repository.paths import show_path
 from .call import Call, invalid_argument
-from .errors import S3Error
 from .object_headers import OVERRIDES, show_extra
-
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
-_STAGED = "null"
-"""The version id of a change that is not committed."""
+from .versions import find_version, show_version
 
 
 async def read(call: Call) -> web.StreamResponse:
     """Answer with an object, or some of it; without its bytes if the method is HEAD."""
-    located = await _locate(call)
+    located = await find_version(
+        call, call.get_object_name(), call.parameters.get("versionId")
+    )
     headers = {
         "Server": "lakebed",
         "x-amz-request-id": call.request_id,
-        "x-amz-version-id": (
-            _STAGED if located.commit_id is None else located.commit_id.hex()
-        ),
+        "x-amz-version-id": show_version(located),
     }
     headers.update(show_extra(located.entry.extra))
     if call.parameters:
@@ -40,22 +31,6 @@ async def read(call: Call) -> web.StreamResponse:
         small_bytes_max=call.gateway.settings.small_body_bytes_max,
         log_fields={"request_id": call.request_id},
     )
-
-
-async def _locate(call: Call) -> Located:
-    name = call.get_object_name()
-    version = call.parameters.get("versionId")
-    ref = name.ref
-    if version and version != _STAGED:
-        if not _COMMIT_ID.fullmatch(version):
-            raise invalid_argument("versionId", version, "it must be a commit id")
-        ref = version
-    if not name.path:
-        raise ObjectNotFoundError(name.repository, ref, show_path(name.path))
-    located = await stat_object(call.engine, name.repository, ref, name.path)
-    if version == _STAGED and located.commit_id is not None:
-        raise S3Error("NoSuchVersion", "the object has no change that is not committed")
-    return located
 
 
 def _override(call: Call, headers: dict[str, str]) -> None:

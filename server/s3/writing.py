@@ -78,9 +78,7 @@ def _answer_written(call: Call, entry: Entry, body: Body) -> web.Response:
     headers["ETag"] = f'"{etag_text(entry)}"'
     headers["x-amz-version-id"] = "null"
     if body.checksum is not None:
-        name, value = body.checksum.header
-        headers[name] = value
-        headers["x-amz-checksum-type"] = "FULL_OBJECT"
+        headers.update(body.checksum.headers())
     return web.Response(headers=headers)
 
 
