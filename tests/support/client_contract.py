@@ -95,13 +95,13 @@ class ClientContract:
             client.write(f"main/odd/{path}", b"%d" % number)
 
         written = [f"main/odd/{path}" for path in self.odd_paths]
-        assert sorted(lake.keys()) == sorted(written)
+        assert sorted(lake.list_keys()) == sorted(written)
         assert sorted(client.list("main/odd/")) == sorted(written)
         for number, key in enumerate(written):
             assert lake.read(key) == b"%d" % number
             assert client.read(key) == b"%d" % number
             client.delete(key)
-        assert lake.keys() == []
+        assert lake.list_keys() == []
 
     def test_a_listing_is_of_one_ref_and_one_folder(
         self, lake: Lake, client: S3Client
@@ -124,7 +124,7 @@ class ClientContract:
 
         client.delete("main/path")
 
-        assert lake.keys() == []
+        assert lake.list_keys() == []
         with pytest.raises(self.refusals):
             client.read("main/path")
 
@@ -169,4 +169,4 @@ class CopyingContract(ClientContract):
 
         assert lake.read("dev/copied/path") == data
         assert lake.etag("dev/copied/path") == lake.etag("main/a folder/path+")
-        assert lake.keys() == ["main/a folder/path+"]
+        assert lake.list_keys() == ["main/a folder/path+"]

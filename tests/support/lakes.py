@@ -34,7 +34,7 @@ class Lake:
         ref, _, path = key.partition("/")
         return self.client.stat_object(self.repository, ref, path).checksum
 
-    def keys(self, ref: str = "main") -> list[str]:
+    def list_keys(self, ref: str = "main") -> list[str]:
         found = self.client.iter_objects(self.repository, ref)
         return [f"{ref}/{each.path}" for each in found]
 
