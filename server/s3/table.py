@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, copying, listing, reading, writing
+from . import buckets, copying, deleting, listing, reading, writing
 from .address import Level
 from .call import Call
 from .object_headers import OVERRIDES
@@ -31,7 +31,7 @@ class Operation:
     level: Level
     permission: Permission | None
     """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    key, because the operation itself asks for each thing that it shows or changes."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -156,5 +156,21 @@ TABLE: tuple[Operation, ...] = (
         headers=_COPY,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=frozenset({"versionId"}),
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        None,
+        deleting.delete_many,
+        "delete",
+        headers=_CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"},
+    ),
 )

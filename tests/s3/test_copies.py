@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from botocore.exceptions import ClientError
 
-from support.s3server import Answer, ServerProcess
-
-
-def refusal(call: Any, **arguments: Any) -> tuple[str, int]:
-    """Return code and status with which a call of boto3 is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    error: Any = caught.value
-    response = error.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def code_of(answer: Answer) -> str:
-    """Return the code of an error document."""
-    return ElementTree.fromstring(answer.body).findtext("Code") or ""
+from support.s3answers import code_of, refusal
+from support.s3server import ServerProcess
 
 
 @pytest.fixture
