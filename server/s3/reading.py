@@ -10,11 +10,14 @@ from ..errors import ObjectNotFoundError
 from ..httprules.sending import send_object
 from ..repository.objects import Located, stat_object
 from ..repository.paths import show_path
+from ..tree.entry import Entry
 from .call import Call, invalid_argument
+from .checksums import StoredChecksum
 from .errors import S3Error
 from .object_headers import OVERRIDES, show_extra
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_MODE_HEADER = "x-amz-checksum-mode"
 _STAGED = "null"
 """The version id of a change that is not committed."""
 
@@ -38,8 +41,23 @@ async def read(call: Call) -> web.StreamResponse:
         located.entry,
         headers,
         small_bytes_max=call.gateway.settings.small_body_bytes_max,
+        whole_headers=_show_checksum(call, located.entry),
         log_fields={"request_id": call.request_id},
     )
+
+
+def _show_checksum(call: Call, entry: Entry) -> dict[str, str] | None:
+    """Return the headers of the checksum of `entry`, if the client wants it.
+
+    Never with a range: SDKs compare it with the bytes that come.
+    """
+    if not entry.checksums or _MODE_HEADER not in call.request.headers:
+        return None
+    mode = call.request.headers[_MODE_HEADER]
+    if mode.upper() != "ENABLED":
+        raise invalid_argument(_MODE_HEADER, mode, "it must be ENABLED")
+    stored = StoredChecksum.decode(entry.checksums)
+    return None if stored is None else stored.headers()
 
 
 async def _locate(call: Call) -> Located:

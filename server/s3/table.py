@@ -60,7 +60,7 @@ COMMON_PARAMETERS = frozenset(
 COMMON_HEADERS = frozenset(
     {
         "x-amz-api-version",
-        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
         "x-amz-request-payer",  # nobody pays
