@@ -15,8 +15,9 @@ from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
 from ..repository.resolving import get_repository
 from .address import ObjectName, name_object
-from .body import Body
+from .body import read_document_body
 from .call import Call
+from .checksums import Checksum
 from .errors import S3Error
 from .problems import explain
 from .versions import STAGED, check_version
@@ -27,7 +28,6 @@ from .xml_input import Element as InputElement
 
 KEYS_MAX = 1000
 """Keys of one DeleteObjects; AWS's figure."""
-_PROTECTION = ("Content-MD5", "x-amz-trailer")
 _MISSING = "NoSuchBucket"
 """What a ref that is not there is to a writer."""
 
@@ -105,15 +105,12 @@ async def delete_many(call: Call) -> web.Response:
 
 async def _read_body(call: Call) -> bytes:
     headers = call.request.headers
-    body = Body(call.request, call.verified.claim.payload)
-    if body.checksum is None and not any(name in headers for name in _PROTECTION):
+    if "Content-MD5" not in headers and Checksum.read(headers) is None:
         raise S3Error(
             "InvalidRequest",
             "missing required header for this request: Content-MD5 OR x-amz-checksum-*",
         )
-    if body.size_bytes > DOCUMENT_BYTES_MAX:
-        raise malformed(f"it is longer than {DOCUMENT_BYTES_MAX} bytes")
-    return await body.read_whole()
+    return await read_document_body(call, DOCUMENT_BYTES_MAX)
 
 
 def _parse(data: bytes) -> tuple[list[_Item], bool]:

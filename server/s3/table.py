@@ -17,6 +17,7 @@ from ..auth.authorize import Permission
 from . import buckets, copying, deleting, listing, reading, writing
 from .address import Level
 from .call import Call
+from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -61,7 +62,7 @@ COMMON_PARAMETERS = frozenset(
 COMMON_HEADERS = frozenset(
     {
         "x-amz-api-version",
-        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
         "x-amz-request-payer",  # nobody pays
@@ -81,16 +82,7 @@ _LIST = frozenset(
         "start-after",
     }
 )
-_CHECKSUMS = frozenset(
-    {
-        "x-amz-sdk-checksum-algorithm",
-        "x-amz-checksum-crc32",
-        "x-amz-checksum-crc32c",
-        "x-amz-checksum-crc64nvme",
-        "x-amz-checksum-sha1",
-        "x-amz-checksum-sha256",
-    }
-)
+_CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
 _PUT = _CHECKSUMS | {
     "x-amz-decoded-content-length",
     "x-amz-storage-class",
@@ -101,6 +93,7 @@ _PUT = _CHECKSUMS | {
 
 _COPY = frozenset(
     {
+        "x-amz-checksum-algorithm",
         "x-amz-copy-source",
         "x-amz-copy-source-if-match",
         "x-amz-copy-source-if-modified-since",

@@ -19,7 +19,7 @@ EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 async def put(call: Call) -> web.Response:
     """Stage the body of the request as an object; durable when this answers."""
     name = call.get_object_name()
-    body = Body(call.request, call.verified.claim.payload)
+    body = Body(call)
     settings = call.gateway.settings
     if body.size_bytes > settings.put_bytes_max:
         raise S3Error(
@@ -41,6 +41,7 @@ async def put(call: Call) -> web.Response:
             await body.read_whole(),
             extra=extra,
             condition=condition,
+            checksums=body.encode_checksum,
         )
     else:
         async with call.gateway.streams.turn():
@@ -52,8 +53,9 @@ async def put(call: Call) -> web.Response:
                 body.iter_pieces(),
                 extra=extra,
                 condition=condition,
-                want_sha256=body.want_sha256,
+                sums=body.sums,
                 check=body.check,
+                checksums=body.encode_checksum,
             )
     return _answer_written(call, entry, body)
 
@@ -78,9 +80,7 @@ def _answer_written(call: Call, entry: Entry, body: Body) -> web.Response:
     headers["ETag"] = f'"{etag_text(entry)}"'
     headers["x-amz-version-id"] = "null"
     if body.checksum is not None:
-        name, value = body.checksum.header
-        headers[name] = value
-        headers["x-amz-checksum-type"] = "FULL_OBJECT"
+        headers.update(body.checksum.headers())
     return web.Response(headers=headers)
 
 
