@@ -5,9 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..httprules.sending import send_object
+from ..tree.entry import Entry
 from .call import Call, invalid_argument
+from .checksums import StoredChecksum
 from .object_headers import OVERRIDES, show_extra
 from .versions import find_version, show_version
+
+_MODE_HEADER = "x-amz-checksum-mode"
 
 
 async def read(call: Call) -> web.StreamResponse:
@@ -29,8 +33,23 @@ async def read(call: Call) -> web.StreamResponse:
         located.entry,
         headers,
         small_bytes_max=call.gateway.settings.small_body_bytes_max,
+        whole_headers=_show_checksum(call, located.entry),
         log_fields={"request_id": call.request_id},
     )
+
+
+def _show_checksum(call: Call, entry: Entry) -> dict[str, str] | None:
+    """Return the headers of the checksum of `entry`, if the client wants it.
+
+    Never with a range: SDKs compare it with the bytes that come.
+    """
+    if not entry.checksums or _MODE_HEADER not in call.request.headers:
+        return None
+    mode = call.request.headers[_MODE_HEADER]
+    if mode.upper() != "ENABLED":
+        raise invalid_argument(_MODE_HEADER, mode, "it must be ENABLED")
+    stored = StoredChecksum.decode(entry.checksums)
+    return None if stored is None else stored.headers()
 
 
 def _override(call: Call, headers: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, copying, listing, reading, writing
+from . import buckets, copying, deleting, listing, reading, writing
 from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
@@ -32,7 +32,7 @@ class Operation:
     level: Level
     permission: Permission | None
     """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    key, because the operation itself asks for each thing that it shows or changes."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -62,7 +62,7 @@ COMMON_PARAMETERS = frozenset(
 COMMON_HEADERS = frozenset(
     {
         "x-amz-api-version",
-        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
         "x-amz-request-payer",  # nobody pays
@@ -93,6 +93,7 @@ _PUT = _CHECKSUMS | {
 
 _COPY = frozenset(
     {
+        "x-amz-checksum-algorithm",
         "x-amz-copy-source",
         "x-amz-copy-source-if-match",
         "x-amz-copy-source-if-modified-since",
@@ -148,5 +149,21 @@ TABLE: tuple[Operation, ...] = (
         headers=_COPY,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=frozenset({"versionId"}),
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        None,
+        deleting.delete_many,
+        "delete",
+        headers=_CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"},
+    ),
 )

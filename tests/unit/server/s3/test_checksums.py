@@ -242,16 +242,24 @@ def test_headers_give_a_checksum_of_each_kind(algorithm: Algorithm) -> None:
 
     assert read == named == Checksum(algorithm, digest)
     assert read is not None
-    read.check(digest)
+    assert read.verify(digest, {}) == StoredChecksum(algorithm, digest)
     with pytest.raises(S3Error, match="did not match") as caught:
-        read.check(bytes(len(digest)))
+        read.verify(bytes(len(digest)), {})
     assert caught.value.code == "BadDigest"
 
 
 def test_a_trailer_announces_a_checksum() -> None:
     headers = CIMultiDict({"X-Amz-Trailer": "x-amz-checksum-CRC64NVME"})
 
-    assert Checksum.read(headers) == Checksum(Algorithm.CRC64NVME, None)
+    read = Checksum.read(headers)
+
+    assert read == Checksum(Algorithm.CRC64NVME, None)
+    trailers = {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}
+    assert read.verify(bytes(8), trailers).digest == bytes(8)
+    with pytest.raises(S3Error, match="did not match"):
+        read.verify(bytes(7) + b"1", trailers)
+    with pytest.raises(S3Error, match="header is invalid"):
+        read.verify(bytes(8), {"x-amz-checksum-crc64nvme": "AAAAAA=="})
 
 
 def test_no_checksum_is_none() -> None:
