@@ -22,13 +22,10 @@ _STAGED = "null"
 async def read(call: Call) -> web.StreamResponse:
     """Answer with an object, or some of it; without its bytes if the method is HEAD."""
     located = await _locate(call)
-    headers = {
-        "Server": "lakebed",
-        "x-amz-request-id": call.request_id,
-        "x-amz-version-id": (
-            _STAGED if located.commit_id is None else located.commit_id.hex()
-        ),
-    }
+    headers = call.base_headers()
+    headers["x-amz-version-id"] = (
+        _STAGED if located.commit_id is None else located.commit_id.hex()
+    )
     headers.update(show_extra(located.entry.extra))
     if call.parameters:
         _override(call, headers)
