@@ -7,10 +7,9 @@ Every class of `errors.py` has a row in `CODES`; a test says so when a new one h
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from .. import errors
 from ..errors import LakeError
+from ..httprules.whole import WholeAnswer
 from .errors import S3Error
 from .xml import Element, write_document
 
@@ -112,7 +111,7 @@ def answer_problem(
     request_id: str,
     has_body: bool,
     missing_ref: str = "NoSuchKey",
-) -> web.Response:
+) -> WholeAnswer:
     """Return the response that says `error`.
 
     Args:
@@ -150,11 +149,11 @@ def error_response(
     resource: str,
     request_id: str,
     has_body: bool,
-) -> web.Response:
+) -> WholeAnswer:
     """Return a response with an error document, or with none."""
-    headers = {"Server": "lakebed", "x-amz-request-id": request_id, **headers}
+    headers = {"x-amz-request-id": request_id, **headers}
     if not has_body:
-        return web.Response(status=status, headers=headers)
+        return WholeAnswer(status, headers)
     content: list[Element] = [
         ("Code", code),
         ("Message", message),
@@ -163,8 +162,8 @@ def error_response(
         ("RequestId", request_id),
         ("HostId", request_id),
     ]
-    return web.Response(
-        status=status,
-        body=write_document("Error", content, namespace=""),
-        headers={"Content-Type": "application/xml", **headers},
+    return WholeAnswer(
+        status,
+        {"Content-Type": "application/xml", **headers},
+        write_document("Error", content, namespace=""),
     )

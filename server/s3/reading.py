@@ -23,7 +23,6 @@ async def read(call: Call) -> web.StreamResponse:
     """Answer with an object, or some of it; without its bytes if the method is HEAD."""
     located = await _locate(call)
     headers = {
-        "Server": "lakebed",
         "x-amz-request-id": call.request_id,
         "x-amz-version-id": (
             _STAGED if located.commit_id is None else located.commit_id.hex()
