@@ -137,6 +137,7 @@ class Span:
     stop: int
 
     def cut(self, data: bytes) -> bytes | memoryview:
+        """Return what is covered of the chunk `data`."""
         if len(data) != self.size_bytes:
             raise _wrong_size(self.id, len(data), self.size_bytes)
         if self.stop - self.start == len(data):
