@@ -15,7 +15,7 @@ from .errors import S3Error
 from .object_headers import OVERRIDES, show_extra
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
-_STAGED = "null"
+STAGED_VERSION = "null"
 """The version id of a change that is not committed."""
 
 
@@ -26,7 +26,7 @@ async def read(call: Call) -> web.StreamResponse:
         "Server": "lakebed",
         "x-amz-request-id": call.request_id,
         "x-amz-version-id": (
-            _STAGED if located.commit_id is None else located.commit_id.hex()
+            STAGED_VERSION if located.commit_id is None else located.commit_id.hex()
         ),
     }
     headers.update(show_extra(located.entry.extra))
@@ -46,14 +46,14 @@ async def _locate(call: Call) -> Located:
     name = call.get_object_name()
     version = call.parameters.get("versionId")
     ref = name.ref
-    if version and version != _STAGED:
+    if version and version != STAGED_VERSION:
         if not _COMMIT_ID.fullmatch(version):
             raise invalid_argument("versionId", version, "it must be a commit id")
         ref = version
     if not name.path:
         raise ObjectNotFoundError(name.repository, ref, show_path(name.path))
     located = await stat_object(call.engine, name.repository, ref, name.path)
-    if version == _STAGED and located.commit_id is not None:
+    if version == STAGED_VERSION and located.commit_id is not None:
         raise S3Error("NoSuchVersion", "the object has no change that is not committed")
     return located
 

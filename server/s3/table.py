@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from ..auth.authorize import Permission
+from ..auth.requirements import ForEach, SignedIn
 from . import buckets, listing, reading, writing
 from .address import Level
 from .call import Call
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+Requirement: TypeAlias = Permission | SignedIn | ForEach
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,8 @@ class Operation:
     name: str
     method: str
     level: Level
-    permission: Permission | None
-    """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    requirement: Requirement
+    """What the caller must be: a permission is asked for the repository and ref."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -101,7 +104,7 @@ READ, WRITE = Permission.READ, Permission.WRITE
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
     Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
         "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"

@@ -99,7 +99,6 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
     body = call.body
     branch = call.names["branch"]
     source_ref = body.src_ref or branch
-    call.require_read(call.repository, source_ref)
     entry = await copies.copy_object(
         call.engine,
         call.repository,
