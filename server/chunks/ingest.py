@@ -1,6 +1,6 @@
 """Turns the bytes of an object into stored chunks while they come in.
 
-One pass over the bytes: the ETag's MD5, SHA-256 where it is asked for, and writing run in
+One pass over the bytes: the ETag's MD5, the sums that the caller brings, and writing run in
 threads beside cutting and BLAKE3, because all of them give up the GIL. Memory is bounded
 by a few batches, whatever the size of the object.
 
@@ -20,7 +20,7 @@ from msgspec import Struct
 from ..ids import BlobId, ChunkId, Kind, hash_chunk
 from .appender import PackAppender
 from .cutting import LARGE_BYTES_MIN, StreamCutter
-from .digests import Digests
+from .digests import Digests, Sum
 from .index import Frame, StoredFrame
 from .pipeline import Lane, ingest_executor
 from .recipe_builder import RecipeBuilder
@@ -42,8 +42,6 @@ class WrittenBlob(Struct, frozen=True, gc=False):
     blob_id: BlobId
     size_bytes: int
     md5: bytes
-    sha256: bytes | None
-    """None unless it was asked for."""
     frames: tuple[Frame, ...]
     """Not appended yet: the single chunk of a small object, the last records of a recipe."""
     stored: tuple[StoredFrame, ...]
@@ -64,7 +62,7 @@ class BlobWriter:
         appender: PackAppender,
         find_stored: FindStored,
         *,
-        want_sha256: bool = False,
+        sums: Sequence[Sum] = (),
         executor: Executor | None = None,
     ) -> None:
         """Write through `appender` whatever `find_stored` does not know.
@@ -72,7 +70,7 @@ class BlobWriter:
         Args:
             appender: takes the chunks of a large object.
             find_stored: asks the index; called in the writer's thread.
-            want_sha256: compute SHA-256 of the whole object too.
+            sums: take all bytes too, in other threads if there are many.
             executor: where a large object is digested and written, beside being cut;
                 must not be the one that this writer runs in. A pool shared by the
                 process if None.
@@ -80,7 +78,7 @@ class BlobWriter:
         self._appender = appender
         self._find_stored = find_stored
         self._executor = executor
-        self._digests = Digests(want_sha256=want_sha256)
+        self._digests = Digests(sums)
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._size_bytes = 0
@@ -136,7 +134,7 @@ class BlobWriter:
         return WrittenBlob(
             blob_id,
             self._size_bytes,
-            *self._digests.finish(),
+            self._digests.finish(),
             tuple(self._large.recipe.take_finished()),
             tuple(self._large.stored),
             tuple((Kind.CHUNK, id_) for id_ in self._large.reused),
@@ -148,7 +146,7 @@ class BlobWriter:
         chunk_id = hash_chunk(data)
         frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
         return WrittenBlob(
-            BlobId(chunk_id), len(data), *self._digests.finish(), frames, (), ()
+            BlobId(chunk_id), len(data), self._digests.finish(), frames, (), ()
         )
 
     def _write_batch(self) -> None:

@@ -30,6 +30,7 @@ async def send_object(
     own_headers: Mapping[str, str],
     *,
     small_bytes_max: int,
+    whole_headers: Mapping[str, str] | None = None,
     log_fields: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Answer a GET or HEAD of the object `entry`.
@@ -41,6 +42,7 @@ async def send_object(
         own_headers: of the protocol, with the Content-Type; they go before ours.
         small_bytes_max: up to here the bytes go in one piece with their head. It bounds
             what a response holds at once.
+        whole_headers: what is true only of all bytes together; left out of a range.
         log_fields: what tells this request in the log from others.
 
     Raises:
@@ -74,6 +76,7 @@ async def send_object(
     wanted, status = _read_range(asked, etag, entry.size_bytes), 206
     if wanted is None:
         wanted, status = ByteRange(0, entry.size_bytes), 200
+        headers.update(whole_headers or {})
     else:
         headers["Content-Range"] = wanted.content_range(entry.size_bytes)
     size_bytes = wanted.stop - wanted.start

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from ..chunks.cutting import LARGE_BYTES_MIN
+from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
 from ..errors import (
     ObjectNotFoundError,
@@ -216,13 +217,24 @@ async def put_object(
     *,
     extra: Extra | None = None,
     condition: Condition | None = None,
-    want_sha256: bool = False,
+    sums: Sequence[Sum] = (),
     check: Callable[[WrittenBlob], None] | None = None,
+    checksums: Callable[[], bytes] | None = None,
 ) -> Entry:
     """Stage an object on a branch; durable when this returns.
 
-    `check` gets the digests of the bytes before anything names them, and refuses the
-    object by raising.
+    Args:
+        engine: where to.
+        repository: the repository.
+        branch: the branch.
+        path: the path on it.
+        body: the bytes, at once or as they come.
+        extra: what is said of them.
+        condition: what must be true of the path now.
+        sums: take all bytes too; what one raises refuses the object.
+        check: gets the digests of the bytes, once `sums` have all of them and before
+            anything names them, and refuses the object by raising.
+        checksums: returns the checksums of the entry, after `check`.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRefError,
@@ -236,7 +248,7 @@ async def put_object(
         located = await locate(engine, state, path)
         condition.check(located.entry if located else None, state, path)
     lease = UploadLease(engine)
-    blob = await take_in(engine, body, lease, want_sha256=want_sha256, check=check)
+    blob = await take_in(engine, body, lease, sums=sums, check=check)
     entry = Entry(
         path,
         blob.blob_id,
@@ -244,6 +256,7 @@ async def put_object(
         engine.clock(),
         blob.md5,
         extra=encode_extra(extra) if extra is not None else b"",
+        checksums=checksums() if checksums is not None else b"",
     )
     await _publish(engine, state, entry, blob, lease, condition)
     return entry
@@ -350,21 +363,3 @@ def _deletion(
         return True
 
     return action
-
-
-async def delete_objects(
-    engine: Engine, repository: str, branch: str, paths: Sequence[bytes]
-) -> list[bool]:
-    """Stage the deletion of `paths`, all in one transaction; tell which were there."""
-    where, target = await get_writable_branch(engine, repository, branch)
-    present: list[bool] = []
-    for path in paths:
-        state = await engine.metadata.read_path(where.name, branch, path)
-        located = await locate(engine, state, path) if state is not None else None
-        present.append(located is not None)
-    changes = [
-        (path, None) for path, there in zip(paths, present, strict=True) if there
-    ]
-    if changes:
-        await engine.metadata.write(lambda tx: stage(tx, where, target, changes))
-    return present

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ..chunks.cutting import LARGE_BYTES_MIN
+from ..chunks.digests import Sum
 from ..chunks.ingest import BlobWriter, WrittenBlob
 from ..ids import ChunkId, Kind
 from .contracts import WriteTransaction
@@ -64,7 +65,7 @@ async def take_in(
     body: bytes | AsyncIterator[bytes],
     lease: UploadLease,
     *,
-    want_sha256: bool = False,
+    sums: Sequence[Sum] = (),
     check: Callable[[WrittenBlob], None] | None = None,
 ) -> WrittenBlob:
     """Cut and hash `body`, and append its chunks; nothing refers to them yet.
@@ -75,10 +76,10 @@ async def take_in(
         engine: where to.
         body: the bytes, at once or as they come.
         lease: keeps the chunks that were stored before.
-        want_sha256: compute SHA-256 too.
-        check: gets the digests; whatever it raises refuses the object.
+        sums: take all bytes too; what one raises refuses the object.
+        check: gets the digests, once `sums` have all bytes; whatever it raises refuses the object.
     """
-    writer = BlobWriter(engine.metadata.appender, lease.keep, want_sha256=want_sha256)
+    writer = BlobWriter(engine.metadata.appender, lease.keep, sums=sums)
     if isinstance(body, bytes):
         blob = await _finish(writer, body)
     else:

@@ -12,6 +12,7 @@ _STATUS = {
     "IncompleteBody": 400,
     "InvalidArgument": 400,
     "InvalidBucketName": 400,
+    "InvalidChunkSizeError": 403,
     "InvalidDigest": 400,
     "InvalidRequest": 400,
     "InvalidStorageClass": 400,
@@ -19,7 +20,9 @@ _STATUS = {
     "InvalidToken": 400,
     "InvalidURI": 400,
     "KeyTooLongError": 400,
+    "MalformedTrailerError": 400,
     "MalformedXML": 400,
+    "MaxMessageLengthExceeded": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
     "NoSuchBucket": 404,
@@ -27,6 +30,8 @@ _STATUS = {
     "NoSuchVersion": 404,
     "NotImplemented": 501,
     "PreconditionFailed": 412,
+    "RequestTimeout": 400,
+    "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,
 }
 

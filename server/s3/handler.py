@@ -28,8 +28,8 @@ from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
 from .problems import answer_problem, error_response
-from .reading import STAGED_VERSION
 from .table import TABLE, Operation, Requirement
+from .versions import STAGED
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class S3Handler:
             raise S3Error("AccessDenied", "access denied: the request is not signed")
         address = split_path(target.path)
         parameters = _read_parameters(target) if target.pairs else _NONE
-        operation = self._dispatcher.find(method, address.level, parameters)
+        operation = self._dispatcher.find(method, address.level, parameters, headers)
         where.enter(operation)
         check_headers(operation, headers)
         bucket = address.bucket
@@ -150,7 +150,7 @@ def _admit(
         case Permission() as permission:
             authorize(principal, permission, repository, ref)
             version = parameters.get("versionId")
-            if version and version != STAGED_VERSION:
+            if version and version != STAGED:
                 authorize(principal, permission, repository, version)
         case ForEach(permission):
             authorize(principal, permission, repository, SOMEWHERE)

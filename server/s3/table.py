@@ -16,9 +16,10 @@ from aiohttp import web
 
 from ..auth.authorize import Permission
 from ..auth.requirements import ForEach, SignedIn
-from . import buckets, listing, reading, writing
+from . import buckets, copying, deleting, listing, reading, writing
 from .address import Level
 from .call import Call
+from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -44,6 +45,8 @@ class Operation:
     """`x-amz-` headers that it heeds, beside `COMMON_HEADERS`."""
     takes_metadata: bool = False
     """It heeds `x-amz-meta-`."""
+    header: str | None = None
+    """The header that selects it among those of the same parameter."""
 
 
 COMMON_PARAMETERS = frozenset(
@@ -62,7 +65,7 @@ COMMON_PARAMETERS = frozenset(
 COMMON_HEADERS = frozenset(
     {
         "x-amz-api-version",
-        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
         "x-amz-request-payer",  # nobody pays
@@ -82,16 +85,7 @@ _LIST = frozenset(
         "start-after",
     }
 )
-_CHECKSUMS = frozenset(
-    {
-        "x-amz-sdk-checksum-algorithm",
-        "x-amz-checksum-crc32",
-        "x-amz-checksum-crc32c",
-        "x-amz-checksum-crc64nvme",
-        "x-amz-checksum-sha1",
-        "x-amz-checksum-sha256",
-    }
-)
+_CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
 _PUT = _CHECKSUMS | {
     "x-amz-decoded-content-length",
     "x-amz-storage-class",
@@ -99,6 +93,22 @@ _PUT = _CHECKSUMS | {
     "x-amz-trailer",
     "x-amz-website-redirect-location",
 }
+
+_COPY = frozenset(
+    {
+        "x-amz-checksum-algorithm",
+        "x-amz-copy-source",
+        "x-amz-copy-source-if-match",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-none-match",
+        "x-amz-copy-source-if-unmodified-since",
+        "x-amz-metadata-directive",
+        "x-amz-storage-class",
+        "x-amz-tagging",
+        "x-amz-tagging-directive",
+        "x-amz-website-redirect-location",
+    }
+)
 
 READ, WRITE = Permission.READ, Permission.WRITE
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
@@ -132,5 +142,31 @@ TABLE: tuple[Operation, ...] = (
         headers=_PUT,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "CopyObject",
+        "PUT",
+        OBJECT,
+        WRITE,
+        copying.copy,
+        header="x-amz-copy-source",
+        headers=_COPY,
+        takes_metadata=True,
+    ),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=frozenset({"versionId"}),
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        ForEach(WRITE),
+        deleting.delete_many,
+        "delete",
+        headers=_CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"},
+    ),
 )

@@ -30,7 +30,6 @@ def error_of(answer: Answer) -> dict[str, str]:
         ("DELETE", "/B", "?policy"),
         ("PUT", "/B", "?acl"),
         ("PUT", "/B", "?nonsense"),
-        ("POST", "/B", "?delete"),
         ("GET", "/B", "?list-type=2&versions"),
         ("GET", "/B/main/x", "?acl"),
         ("GET", "/B/main/x", "?uploadId=1"),
@@ -40,7 +39,6 @@ def error_of(answer: Answer) -> dict[str, str]:
         ("PUT", "/B/main/x", "?nonsense=1"),
         ("DELETE", "/B/main/x", "?tagging"),
         ("DELETE", "/B/main/x", "?uploadId=1"),
-        ("DELETE", "/B/main/x", "?versionId=null"),
         ("POST", "/B/main/x", "?uploads"),
         ("POST", "/", ""),
         ("OPTIONS", "/B", ""),
@@ -61,15 +59,10 @@ def test_what_is_not_in_the_table_is_not_implemented(
 @pytest.mark.parametrize(
     "headers",
     [
-        {"x-amz-copy-source": "/a/b"},
         {"x-amz-server-side-encryption": "AES256"},
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
         {"x-amz-acl": "public-read"},
         {"x-amz-object-lock-mode": "GOVERNANCE"},
-        {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="},
-        {"x-amz-checksum-crc32c": "AAAAAA=="},
-        {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"},
-        {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"},
         {"If-None-Match": '"etag"'},
     ],
 )
@@ -88,6 +81,8 @@ def test_headers_that_ask_for_what_we_do_not_do_are_refused(
         ({"Content-MD5": "AAAA"}, "InvalidDigest"),
         ({"Content-MD5": "not base64"}, "InvalidDigest"),
         ({"x-amz-checksum-crc32": "AAAA"}, "InvalidRequest"),
+        ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}, "BadDigest"),
+        ({"x-amz-checksum-crc32c": "AAAAAA=="}, "BadDigest"),
         (
             {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-sha1": "AA=="},
             "InvalidRequest",
