@@ -27,7 +27,7 @@ async def list_buckets(call: Call) -> web.Response:
             call.engine,
             after=after,
             limit=PAGE_LIMIT_MAX,
-            is_shown=lambda name: call.may_read(name, None),
+            is_shown=lambda name: call.may_read(name, call.addressing.flat_ref),
         )
         buckets += [("Bucket", _show_bucket(repository)) for repository in page.items]
         after = page.next_after
