@@ -109,6 +109,18 @@ class PartTooSmallError(InvalidValueError):
         self.bytes_min = bytes_min
 
 
+class HeadTooLargeError(InvalidValueError):
+    """The headers of a request are over their limit."""
+
+    code = "head-too-large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(
+            "headers", f"request headers are over the limit of {bytes_max} bytes"
+        )
+        self.bytes_max = bytes_max
+
+
 # --- a named thing is not there -------------------------------------------------------
 
 
@@ -180,6 +192,27 @@ class UserNotFoundError(NotFoundError):
 
     def __init__(self, user: str) -> None:
         super().__init__(f"user not found: '{user}'")
+        self.user = user
+
+
+class CredentialNotFoundError(NotFoundError):
+    """The user has no access key of that id."""
+
+    code = "credential-not-found"
+
+    def __init__(self, user: str, access_key_id: str) -> None:
+        super().__init__(f"access key not found: '{access_key_id}' of user '{user}'")
+        self.user = user
+        self.access_key_id = access_key_id
+
+
+class GrantNotFoundError(NotFoundError):
+    """The user has no grant for those globs."""
+
+    code = "grant-not-found"
+
+    def __init__(self, user: str, repository: str, ref: str) -> None:
+        super().__init__(f"grant not found: '{repository}/{ref}' of user '{user}'")
         self.user = user
 
 
@@ -263,6 +296,18 @@ class AlreadySetUpError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("cannot set up: it has been done, sign in with a key")
+
+
+class AdministratorNeededError(ConflictError):
+    """There must be an administrator as long as there are users."""
+
+    code = "administrator-needed"
+
+
+class TooManyError(ConflictError):
+    """A user has as many keys or grants as one may have."""
+
+    code = "too-many"
 
 
 class RefMovedError(ConflictError):

@@ -54,6 +54,8 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.ObjectNotFoundError,
         errors.UploadNotFoundError,
         errors.UserNotFoundError,
+        errors.CredentialNotFoundError,
+        errors.GrantNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -63,6 +65,8 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.UserExistsError,
         errors.CredentialExistsError,
         errors.AlreadySetUpError,
+        errors.AdministratorNeededError,
+        errors.TooManyError,
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,
@@ -70,6 +74,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.GONE: (errors.ExpiredDataError,),
     HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (errors.HeadTooLargeError,),
     HTTPStatus.UNPROCESSABLE_ENTITY: (errors.IdempotencyKeyReusedError,),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (errors.RangeNotSatisfiableError,),
     HTTPStatus.INTERNAL_SERVER_ERROR: (

@@ -24,6 +24,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidPartError: ("InvalidPart", 400),
     errors.InvalidPartOrderError: ("InvalidPartOrder", 400),
     errors.PartTooSmallError: ("EntityTooSmall", 400),
+    errors.HeadTooLargeError: ("RequestHeaderSectionTooLarge", 400),
     errors.NotFoundError: ("NoSuchKey", 404),
     errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
     errors.RefNotFoundError: ("NoSuchKey", 404),
@@ -31,6 +32,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.ObjectNotFoundError: ("NoSuchKey", 404),
     errors.UploadNotFoundError: ("NoSuchUpload", 404),
     errors.UserNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.CredentialNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.GrantNotFoundError: ("AccessDenied", 403),
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
     errors.ConflictError: ("OperationAborted", 409),
@@ -39,6 +42,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
     errors.AlreadySetUpError: ("OperationAborted", 409),
+    errors.AdministratorNeededError: ("OperationAborted", 409),
+    errors.TooManyError: ("OperationAborted", 409),
     errors.RefMovedError: ("ConditionalRequestConflict", 409),
     errors.MergeConflictError: ("OperationAborted", 409),
     errors.RevertNeedsParentError: ("OperationAborted", 409),
@@ -120,6 +125,11 @@ def explain(
             return (*_row_of(type(error)), {})
 
 
+def name_failure(error: S3Error | LakeError) -> str:
+    """Return the name under which `error` is counted."""
+    return error.code if isinstance(error, S3Error) else type(error).__name__
+
+
 def answer_problem(
     error: S3Error | LakeError,
     *,
@@ -155,6 +165,15 @@ def answer_problem(
     )
 
 
+def name_answer(request_id: str) -> dict[str, str]:
+    """Return the headers of every answer of the gateway."""
+    return {
+        "Server": "lakebed",
+        "x-amz-request-id": request_id,
+        "x-amz-id-2": request_id,
+    }
+
+
 def error_response(
     status: int,
     code: str,
@@ -167,7 +186,7 @@ def error_response(
     has_body: bool,
 ) -> web.Response:
     """Return a response with an error document, or with none."""
-    headers = {"Server": "lakebed", "x-amz-request-id": request_id, **headers}
+    headers = {**name_answer(request_id), **headers}
     if not has_body:
         return web.Response(status=status, headers=headers)
     content: list[Element] = [

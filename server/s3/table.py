@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, copying, listing, reading, writing
+from ..auth.requirements import ForEach, SignedIn
+from . import buckets, copying, deleting, listing, reading, writing
 from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+Requirement: TypeAlias = Permission | SignedIn | ForEach
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,8 @@ class Operation:
     name: str
     method: str
     level: Level
-    permission: Permission | None
-    """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    requirement: Requirement
+    """What the caller must be: a permission is asked for the repository and ref."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -93,6 +96,7 @@ _PUT = _CHECKSUMS | {
 
 _COPY = frozenset(
     {
+        "x-amz-checksum-algorithm",
         "x-amz-copy-source",
         "x-amz-copy-source-if-match",
         "x-amz-copy-source-if-modified-since",
@@ -110,7 +114,7 @@ READ, WRITE = Permission.READ, Permission.WRITE
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
     Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
         "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
@@ -148,5 +152,21 @@ TABLE: tuple[Operation, ...] = (
         headers=_COPY,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=frozenset({"versionId"}),
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        ForEach(WRITE),
+        deleting.delete_many,
+        "delete",
+        headers=_CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"},
+    ),
 )
