@@ -20,7 +20,9 @@ from . import (
     buckets,
     copying,
     deleting,
-    listing,
+    listing_v1,
+    listing_v2,
+    listing_versions,
     reading,
     tagging,
     writing,
@@ -82,17 +84,12 @@ COMMON_HEADERS = frozenset(
 
 _VERSION = frozenset({"versionId"})
 _READ = _VERSION | frozenset(OVERRIDES)
-_LIST = frozenset(
-    {
-        "continuation-token",
-        "delimiter",
-        "encoding-type",
-        "fetch-owner",
-        "max-keys",
-        "prefix",
-        "start-after",
-    }
-)
+_PAGE = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
+_LIST_V1 = _PAGE | {"marker"}
+_LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
+_LIST_VERSIONS = _PAGE | {"key-marker", "version-id-marker"}
+_LISTED = frozenset({"x-amz-optional-object-attributes"})
+"""Asks for the state of restored objects, of which there are none."""
 _CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
 _DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
 """Of an operation with a body."""
@@ -135,9 +132,30 @@ TABLE: tuple[Operation, ...] = (
         "GET",
         BUCKET,
         READ,
-        listing.list_objects_v2,
+        listing_v2.list_objects_v2,
         "list-type",
-        _LIST,
+        _LIST_V2,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjects",
+        "GET",
+        BUCKET,
+        READ,
+        listing_v1.list_objects,
+        None,
+        _LIST_V1,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        BUCKET,
+        READ,
+        listing_versions.list_versions,
+        "versions",
+        _LIST_VERSIONS,
+        _LISTED,
     ),
     Operation("GetObject", "GET", OBJECT, READ, reading.read, None, _READ),
     Operation("HeadObject", "HEAD", OBJECT, READ, reading.read, None, _READ),
