@@ -16,6 +16,7 @@ from aiohttp import web
 from .api.handler import ApiHandler
 from .auth.authenticate import Authenticator, DirectoryToken
 from .auth.keyring import Keyring
+from .auth.people import People
 from .auth.secrets import open_master_key
 from .draining import DrainingServer
 from .errors import DurabilityLostError
@@ -50,6 +51,7 @@ class Application:
         metadata: SqlMetadata,
         storage: LocalPackStorage,
         auth: Authenticator,
+        people: People,
     ) -> None:
         """Use `open` instead."""
         self._metadata = metadata
@@ -59,7 +61,7 @@ class Application:
         self.engine = Engine.create(metadata, storage)
         streams = Streams(settings.streams_max, settings.streams_waiting_max)
         self._s3 = S3Handler(self.engine, auth, settings, streams)
-        self._api = ApiHandler(self.engine, auth, settings, streams)
+        self._api = ApiHandler(self.engine, auth, people, settings, streams)
 
     @classmethod
     async def open(
@@ -85,7 +87,8 @@ class Application:
         metadata = SqlMetadata.open(directory, storage, on_fatal=on_fatal)
         try:
             is_new = await metadata.count_users() == 0
-            keyring = Keyring(metadata, open_master_key(directory, may_create=is_new))
+            master_key = open_master_key(directory, may_create=is_new)
+            keyring = Keyring(metadata, master_key)
             auth = Authenticator(
                 keyring,
                 regions=(settings.region, "us-east-1"),
@@ -93,7 +96,8 @@ class Application:
                 clock=time.time,
                 directory_token=directory_token,
             )
-            return cls(settings, metadata, storage, auth)
+            people = People(metadata, master_key, metadata.clock)
+            return cls(settings, metadata, storage, auth, people)
         except BaseException:
             metadata.close()
             storage.close()

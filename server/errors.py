@@ -131,6 +131,27 @@ class UserNotFoundError(NotFoundError):
         self.user = user
 
 
+class CredentialNotFoundError(NotFoundError):
+    """The user has no access key of that id."""
+
+    code = "credential-not-found"
+
+    def __init__(self, user: str, access_key_id: str) -> None:
+        super().__init__(f"access key not found: '{access_key_id}' of user '{user}'")
+        self.user = user
+        self.access_key_id = access_key_id
+
+
+class GrantNotFoundError(NotFoundError):
+    """The user has no grant for those globs."""
+
+    code = "grant-not-found"
+
+    def __init__(self, user: str, repository: str, ref: str) -> None:
+        super().__init__(f"grant not found: '{repository}/{ref}' of user '{user}'")
+        self.user = user
+
+
 class RouteNotFoundError(NotFoundError):
     """No operation has the path of the request."""
 
@@ -211,6 +232,18 @@ class AlreadySetUpError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("cannot set up: it has been done, sign in with a key")
+
+
+class AdministratorNeededError(ConflictError):
+    """There must be an administrator as long as there are users."""
+
+    code = "administrator-needed"
+
+
+class TooManyError(ConflictError):
+    """A user has as many keys or grants as one may have."""
+
+    code = "too-many"
 
 
 class RefMovedError(ConflictError):

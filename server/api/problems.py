@@ -50,6 +50,8 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.CommitNotFoundError,
         errors.ObjectNotFoundError,
         errors.UserNotFoundError,
+        errors.CredentialNotFoundError,
+        errors.GrantNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -59,6 +61,8 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.UserExistsError,
         errors.CredentialExistsError,
         errors.AlreadySetUpError,
+        errors.AdministratorNeededError,
+        errors.TooManyError,
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self, TypeVar
 
+from ..auth.grants import Grant
 from ..auth.store import User
 from ..chunks.appender import PackAppender
 from ..chunks.index import Frame, Location, StoredFrame
@@ -256,6 +257,22 @@ class SqlMetadata(SqlSnapshot):
                 user_id, access_key_id, sealed_secret, now_ms=now_ms
             )
         )
+
+    async def delete_user(self, user_id: int) -> bool:
+        """See `AuthStore.delete_user`."""
+        return await self.write(lambda tx: tx.delete_user(user_id))
+
+    async def delete_credential(self, user_id: int, access_key_id: str) -> bool:
+        """See `AuthStore.delete_credential`."""
+        return await self.write(lambda tx: tx.delete_credential(user_id, access_key_id))
+
+    async def set_grant(self, user_id: int, grant: Grant) -> None:
+        """See `AuthStore.set_grant`."""
+        await self.write(lambda tx: tx.set_grant(user_id, grant))
+
+    async def remove_grant(self, user_id: int, repository: str, ref: str) -> bool:
+        """See `AuthStore.remove_grant`."""
+        return await self.write(lambda tx: tx.remove_grant(user_id, repository, ref))
 
     async def set_up_first_user(
         self, name: str, access_key_id: str, sealed_secret: bytes, *, now_ms: int

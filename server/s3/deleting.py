@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 from msgspec import Struct
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..errors import LakeError, RepositoryNotFoundError
 from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
@@ -126,7 +126,7 @@ def _parse_item(element: InputElement) -> _Item:
 def _let_in(call: Call, item: _Item) -> ObjectName:
     """Return what `item` names, if the caller may delete it."""
     name = name_object(call.get_bucket(), item.key)
-    authorize(call.verified.principal, Permission.WRITE, name.repository, name.ref)
+    call.require(Permission.WRITE, name.repository, name.ref)
     if item.version is not None:
         require_staged(item.version, _WAY_OUT)
     if item.unsupported is not None:

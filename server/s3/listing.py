@@ -155,6 +155,8 @@ async def _list_root(call: Call, query: Query) -> Lines:
     names = iter_refs(call.engine, repository, prefix=query.prefix, after=query.after)
     found: list[str] = []
     async for name in names:
+        if not call.may_read(repository.name, name):
+            continue
         if len(found) == query.keys_max:
             return Lines(prefixes=tuple(found), next=PageToken(found[-1]))
         found.append(f"{name}/")
@@ -168,10 +170,14 @@ async def _list_ref(call: Call, query: Query, ref: str, head: str) -> Lines:
         if after.encode() > head.encode():
             return await _nothing(call, ref)
         after = ""
+    repository = call.get_bucket().repository
     pinned = query.pinned
+    # Whoever may not read commits by their id could have written one into the token.
+    if pinned is not None and not call.may_read(repository, pinned.hex()):
+        pinned = None
     listing = await list_objects(
         call.engine,
-        call.get_bucket().repository,
+        repository,
         ref if pinned is None else pinned.hex(),
         prefix=encode_key(query.prefix.removeprefix(head)),
         after=after.removeprefix(head).encode() if after.startswith(head) else b"",

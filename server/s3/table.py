@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from ..auth.authorize import Permission
+from ..auth.requirements import ForEach, SignedIn
 from . import (
     access_lists,
     attributes,
@@ -34,6 +36,8 @@ from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
+Requirement: TypeAlias = Permission | SignedIn | ForEach
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -42,9 +46,8 @@ class Operation:
     name: str
     method: str
     level: Level
-    permission: Permission | None
-    """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself asks for each thing that it shows or changes."""
+    requirement: Requirement
+    """What the caller must be: a permission is asked for the repository and ref."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -119,7 +122,7 @@ READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
     Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
         "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
@@ -263,7 +266,7 @@ TABLE: tuple[Operation, ...] = (
         "DeleteObjects",
         "POST",
         BUCKET,
-        None,
+        ForEach(WRITE),
         deleting.delete_many,
         "delete",
         headers=_DOCUMENT,

@@ -100,7 +100,6 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
     body = call.body
     branch = call.names["branch"]
     source_ref = body.src_ref or branch
-    call.require_read(call.repository, source_ref)
     source = await objects.stat_object(
         call.engine, call.repository, source_ref, check_path(body.src_path)
     )
