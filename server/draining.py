@@ -16,6 +16,8 @@ from aiohttp import web
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+_CLIENT_GONE = 499
+"""What proxies call it; nobody gets to see it."""
 _LAST_WORDS_S = 1.0
 """Time to send what is answered already, and to take cancellation."""
 
@@ -41,6 +43,11 @@ class DrainingServer:
         self._busy.add(protocol)
         try:
             response = await self._handler(request)
+        except ConnectionError:
+            # The client is gone, which is nothing to log; raised further it would be.
+            if request.transport is not None:
+                request.transport.abort()
+            response = web.Response(status=_CLIENT_GONE)
         finally:
             self._busy.discard(protocol)
             if self._stopping and not self._busy:
