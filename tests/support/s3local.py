@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 from lakebed.server.app import Application
@@ -76,9 +76,7 @@ def run_local(
         if worker.failure is not None:
             raise worker.failure
         no_process: Any = None  # there is nothing to kill
-        yield ServerProcess(
-            cast("Any", no_process), f"http://127.0.0.1:{worker.port}", ""
-        )
+        yield ServerProcess(no_process, f"http://127.0.0.1:{worker.port}", "")
     finally:
         if worker.port:
             worker.stop()
