@@ -17,15 +17,26 @@ class Dispatcher:
 
     def __init__(self, table: Sequence[Operation]) -> None:
         self._rows: dict[tuple[str, Level], dict[str | None, Operation]] = {}
+        self._by_header: dict[tuple[str, Level, str | None], Operation] = {}
         for operation in table:
             place = (operation.method, operation.level)
             rows = self._rows.setdefault(place, {})
+            if operation.header is not None:
+                key = (*place, operation.sub_resource)
+                if key in self._by_header:
+                    raise ValueError(f"two headers where {operation.name} is")
+                self._by_header[key] = operation
+                continue
             if operation.sub_resource in rows:
                 raise ValueError(f"two operations where {operation.name} is")
             rows[operation.sub_resource] = operation
 
     def find(
-        self, method: str, level: Level, parameters: Mapping[str, str]
+        self,
+        method: str,
+        level: Level,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> Operation:
         """Return the operation of a request.
 
@@ -44,7 +55,11 @@ class Dispatcher:
                 "InvalidArgument",
                 f"conflicting sub-resources: {' and '.join(sorted(selected))}",
             )
-        operation = rows.get(selected[0] if selected else None)
+        sub_resource = selected[0] if selected else None
+        operation = rows.get(sub_resource)
+        special = self._by_header.get((method, level, sub_resource))
+        if special is not None and special.header in headers:
+            operation = special
         for name in parameters:
             if operation is None or (
                 name not in operation.parameters

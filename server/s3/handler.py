@@ -104,7 +104,7 @@ class S3Handler:
             raise S3Error("AccessDenied", "access denied: the request is not signed")
         address = split_path(target.path)
         parameters = _read_parameters(target) if target.pairs else _NONE
-        operation = self._dispatcher.find(method, address.level, parameters)
+        operation = self._dispatcher.find(method, address.level, parameters, headers)
         where.enter(operation)
         check_headers(operation, headers)
         bucket = address.bucket

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, listing, reading, writing
+from . import buckets, copying, listing, reading, writing
 from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
@@ -42,6 +42,8 @@ class Operation:
     """`x-amz-` headers that it heeds, beside `COMMON_HEADERS`."""
     takes_metadata: bool = False
     """It heeds `x-amz-meta-`."""
+    header: str | None = None
+    """The header that selects it among those of the same parameter."""
 
 
 COMMON_PARAMETERS = frozenset(
@@ -89,6 +91,21 @@ _PUT = _CHECKSUMS | {
     "x-amz-website-redirect-location",
 }
 
+_COPY = frozenset(
+    {
+        "x-amz-copy-source",
+        "x-amz-copy-source-if-match",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-none-match",
+        "x-amz-copy-source-if-unmodified-since",
+        "x-amz-metadata-directive",
+        "x-amz-storage-class",
+        "x-amz-tagging",
+        "x-amz-tagging-directive",
+        "x-amz-website-redirect-location",
+    }
+)
+
 READ, WRITE = Permission.READ, Permission.WRITE
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
@@ -119,6 +136,16 @@ TABLE: tuple[Operation, ...] = (
         WRITE,
         writing.put,
         headers=_PUT,
+        takes_metadata=True,
+    ),
+    Operation(
+        "CopyObject",
+        "PUT",
+        OBJECT,
+        WRITE,
+        copying.copy,
+        header="x-amz-copy-source",
+        headers=_COPY,
         takes_metadata=True,
     ),
     Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),

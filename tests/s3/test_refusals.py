@@ -61,7 +61,6 @@ def test_what_is_not_in_the_table_is_not_implemented(
 @pytest.mark.parametrize(
     "headers",
     [
-        {"x-amz-copy-source": "/a/b"},
         {"x-amz-server-side-encryption": "AES256"},
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
         {"x-amz-acl": "public-read"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ from lakebed.server.repository import (
     branches,
     commits,
     copies,
+    describing,
     diffs,
     listings,
     logs,
@@ -161,22 +164,37 @@ class RepositoryMachine(RuleBasedStateMachine):
     def copy(self, branch: str, path: bytes, source: str, source_path: bytes) -> None:
         if not {branch, source} <= self.model.branches.keys():
             return
-        work = copies.copy_object(
+        find = objects.stat_object(self.engine, REPOSITORY, source, source_path)
+        value = self.model.visible(source).get(source_path)
+        if value is None:
+            with pytest.raises(ObjectNotFoundError):
+                self.run(find)
+            return
+        found = self.run(find)
+        self.run(
+            copies.copy_object(self.engine, REPOSITORY, branch, path, source=found)
+        )
+        self.model.put(branch, path, value)
+
+    @rule(branch=names, path=paths, type_=types)
+    def describe(self, branch: str, path: bytes, type_: str) -> None:
+        if branch not in self.model.branches:
+            return
+        work = describing.update_extra(
             self.engine,
             REPOSITORY,
             branch,
             path,
-            source_repository=REPOSITORY,
-            source_ref=source,
-            source_path=source_path,
+            lambda extra: replace(extra, content_type=type_),
         )
-        value = self.model.visible(source).get(source_path)
+        value = self.model.visible(branch).get(path)
         if value is None:
             with pytest.raises(ObjectNotFoundError):
                 self.run(work)
             return
         self.run(work)
-        self.model.put(branch, path, value)
+        if value[1] != type_:  # what changes nothing stages nothing
+            self.model.put(branch, path, (value[0], type_))
 
     @rule(branch=names, source=paths, path=paths)
     def move(self, branch: str, source: bytes, path: bytes) -> None:
