@@ -157,7 +157,6 @@ class Body:
             ) from None
         except (
             ClientPayloadError,
-            ConnectionError,
             HttpProcessingError,
             web.RequestPayloadError,
         ) as error:

@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 from lakebed.server.app import Application
 from lakebed.server.errors import DurabilityLostError
-from lakebed.server.settings import Settings
+from lakebed.server.settings import Role, Settings
 
 from support.s3server import ADMIN, START_S_MAX, ServerProcess
 
@@ -52,13 +52,13 @@ class _Worker:
         )
         try:
             await application.auth.set_up_first_user("admin", ADMIN)
-            server = application.make_server()
-            listener = await self._loop.create_server(server, "127.0.0.1", 0)
+            factory = application.listen(Role())
+            listener = await self._loop.create_server(factory, "127.0.0.1", 0)
             self.port = listener.sockets[0].getsockname()[1]
             self.is_ready.set()
             await self._stop.wait()
             listener.close()
-            await server.stop(5)
+            await application.stop()
         finally:
             await application.close()
 
