@@ -54,11 +54,12 @@ async def copy_object(
     *,
     source: Located,
     extra: Extra | None = None,
+    checksums: bytes | None = None,
     condition: Condition | None = None,
 ) -> Entry:
     """Stage at `path` what `source` is; ETag, checksums and metadata come along.
 
-    `extra` replaces the metadata. The source may be at any ref of any repository: who
+    `extra` replaces the metadata, `checksums` those of the source. The source may be at any ref of any repository: who
     may read it, is for the caller to check.
 
     Raises:
@@ -70,6 +71,8 @@ async def copy_object(
     entry = replace(source.entry, path=path, mtime_ms=engine.clock())
     if extra is not None:
         entry = replace(entry, extra=encode_extra(extra))
+    if checksums is not None:
+        entry = replace(entry, checksums=checksums)
     packed = pack_entry(entry)
     for _ in range(CONDITION_ATTEMPTS_MAX):
         state = await read_state(engine, repository, branch, path)

@@ -363,21 +363,3 @@ def _deletion(
         return True
 
     return action
-
-
-async def delete_objects(
-    engine: Engine, repository: str, branch: str, paths: Sequence[bytes]
-) -> list[bool]:
-    """Stage the deletion of `paths`, all in one transaction; tell which were there."""
-    where, target = await get_writable_branch(engine, repository, branch)
-    present: list[bool] = []
-    for path in paths:
-        state = await engine.metadata.read_path(where.name, branch, path)
-        located = await locate(engine, state, path) if state is not None else None
-        present.append(located is not None)
-    changes = [
-        (path, None) for path, there in zip(paths, present, strict=True) if there
-    ]
-    if changes:
-        await engine.metadata.write(lambda tx: stage(tx, where, target, changes))
-    return present

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 
 from aiohttp import web
 
 from ..repository.copies import copy_object
-from ..repository.objects import Located, etag_text
+from ..repository.objects import Located, etag_text, read_object
 from ..tree.entry import Entry
 from ..tree.extra import Extra, decode_extra
 from .address import ObjectName
+from .body import refuse_body
 from .buckets import show_time
 from .call import Call, invalid_argument
+from .checksum_elements import show_checksum
+from .checksums import Algorithm, StoredChecksum
 from .copy_source import CopySource, find_source
 from .errors import S3Error
 from .object_headers import read_extra
@@ -21,6 +26,7 @@ from .writing import read_condition
 from .xml import Element
 
 _METADATA_DIRECTIVE = "x-amz-metadata-directive"
+_ALGORITHM = "x-amz-checksum-algorithm"
 _TAGGING_DIRECTIVE = "x-amz-tagging-directive"
 
 
@@ -32,6 +38,7 @@ async def copy(call: Call) -> web.Response:
             "InvalidArgument",
             f"cannot write to '{name.ref}': write objects as 'REF/PATH'",
         )
+    await refuse_body(call)
     replaces_metadata = _read_directive(call, _METADATA_DIRECTIVE)
     replaces_tags = _read_directive(call, _TAGGING_DIRECTIVE)
     given = read_extra(call.request.headers) or Extra()
@@ -64,6 +71,7 @@ async def copy(call: Call) -> web.Response:
             replaces_metadata=replaces_metadata,
             replaces_tags=replaces_tags,
         ),
+        checksums=await _sum_up(call, located.entry),
         condition=condition,
     )
     return _answer(call, entry, located)
@@ -78,6 +86,29 @@ def _read_directive(call: Call, header: str) -> bool:
             return True
         case value:
             raise invalid_argument(header, value, "it must be 'COPY' or 'REPLACE'")
+
+
+async def _sum_up(call: Call, source: Entry) -> bytes | None:
+    """Return the checksums of the copy; None: those of the source.
+
+    The one case in which the bytes are read: the client wants a checksum of a kind that
+    the source has not.
+    """
+    named = call.request.headers.get(_ALGORITHM)
+    if named is None:
+        return None
+    algorithm = Algorithm.parse(named)
+    stored = StoredChecksum.decode(source.checksums)
+    if stored and stored.algorithm is algorithm and stored.kind == "FULL_OBJECT":
+        return None
+    running = algorithm.start()
+    async with (
+        call.gateway.streams.turn(),
+        aclosing(read_object(call.engine, source)) as pieces,
+    ):
+        async for piece in pieces:
+            await asyncio.to_thread(running.update, piece)
+    return StoredChecksum(algorithm, running.digest()).encode()
 
 
 def _is_same(name: ObjectName, source: CopySource) -> bool:
@@ -104,6 +135,7 @@ def _answer(call: Call, entry: Entry, located: Located) -> web.Response:
         ("LastModified", show_time(entry.mtime_ms)),
         ("ETag", f'"{etag_text(entry)}"'),
     ]
+    content += show_checksum(entry)
     response = call.answer_document("CopyObjectResult", content)
     response.headers["x-amz-version-id"] = STAGED
     response.headers["x-amz-copy-source-version-id"] = show_version(located)

@@ -6,6 +6,7 @@ because clients read headers as Latin-1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.header import Header, decode_header
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -16,6 +17,9 @@ from ..tree.extra import Extra, decode_extra
 from .call import invalid_argument
 from .errors import S3Error
 
+PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control"})
+"""Canned ACLs that say what is the case; AWS takes both where ACLs are off."""
+STANDARD = "STANDARD"
 METADATA_PREFIX = "x-amz-meta-"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
@@ -120,9 +124,20 @@ def read_tags(text: str) -> dict[str, str]:
         )
     except ValueError:
         pairs = []
+    if not pairs:
+        raise _refuse_tags()
+    return check_tags(pairs)
+
+
+def check_tags(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the tags that `pairs` are.
+
+    Raises:
+        S3Error: there are too many, too long ones, or one comes twice.
+    """
     tags = dict(pairs)
     if (
-        not pairs
+        len(pairs) > TAGS_MAX
         or len(tags) != len(pairs)
         or any(
             not 1 <= len(name) <= TAG_NAME_CHARS_MAX
@@ -131,13 +146,17 @@ def read_tags(text: str) -> dict[str, str]:
             for name, value in pairs
         )
     ):
-        raise S3Error(
-            "InvalidTag",
-            f"tags must be up to {TAGS_MAX} different names of up to "
-            f"{TAG_NAME_CHARS_MAX} characters with values of up to "
-            f"{TAG_VALUE_CHARS_MAX}",
-        )
+        raise _refuse_tags()
     return tags
+
+
+def _refuse_tags() -> S3Error:
+    return S3Error(
+        "InvalidTag",
+        f"tags must be up to {TAGS_MAX} different names of up to "
+        f"{TAG_NAME_CHARS_MAX} characters with values of up to "
+        f"{TAG_VALUE_CHARS_MAX}",
+    )
 
 
 def _read_value(name: str, value: str) -> str:

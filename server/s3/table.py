@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, copying, listing, reading, writing
+from . import (
+    access_lists,
+    attributes,
+    buckets,
+    copying,
+    deleting,
+    listing,
+    reading,
+    tagging,
+    writing,
+)
 from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
@@ -32,7 +42,7 @@ class Operation:
     level: Level
     permission: Permission | None
     """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    key, because the operation itself asks for each thing that it shows or changes."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -70,7 +80,8 @@ COMMON_HEADERS = frozenset(
     }
 )
 
-_READ = frozenset({"versionId", *OVERRIDES})
+_VERSION = frozenset({"versionId"})
+_READ = _VERSION | frozenset(OVERRIDES)
 _LIST = frozenset(
     {
         "continuation-token",
@@ -83,16 +94,17 @@ _LIST = frozenset(
     }
 )
 _CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
-_PUT = _CHECKSUMS | {
-    "x-amz-decoded-content-length",
+_DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
+"""Of an operation with a body."""
+_PUT = _DOCUMENT | {
     "x-amz-storage-class",
     "x-amz-tagging",
-    "x-amz-trailer",
     "x-amz-website-redirect-location",
 }
 
 _COPY = frozenset(
     {
+        "x-amz-checksum-algorithm",
         "x-amz-copy-source",
         "x-amz-copy-source-if-match",
         "x-amz-copy-source-if-modified-since",
@@ -106,7 +118,7 @@ _COPY = frozenset(
     }
 )
 
-READ, WRITE = Permission.READ, Permission.WRITE
+READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
@@ -148,5 +160,94 @@ TABLE: tuple[Operation, ...] = (
         headers=_COPY,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "GetObjectAttributes",
+        "GET",
+        OBJECT,
+        READ,
+        attributes.get_attributes,
+        "attributes",
+        _VERSION,
+        frozenset(
+            {
+                "x-amz-max-parts",
+                "x-amz-object-attributes",
+                "x-amz-part-number-marker",
+            }
+        ),
+    ),
+    Operation(
+        "GetObjectTagging",
+        "GET",
+        OBJECT,
+        READ,
+        tagging.get_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectTagging",
+        "PUT",
+        OBJECT,
+        WRITE,
+        tagging.put_tags,
+        "tagging",
+        _VERSION,
+        _DOCUMENT,
+    ),
+    Operation(
+        "DeleteObjectTagging",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        tagging.delete_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "GetObjectAcl",
+        "GET",
+        OBJECT,
+        READ,
+        access_lists.get_object_acl,
+        "acl",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectAcl",
+        "PUT",
+        OBJECT,
+        WRITE,
+        access_lists.put_object_acl,
+        "acl",
+        _VERSION,
+        _DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation("GetBucketAcl", "GET", BUCKET, READ, access_lists.get_bucket_acl, "acl"),
+    Operation(
+        "PutBucketAcl",
+        "PUT",
+        BUCKET,
+        ADMIN,
+        access_lists.put_bucket_acl,
+        "acl",
+        headers=_DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=_VERSION,
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        None,
+        deleting.delete_many,
+        "delete",
+        headers=_DOCUMENT,
+    ),
 )

@@ -30,6 +30,20 @@ def check_version(version: str) -> str:
     return version
 
 
+def require_staged(version: str, way_out: str) -> None:
+    """Return if `version` is one that can be changed.
+
+    Raises:
+        S3Error: it is a commit, or nothing.
+    """
+    if check_version(version) != STAGED:
+        raise S3Error(
+            "AccessDenied",
+            f"cannot change version '{version}': a commit keeps what it has; {way_out}, "
+            "without a version id",
+        )
+
+
 def show_version(located: Located) -> str:
     """Return the version id that says where an object was found."""
     return STAGED if located.commit_id is None else located.commit_id.hex()

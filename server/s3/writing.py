@@ -1,11 +1,11 @@
-"""PutObject and DeleteObject."""
+"""PutObject, and the conditions of every write."""
 
 from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from ..repository.objects import Condition, delete_object, etag_text, put_object
-from ..repository.resolving import get_repository, get_writable_branch
+from ..repository.objects import Condition, etag_text, put_object
+from ..repository.resolving import get_writable_branch
 from ..tree.entry import Entry
 from .address import ObjectName
 from .body import Body
@@ -84,23 +84,6 @@ def _answer_written(call: Call, entry: Entry, body: Body) -> web.Response:
     return web.Response(headers=headers)
 
 
-async def delete(call: Call) -> web.Response:
-    """Stage the deletion of an object; that there was none is no error."""
-    name = call.get_object_name()
-    if not name.path:
-        # Spark and pyarrow remove the markers of directories, and a ref is none.
-        await get_repository(call.engine, name.repository)
-        return call.answer_nothing()
-    await delete_object(
-        call.engine,
-        name.repository,
-        name.ref,
-        name.path,
-        condition=read_condition(call),
-    )
-    return call.answer_nothing()
-
-
 def read_condition(call: Call) -> Condition | None:
     """Return the condition that a write carries, or None.
 
@@ -125,5 +108,9 @@ def read_condition(call: Call) -> Condition | None:
                 Header="If-None-Match",
             )
         return Condition(must_be_absent=True)
-    etag = if_match.strip().removeprefix("W/").strip('"')
-    return Condition(etag=etag)
+    return Condition(etag=read_etag(if_match))
+
+
+def read_etag(text: str) -> str:
+    """Return an ETag without its quotes; `*` stands for any."""
+    return text.strip().removeprefix("W/").strip('"')

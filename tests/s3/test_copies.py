@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from botocore.exceptions import ClientError
 
-from support.s3server import Answer, ServerProcess
-
-
-def refusal(call: Any, **arguments: Any) -> tuple[str, int]:
-    """Return code and status with which a call of boto3 is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    error: Any = caught.value
-    response = error.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-def code_of(answer: Answer) -> str:
-    """Return the code of an error document."""
-    return ElementTree.fromstring(answer.body).findtext("Code") or ""
+from support.s3answers import code_of, refusal
+from support.s3server import ServerProcess
 
 
 @pytest.fixture
@@ -318,3 +305,32 @@ def test_a_copy_lands_on_branches_only(
     got = server.send("PUT", f"/{target.replace('REPO', repository)}", headers)
 
     assert (got.status, code_of(got)) == expected
+
+
+def test_the_checksum_of_the_source_comes_along(s3: Any, repository: str) -> None:
+    key = {"Bucket": repository, "Key": "main/x"}
+    put = s3.put_object(**key, Body=b"content", ChecksumAlgorithm="CRC64NVME")
+
+    done = s3.copy_object(Bucket=repository, Key="main/copy", CopySource=key)
+
+    expected = put["ChecksumCRC64NVME"]
+    assert done["CopyObjectResult"]["ChecksumCRC64NVME"] == expected
+    got = s3.head_object(Bucket=repository, Key="main/copy", ChecksumMode="ENABLED")
+    assert got["ChecksumCRC64NVME"] == expected
+
+
+def test_a_copy_is_summed_up_in_another_way_if_told_to(
+    s3: Any, repository: str
+) -> None:
+    key = {"Bucket": repository, "Key": "main/x"}
+    body = bytes(3_000_000)
+    s3.put_object(**key, Body=body, ChecksumAlgorithm="CRC32")
+
+    s3.copy_object(
+        Bucket=repository, Key="main/copy", CopySource=key, ChecksumAlgorithm="SHA256"
+    )
+
+    got = s3.head_object(Bucket=repository, Key="main/copy", ChecksumMode="ENABLED")
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    assert got["ChecksumSHA256"] == digest
+    assert "ChecksumCRC32" not in got

@@ -42,6 +42,7 @@ from lakebed.server.repository import (
     tags,
 )
 from lakebed.server.repository.combining import Conflict
+from lakebed.server.repository.deleting import Deletion, delete_objects
 from lakebed.server.repository.diffs import DiffScope
 from lakebed.server.tree.entry import Entry
 from lakebed.server.tree.extra import Extra, decode_extra
@@ -159,6 +160,27 @@ class RepositoryMachine(RuleBasedStateMachine):
         if branch in self.model.branches:
             work = objects.delete_object(self.engine, REPOSITORY, branch, path)
             assert self.run(work) == self.model.delete(branch, path)
+
+    @rule(
+        branch=names,
+        chosen=st.lists(st.tuples(paths, st.booleans()), min_size=1, max_size=4),
+    )
+    def delete_many(self, branch: str, chosen: list[tuple[bytes, bool]]) -> None:
+        """Delete paths, or take back what is staged there, in one go."""
+        if branch not in self.model.branches:
+            return
+        deletions = [Deletion(path, staged_only=only) for path, only in chosen]
+
+        done = self.run(delete_objects(self.engine, REPOSITORY, branch, deletions))
+
+        for (path, staged_only), outcome in zip(chosen, done, strict=True):
+            if not staged_only:
+                assert outcome == self.model.delete(branch, path)
+                continue
+            is_there = self.model.branches[branch].staged.get(path) is not None
+            assert outcome is is_there
+            if is_there:
+                self.model.reset(branch, lambda staged, gone=path: staged != gone)
 
     @rule(branch=names, path=paths, source=names, source_path=paths)
     def copy(self, branch: str, path: bytes, source: str, source_path: bytes) -> None:

@@ -18,6 +18,7 @@ from lakebed.client.wire import (
 
 from ...errors import InvalidValueError
 from ...repository import copies, objects
+from ...repository.deleting import Deletion, delete_objects
 from ...repository.describing import update_extra
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
@@ -85,11 +86,11 @@ async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
         raise InvalidValueError("paths", f"at most {BATCH_PATHS_MAX} paths at once")
-    await objects.delete_objects(
+    await delete_objects(
         call.engine,
         call.repository,
         call.names["branch"],
-        [check_path(path) for path in paths],
+        [Deletion(check_path(path)) for path in paths],
     )
     return answer(ObjectErrorList(errors=[]))
 
