@@ -56,8 +56,19 @@ def test_without_arguments_the_defaults_hold() -> None:
 
 def test_each_place_has_its_role() -> None:
     given = read_arguments(
-        "lake --listen [::1]:1 --listen 127.0.0.1:2 --s3-listen 127.0.0.1:3 "
-        "--flat-s3 127.0.0.1:4=main --flat-s3 [::1]:5=v1.0~2".split()
+        [
+            "lake",
+            "--listen",
+            "[::1]:1",
+            "--listen",
+            "127.0.0.1:2",
+            "--s3-listen",
+            "127.0.0.1:3",
+            "--flat-s3",
+            "127.0.0.1:4=main",
+            "--flat-s3",
+            "[::1]:5=v1.0~2",
+        ]
     )
 
     assert given.settings.listeners() == (
@@ -72,9 +83,26 @@ def test_each_place_has_its_role() -> None:
 
 def test_everything_else_reaches_the_settings() -> None:
     given = read_arguments(
-        "lake --s3-domain S3.Lake.Test. --tls-cert c.pem --tls-key k.pem "
-        "--access-log - --metrics 127.0.0.1:9 --expose-metrics --region eu-west-1 "
-        "--limit requests_max=7 --limit stall_s_max=1.5".split()
+        [
+            "lake",
+            "--s3-domain",
+            "S3.Lake.Test.",
+            "--tls-cert",
+            "c.pem",
+            "--tls-key",
+            "k.pem",
+            "--access-log",
+            "-",
+            "--metrics",
+            "127.0.0.1:9",
+            "--expose-metrics",
+            "--region",
+            "eu-west-1",
+            "--limit",
+            "requests_max=7",
+            "--limit",
+            "stall_s_max=1.5",
+        ]
     )
 
     assert given.settings == Settings(
