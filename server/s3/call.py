@@ -9,12 +9,14 @@ from aiohttp import web
 from msgspec import Struct
 
 from ..auth.authenticate import Verified
+from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
 from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
 from ..settings import Settings
-from .address import Bucket, ObjectName
+from .address import PATH_STYLE, Addressing, Bucket, ObjectName
 from .errors import S3Error
+from .problems import name_answer
 from .xml import Element, write_document
 
 
@@ -38,6 +40,8 @@ class Call(Struct, frozen=True, gc=False):
     """Of the query, decoded, without those of the signature."""
     bucket: Bucket | None
     object_name: ObjectName | None
+    addressing: Addressing = PATH_STYLE
+    """How this listener reads buckets: those of copy sources too."""
 
     @property
     def engine(self) -> Engine:
@@ -54,9 +58,21 @@ class Call(Struct, frozen=True, gc=False):
         assert self.object_name is not None
         return self.object_name
 
+    def may_read(self, repository: str, ref: str | None) -> bool:
+        """Tell whether a listing shows the caller `ref`; None: the repository."""
+        return is_allowed(self.verified.principal, Permission.READ, repository, ref)
+
+    def require(self, permission: Permission, repository: str, ref: str) -> None:
+        """Return if the caller has `permission` at a ref that the target does not name.
+
+        Raises:
+            PermissionDeniedError: they have not.
+        """
+        authorize(self.verified.principal, permission, repository, ref)
+
     def base_headers(self) -> dict[str, str]:
         """Return the headers of every answer, to be added to."""
-        return {"x-amz-request-id": self.request_id}
+        return name_answer(self.request_id)
 
     def answer_nothing(
         self, status: int = 204, headers: Mapping[str, str] | None = None

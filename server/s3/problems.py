@@ -20,12 +20,19 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidRefExpressionError: ("NoSuchKey", 404),
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
+    errors.InvalidPartError: ("InvalidPart", 400),
+    errors.InvalidPartOrderError: ("InvalidPartOrder", 400),
+    errors.PartTooSmallError: ("EntityTooSmall", 400),
+    errors.HeadTooLargeError: ("RequestHeaderSectionTooLarge", 400),
     errors.NotFoundError: ("NoSuchKey", 404),
     errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
     errors.RefNotFoundError: ("NoSuchKey", 404),
     errors.CommitNotFoundError: ("NoSuchKey", 404),
     errors.ObjectNotFoundError: ("NoSuchKey", 404),
+    errors.UploadNotFoundError: ("NoSuchUpload", 404),
     errors.UserNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.CredentialNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.GrantNotFoundError: ("AccessDenied", 403),
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
     errors.ConflictError: ("OperationAborted", 409),
@@ -34,6 +41,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
     errors.AlreadySetUpError: ("OperationAborted", 409),
+    errors.AdministratorNeededError: ("OperationAborted", 409),
+    errors.TooManyError: ("OperationAborted", 409),
     errors.RefMovedError: ("ConditionalRequestConflict", 409),
     errors.MergeConflictError: ("OperationAborted", 409),
     errors.RevertNeedsParentError: ("OperationAborted", 409),
@@ -98,10 +107,26 @@ def explain(
         case errors.RangeNotSatisfiableError():
             code, status = _row_of(type(error))
             return code, status, {"ActualObjectSize": str(error.size_bytes)}
+        case errors.PartTooSmallError():
+            code, status = _row_of(type(error))
+            return (
+                code,
+                status,
+                {
+                    "ProposedSize": str(error.size_bytes),
+                    "MinSizeAllowed": str(error.bytes_min),
+                    "PartNumber": str(error.number),
+                },
+            )
         case errors.RefNotFoundError() | errors.InvalidRefExpressionError():
             return missing_ref, 404, {}
         case _:
             return (*_row_of(type(error)), {})
+
+
+def name_failure(error: S3Error | LakeError) -> str:
+    """Return the name under which `error` is counted."""
+    return error.code if isinstance(error, S3Error) else type(error).__name__
 
 
 def answer_problem(
@@ -139,6 +164,15 @@ def answer_problem(
     )
 
 
+def name_answer(request_id: str) -> dict[str, str]:
+    """Return the headers of every answer of the gateway."""
+    return {
+        "Server": "lakebed",
+        "x-amz-request-id": request_id,
+        "x-amz-id-2": request_id,
+    }
+
+
 def error_response(
     status: int,
     code: str,
@@ -151,7 +185,7 @@ def error_response(
     has_body: bool,
 ) -> WholeAnswer:
     """Return a response with an error document, or with none."""
-    headers = {"x-amz-request-id": request_id, **headers}
+    headers = {**name_answer(request_id), **headers}
     if not has_body:
         return WholeAnswer(status, headers)
     content: list[Element] = [

@@ -11,12 +11,14 @@ from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
 from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
+from lakebed.server.auth.people import People
 from lakebed.server.auth.secrets import AccessKey, MasterKey, open_master_key
 from lakebed.server.auth.store import AuthStore
 from lakebed.server.httprules.streams import Streams
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository.engine import Engine
-from lakebed.server.settings import Settings
+from lakebed.server.serving.exchange import EXCHANGE, Exchange
+from lakebed.server.settings import Endpoint, Settings
 
 from .engines import open_engine
 
@@ -60,11 +62,17 @@ async def serve_api(
             skew_s_max=900,
             clock=lambda: engine.clock() / 1000,
         )
-        settings = Settings(host=host)
+        settings = Settings(listen=(Endpoint(host, 0),))
         streams = Streams(settings.streams_max, settings.streams_waiting_max)
         # Whatever host it is told, this server listens on 127.0.0.1 only.
-        handler = ApiHandler(engine, auth, settings, streams)
-        server = web.Server(handler.handle, auto_decompress=False, access_log=None)
+        people = People(store, master_key, engine.clock)
+        handler = ApiHandler(engine, auth, people, settings, streams)
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            exchange = request[EXCHANGE] = Exchange()
+            return await handler.handle(request, exchange)
+
+        server = web.Server(handle, auto_decompress=False, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
