@@ -213,28 +213,38 @@ def test_a_part_that_is_not_there_or_another_one_is_refused(
         ("<CompleteMultipartUpload/>", "MalformedXML"),
         ("<Other><Part/></Other>", "MalformedXML"),
         (
-            "<CompleteMultipartUpload><Part><ETag>x</ETag></Part>"
-            "</CompleteMultipartUpload>",
+            (
+                "<CompleteMultipartUpload><Part><ETag>x</ETag></Part>"
+                "</CompleteMultipartUpload>"
+            ),
             "MalformedXML",
         ),
         (
-            "<CompleteMultipartUpload><Part><PartNumber>one</PartNumber>"
-            "<ETag>x</ETag></Part></CompleteMultipartUpload>",
+            (
+                "<CompleteMultipartUpload><Part><PartNumber>one</PartNumber>"
+                "<ETag>x</ETag></Part></CompleteMultipartUpload>"
+            ),
             "MalformedXML",
         ),
         (
-            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
-            "<PartNumber>2</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>",
+            (
+                "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
+                "<PartNumber>2</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>"
+            ),
             "MalformedXML",
         ),
         (
-            "<CompleteMultipartUpload><Part><PartNumber>10001</PartNumber>"
-            "<ETag>x</ETag></Part></CompleteMultipartUpload>",
+            (
+                "<CompleteMultipartUpload><Part><PartNumber>10001</PartNumber>"
+                "<ETag>x</ETag></Part></CompleteMultipartUpload>"
+            ),
             "InvalidArgument",
         ),
         (
-            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag>"
-            "<ChecksumCRC32>short</ChecksumCRC32></Part></CompleteMultipartUpload>",
+            (
+                "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag>"
+                "<ChecksumCRC32>short</ChecksumCRC32></Part></CompleteMultipartUpload>"
+            ),
             "InvalidRequest",
         ),
     ],
