@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..httprules.whole import WholeAnswer
 from ..repository.completing import PART_NUMBER_MAX
 from ..repository.upload_store import Part
 from ..repository.uploads import (
@@ -29,7 +30,7 @@ from .xml import Element
 _NUMBER_DIGITS_MAX = 5
 
 
-async def create(call: Call) -> web.Response:
+async def create(call: Call) -> web.StreamResponse:
     """Begin an upload; its parts may then come to any server of the lake."""
     name = _read_path(call)
     asked = UploadChecksum.read(call.request.headers)
@@ -120,7 +121,7 @@ def parse_part_number(name: str, text: str) -> int:
     return number
 
 
-async def upload_part(call: Call) -> web.Response:
+async def upload_part(call: Call) -> web.StreamResponse:
     """Store the body of the request as a part; durable when this answers."""
     name = read_upload_name(call)
     number = read_part_number(call)
@@ -159,7 +160,7 @@ async def upload_part(call: Call) -> web.Response:
     headers = call.base_headers()
     headers["ETag"] = f'"{part.md5.hex()}"'
     headers.update(show_part_checksum(part))
-    return web.Response(headers=headers)
+    return WholeAnswer(200, headers)
 
 
 class PartSum:
@@ -202,7 +203,7 @@ def show_part_checksum(part: Part) -> dict[str, str]:
     return {} if stored is None else {stored.header: stored.text}
 
 
-async def abort(call: Call) -> web.Response:
+async def abort(call: Call) -> web.StreamResponse:
     """End an upload without an object."""
     await refuse_body(call)
     await abort_upload(call.engine, read_upload_name(call))

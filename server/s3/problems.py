@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aiohttp import web
-
 from .. import errors
 from ..errors import LakeError
+from ..httprules.whole import WholeAnswer
 from .errors import S3Error
 from .xml import Element, write_document
 
@@ -139,7 +138,7 @@ def answer_problem(
     request_id: str,
     has_body: bool,
     missing_ref: str = "NoSuchKey",
-) -> web.Response:
+) -> WholeAnswer:
     """Return the response that says `error`.
 
     Args:
@@ -200,14 +199,17 @@ def error_response(
     resource: str,
     request_id: str,
     has_body: bool,
-) -> web.Response:
+) -> WholeAnswer:
     """Return a response with an error document, or with none."""
     headers = {**name_answer(request_id), **headers}
     if not has_body:
-        return web.Response(status=status, headers=headers)
-    content = error_content(code, message, facts, resource, request_id)
-    return web.Response(
-        status=status,
-        body=write_document("Error", content, namespace=""),
-        headers={"Content-Type": "application/xml", **headers},
+        return WholeAnswer(status, headers)
+    return WholeAnswer(
+        status,
+        {"Content-Type": "application/xml", **headers},
+        write_document(
+            "Error",
+            error_content(code, message, facts, resource, request_id),
+            namespace="",
+        ),
     )

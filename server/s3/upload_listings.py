@@ -25,7 +25,7 @@ from .xml import Element
 _SAFE = "/-._~"
 
 
-async def list_parts(call: Call) -> web.Response:
+async def list_parts(call: Call) -> web.StreamResponse:
     """Answer with a page of the parts of an upload."""
     limit = read_limit(call, "max-parts", call.gateway.settings.keys_max)
     after = read_limit(call, "part-number-marker", PART_NUMBER_MAX)
@@ -90,7 +90,7 @@ def _read_encoding(call: Call) -> bool:
     return encoding == "url"
 
 
-async def list_uploads(call: Call) -> web.Response:
+async def list_uploads(call: Call) -> web.StreamResponse:
     """Answer with a page of the uploads of a bucket that are under way."""
     get = call.parameters.get
     bucket = call.get_bucket()

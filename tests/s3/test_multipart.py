@@ -514,6 +514,16 @@ def test_parts_without_a_checksum_get_that_of_the_upload(
     assert part["ChecksumSHA1"] == answer.headers["x-amz-checksum-sha1"]
 
 
+def test_a_composite_checksum_takes_that_of_each_part(s3: Any, repository: str) -> None:
+    upload = Upload(s3, repository, "main/missing", ChecksumAlgorithm="CRC32")
+    upload.put(1, b"x", ChecksumAlgorithm="CRC32")
+    checksum = upload.parts[1].pop("ChecksumCRC32")
+
+    assert refused(upload.complete) == ("InvalidRequest", 400)
+    upload.parts[1]["ChecksumCRC32"] = checksum
+    upload.complete()
+
+
 # --- reading by part ------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from lakebed.server.chunks.pieces import (
     whole_chunk,
 )
 from lakebed.server.errors import CorruptDataError
-from lakebed.server.ids import ChunkId, Kind, hash_chunk
+from lakebed.server.ids import BlobId, ChunkId, Kind, hash_chunk
 
 from support.blobs import SmallLake, random_bytes
 
@@ -209,14 +209,14 @@ def test_a_small_object_of_one_part_is_stored_already() -> None:
 
     blob = lake.join([[], lake.put_part(b"small"), []])
 
-    assert (blob.blob_id, blob.frames) == (hash_chunk(b"small"), ())
+    assert (blob.blob_id, blob.frames) == (BlobId(hash_chunk(b"small")), ())
     assert lake.read_bytes == 0
 
 
 def test_an_object_of_empty_parts_is_empty() -> None:
     blob = PartLake().join([[], []])
 
-    assert (blob.blob_id, blob.frames) == (hash_chunk(b""), ())
+    assert (blob.blob_id, blob.frames) == (BlobId(hash_chunk(b"")), ())
 
 
 def test_small_parts_below_the_size_that_is_cut_become_one_chunk() -> None:
@@ -225,7 +225,7 @@ def test_small_parts_below_the_size_that_is_cut_become_one_chunk() -> None:
 
     blob = lake.join([lake.put_part(part) for part in split(data, [5, 700_000])])
 
-    assert blob.blob_id == hash_chunk(data)
+    assert blob.blob_id == BlobId(hash_chunk(data))
 
 
 @pytest.mark.parametrize("extra", [0, 1, 2])
