@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.client_contract import CopyingContract
+from support.client_contract import FEW_ODD_PATHS, CopyingContract
 from support.client_page import Section
 from support.client_shell import CommandFailedError, Shell
 from support.lakes import Lake, noise
@@ -53,7 +53,7 @@ def client(documented: Callable[[str], Section], lake: Lake, tmp_path: Path) -> 
 class TestAwsCli(CopyingContract):
     refusals = (CommandFailedError,)
     large_bytes = 17 * MIB  # parts of 8 MiB
-    odd_paths = ("a b+c%20d#e?f&g", "ünïcødé/文件 🦆", "two//slashes")  # a start each
+    odd_paths = FEW_ODD_PATHS
 
 
 def test_a_folder_is_synchronised_both_ways(

@@ -58,8 +58,12 @@ class Table:
         )
 
     def numbers(self, version: int | None = None) -> list[int]:
-        rows = self.pl.read_delta(self.open(version))
-        return sorted(rows["number"])
+        tables = self.names.QueryBuilder().register("t", self.open(version))
+        return (
+            tables.execute("SELECT number FROM t ORDER BY 1")
+            .read_all()["number"]
+            .to_pylist()
+        )
 
 
 @pytest.fixture

@@ -38,6 +38,15 @@ ODD_PATHS = (
 )
 
 
+FEW_ODD_PATHS = (
+    "a b+c%20d%2Fe#f?g",
+    "quote'(round)[square]{curly}&h=i;j,k!$@:|~",
+    "ünïcødé/文件 🦆",
+    "two//slashes",
+)
+"""The same for programs, which take a good part of a second to start."""
+
+
 class S3Client(Protocol):
     """A client as the tests drive it. Keys are `REF/PATH` in the repository."""
 
