@@ -224,7 +224,7 @@ _MALFORMED = "an error occurred when parsing the HTTP request"
 _LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
 
 
-def _refuse_as_s3(is_too_long: bool) -> web.Response:
+def _refuse_as_s3(exchange: Exchange, is_too_long: bool) -> web.Response:
     return error_response(
         400,
         "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
@@ -232,17 +232,17 @@ def _refuse_as_s3(is_too_long: bool) -> web.Response:
         {},
         {},
         resource="",
-        request_id=Exchange().request_id,
+        request_id=exchange.request_id,
         has_body=True,
     )
 
 
-def _refuse_as_rest(is_too_long: bool) -> web.Response:
+def _refuse_as_rest(exchange: Exchange, is_too_long: bool) -> web.Response:
     return problem_response(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if is_too_long
         else HTTPStatus.BAD_REQUEST,
         _LINE_TOO_LONG if is_too_long else _MALFORMED,
         HeadTooLargeError.code if is_too_long else "malformed",
-        headers={"Server": "lakebed", "X-Request-ID": Exchange().request_id},
+        headers={"Server": "lakebed", "X-Request-ID": exchange.request_id},
     )

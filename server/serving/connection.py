@@ -11,13 +11,19 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from .exchange import EXCHANGE, Exchange
+
 log = logging.getLogger(__name__)
 
+Refuse = Callable[[Exchange, bool], web.Response]
+"""Words the refusal of what does not parse; True: a line of it is too long."""
+MALFORMED = "Malformed"
+"""The operation of what does not parse."""
 TOO_BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: lakebed\r\nRetry-After: 1\r\n"
     b"Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -30,8 +36,8 @@ class Hooks:
 
     opened: Callable[[Connection], None]
     closed: Callable[[Connection], None]
-    refuse: Callable[[bool], web.Response]
-    """Words the refusal of what does not parse; True: a line of it is too long."""
+    refuse: Refuse
+    """Words the refusal of what does not parse."""
     answered: Callable[[web.BaseRequest, web.StreamResponse], None]
     """Told once an answer is written, or the client is gone meanwhile."""
 
@@ -81,7 +87,9 @@ class Connection(web.RequestHandler):
             raise ConnectionError("cannot answer: another answer has begun")
         if status == 400:
             log.info("request does not parse", extra={"fault": type(exc).__name__})
-            response = self._hooks.refuse(isinstance(exc, LineTooLong))
+            exchange = request[EXCHANGE] = Exchange()
+            exchange.operation = MALFORMED
+            response = self._hooks.refuse(exchange, isinstance(exc, LineTooLong))
         else:
             log.error("request met a defect outside of its handler", exc_info=exc)
             response = web.Response(status=status)
@@ -100,6 +108,7 @@ class Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say so, and hang up."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(TOO_BUSY)
-        transport.close()
+        # uvloop's transports are none by their class.
+        stream = cast("asyncio.WriteTransport", transport)
+        stream.write(TOO_BUSY)
+        stream.close()
