@@ -92,7 +92,7 @@ def read_keys_max(call: Call) -> int:
     return min(int(text), limit)
 
 
-async def list_objects_v2(call: Call) -> web.Response:
+async def list_objects_v2(call: Call) -> web.StreamResponse:
     """Answer with a page of the objects of a bucket."""
     query = _Query.read(call)
     bucket = call.get_bucket()

@@ -7,10 +7,9 @@ Every class of `errors.py` has a row in `CODES`; a test says so when a new one h
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from .. import errors
 from ..errors import LakeError
+from ..httprules.whole import WholeAnswer
 from .errors import S3Error
 from .xml import Element, write_document
 
@@ -118,7 +117,7 @@ def answer_problem(
     request_id: str,
     has_body: bool,
     missing_ref: str = "NoSuchKey",
-) -> web.Response:
+) -> WholeAnswer:
     """Return the response that says `error`.
 
     Args:
@@ -148,11 +147,7 @@ def answer_problem(
 
 def name_answer(request_id: str) -> dict[str, str]:
     """Return the headers of every answer of the gateway."""
-    return {
-        "Server": "lakebed",
-        "x-amz-request-id": request_id,
-        "x-amz-id-2": request_id,
-    }
+    return {"x-amz-request-id": request_id, "x-amz-id-2": request_id}
 
 
 def error_response(
@@ -165,11 +160,11 @@ def error_response(
     resource: str,
     request_id: str,
     has_body: bool,
-) -> web.Response:
+) -> WholeAnswer:
     """Return a response with an error document, or with none."""
     headers = {**name_answer(request_id), **headers}
     if not has_body:
-        return web.Response(status=status, headers=headers)
+        return WholeAnswer(status, headers)
     content: list[Element] = [
         ("Code", code),
         ("Message", message),
@@ -178,8 +173,8 @@ def error_response(
         ("RequestId", request_id),
         ("HostId", request_id),
     ]
-    return web.Response(
-        status=status,
-        body=write_document("Error", content, namespace=""),
-        headers={"Content-Type": "application/xml", **headers},
+    return WholeAnswer(
+        status,
+        {"Content-Type": "application/xml", **headers},
+        write_document("Error", content, namespace=""),
     )

@@ -20,7 +20,7 @@ from .exchange import EXCHANGE, Exchange
 
 log = logging.getLogger(__name__)
 
-Refuse = Callable[[Exchange, bool], web.Response]
+Refuse = Callable[[Exchange, bool], web.StreamResponse]
 """Words the refusal of what does not parse; True: a line of it is too long."""
 MALFORMED = "Malformed"
 """The operation of what does not parse."""
@@ -45,7 +45,7 @@ class Hooks:
 class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
-    __slots__ = ("_hooks", "_now", "head_since_s")
+    __slots__ = ("_drained", "_hooks", "_now", "head_since_s")
 
     def __init__(self, manager: web.Server, hooks: Hooks, **options: Any) -> None:
         """Speak for `manager`; `options` are those of `web.Server`."""
@@ -53,6 +53,7 @@ class Connection(web.RequestHandler):
         super().__init__(manager, loop=loop, **options)
         self._hooks = hooks
         self._now = loop.time
+        self._drained: asyncio.Future[None] | None = None
         self.head_since_s: float | None = None
         """When the first bytes came of a request that has not begun; loop time."""
 
@@ -65,6 +66,30 @@ class Connection(web.RequestHandler):
         """End."""
         self._hooks.closed(self)
         super().connection_lost(exc)
+        self._wake()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has taken most of what was sent."""
+        super().resume_writing()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    async def drain(self) -> None:
+        """Return when the client has taken most of what was sent.
+
+        Answers that are sent whole do not wait for it. So the next request does: else
+        who sends requests and reads no answer would fill our memory.
+
+        Raises:
+            ConnectionResetError: the client is gone.
+        """
+        self._drained = asyncio.get_running_loop().create_future()
+        await self._drained
+        if self.transport is None:
+            raise ConnectionResetError("the client is gone")
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request."""
@@ -92,7 +117,7 @@ class Connection(web.RequestHandler):
             response = self._hooks.refuse(exchange, isinstance(exc, LineTooLong))
         else:
             log.error("request met a defect outside of its handler", exc_info=exc)
-            response = web.Response(status=status)
+            response = web.StreamResponse(status=status)
         response.force_close()
         return response
 

@@ -118,6 +118,9 @@ class DrainingServer:
     ) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
+        connection.head_since_s = None
+        if connection.writing_paused:
+            await connection.drain()
         self._busy.add(connection)
         try:
             response = await handler(request)

@@ -113,6 +113,28 @@ def test_a_client_that_reads_nothing_is_let_go(
         assert memory_bytes(lake) - memory < LARGE_BYTES // 2
 
 
+def test_answers_that_nobody_reads_do_not_pile_up(lake: ServerProcess) -> None:
+    """A thousand small answers are as much as a large one."""
+    target = "/limits/main/piled"
+    lake.send("PUT", target, body=os.urandom(250_000))
+    lake.send("GET", target)
+    memory, head = memory_bytes(lake), signed_head(lake, "GET", target)
+    most = 0
+    with connect(lake) as connection:
+        connection.setblocking(False)
+        end, left = monotonic() + 1.0, memoryview(head * 1000)
+        while left and monotonic() < end:
+            try:
+                left = left[connection.send(left) :]
+            except BlockingIOError:
+                most = max(most, memory_bytes(lake))
+                lake.send_as_it_is("GET", "/api/v1/healthcheck", {})
+            except ConnectionError:
+                break
+
+    assert max(most, memory_bytes(lake)) - memory < LARGE_BYTES // 4
+
+
 def test_a_client_that_reads_slowly_is_served(lake: ServerProcess, large: str) -> None:
     """What it takes, however little, is something."""
     with connect(lake, timeout_s=PATIENCE_S) as connection:

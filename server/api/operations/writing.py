@@ -17,6 +17,7 @@ from lakebed.client.wire import (
 )
 
 from ...errors import InvalidValueError
+from ...httprules.whole import WholeAnswer
 from ...repository import copies, objects
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
@@ -33,7 +34,7 @@ BATCH_PATHS_MAX = 1000
 """Paths of one deletion; the limit of S3 and of the lakeFS API."""
 
 
-async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
+async def upload(call: Call[PathQuery, Streamed]) -> web.StreamResponse:
     """Upload an object: the raw body, or the field `content` of a form."""
     path = check_path(call.query.path)
     if is_small(call.request):
@@ -68,7 +69,7 @@ async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
     )
 
 
-async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
+async def delete(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
     """Delete an object; nothing there is fine."""
     await objects.delete_object(
         call.engine,
@@ -80,7 +81,7 @@ async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
     return answer_nothing()
 
 
-async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
+async def delete_many(call: Call[NoQuery, PathList]) -> web.StreamResponse:
     """Delete up to 1,000 objects, all at once; nothing there is fine."""
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
@@ -94,7 +95,7 @@ async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
     return answer(ObjectErrorList(errors=[]))
 
 
-async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
+async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.StreamResponse:
     """Copy an object; no bytes are copied."""
     body = call.body
     branch = call.names["branch"]
@@ -114,7 +115,7 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
     return answer_created(show_object(repository.storage_namespace, entry))
 
 
-async def move(call: Call[NoQuery, ObjectMove]) -> web.Response:
+async def move(call: Call[NoQuery, ObjectMove]) -> web.StreamResponse:
     """Rename an object, or everything below a prefix; no bytes are copied."""
     body = call.body
     branch = call.names["branch"]
@@ -138,7 +139,7 @@ async def move(call: Call[NoQuery, ObjectMove]) -> web.Response:
     return answer(ObjectMoveResult(moved=moved))
 
 
-async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.Response:
+async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.StreamResponse:
     """Give an object other user metadata, in place of what it has."""
     path = check_path(call.query.path)
     branch = call.names["branch"]
@@ -155,4 +156,4 @@ async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.Response
         # A write that comes in between has metadata of its own, and stays.
         condition=objects.Condition(etag=objects.etag_text(located.entry)),
     )
-    return web.Response(status=HTTPStatus.CREATED)
+    return WholeAnswer(HTTPStatus.CREATED)
