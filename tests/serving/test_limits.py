@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -104,7 +104,7 @@ def test_a_client_that_reads_nothing_is_let_go(
             connection.settimeout(PATIENCE_S)
             parts = urlsplit(lake.url)
             connection.connect((parts.hostname, parts.port))
-            connection.sendall(head if size == "large" else head * 8)
+            connection.sendall(head if size == "large" else head * 40)
         wait_until(lambda: open_files(lake) >= files + 4, lake)
         assert memory_bytes(lake) - memory < LARGE_BYTES // 2
 
@@ -122,17 +122,14 @@ def test_answers_that_nobody_reads_do_not_pile_up(lake: ServerProcess) -> None:
     most = 0
     with connect(lake) as connection:
         connection.setblocking(False)
-        end, left = monotonic() + 1.0, memoryview(head * 1000)
-        while left and monotonic() < end:
-            try:
+        end, left = monotonic() + 1.4, memoryview(head * 1000)
+        while monotonic() < end:  # no stall yet
+            with suppress(BlockingIOError):
                 left = left[connection.send(left) :]
-            except BlockingIOError:
-                most = max(most, memory_bytes(lake))
-                lake.send_as_it_is("GET", "/api/v1/healthcheck", {})
-            except ConnectionError:
-                break
+            most = max(most, memory_bytes(lake))
+            lake.send_as_it_is("GET", "/api/v1/healthcheck", {})
 
-    assert max(most, memory_bytes(lake)) - memory < LARGE_BYTES // 4
+    assert most - memory < LARGE_BYTES // 4
 
 
 def test_a_client_that_reads_slowly_is_served(lake: ServerProcess, large: str) -> None:
