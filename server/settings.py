@@ -95,6 +95,11 @@ class Settings:
     small_body_bytes_max: int = 256 * KIB
     """Bodies up to here are read whole and sent whole: one write instead of a stream. A
     hundred of them at once fit in a worker's memory."""
+    body_step_bytes: int = 64 * KIB
+    body_step_s_max: float = 30.0
+    """A body comes at least this fast: so many bytes in so long a time of waiting for
+    it, or it is given up. 2 KiB/s is slower than any line that uploads are made over;
+    AWS gives up after about 20 s without a byte."""
     streams_max: int = 16
     """Larger bodies taken in at one time: each holds up to about 8 MiB, half a worker's
     memory in all. Others wait."""

@@ -1,8 +1,8 @@
-"""MD5 and SHA-256 of an object, computed beside the rest of its ingest.
+"""MD5 of an object and whatever else its bytes are summed up to, beside their ingest.
 
 S3 wants MD5 for the ETag, and it is the slowest thing on the road of a large object.
 hashlib gives up the GIL for large buffers, so a lane of its own makes it cost nothing but
-itself.
+itself. The sums that a caller brings have lanes of their own, too.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ from typing import Protocol
 from .pipeline import Lane
 
 
-class _Hash(Protocol):
-    def update(self, data: bytes | memoryview, /) -> None: ...
+class Sum(Protocol):
+    """Takes the bytes of one object, in order; used from one thread at a time."""
 
-    def digest(self) -> bytes: ...
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take the next bytes; what it raises refuses the object."""
+        ...
 
 
 class Digests:
     """The digests of one object; used from one thread at a time."""
 
-    __slots__ = ("_hashes", "_lanes", "_md5", "_sha256")
+    __slots__ = ("_lanes", "_md5", "_sums")
 
-    def __init__(self, *, want_sha256: bool) -> None:
-        self._md5: _Hash = hashlib.md5(usedforsecurity=False)
-        self._sha256: _Hash | None = hashlib.sha256() if want_sha256 else None
-        self._hashes = (
-            (self._md5,) if self._sha256 is None else (self._md5, self._sha256)
-        )
+    def __init__(self, sums: Sequence[Sum]) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sums: tuple[Sum, ...] = (self._md5, *sums)
         self._lanes: list[Lane] = []
 
     def update_now(self, data: bytes | memoryview) -> None:
         """Take all bytes in this thread: right for small objects."""
-        for each in self._hashes:
+        for each in self._sums:
             each.update(data)
 
     def update_beside(
@@ -45,18 +44,17 @@ class Digests:
     ) -> None:
         """Take the next bytes in `executor`; waits while too many are to be taken."""
         if not self._lanes:
-            self._lanes = [Lane(executor) for _ in self._hashes]
-        for each, lane in zip(self._hashes, self._lanes, strict=True):
+            self._lanes = [Lane(executor) for _ in self._sums]
+        for each, lane in zip(self._sums, self._lanes, strict=True):
             lane.put(partial(_update, each, pieces))
 
-    def finish(self) -> tuple[bytes, bytes | None]:
-        """Return MD5 and SHA-256, the latter only if it was asked for."""
+    def finish(self) -> bytes:
+        """Return the MD5; the other sums have taken all bytes as well."""
         for lane in self._lanes:
             lane.wait()
-        sha256 = None if self._sha256 is None else self._sha256.digest()
-        return self._md5.digest(), sha256
+        return self._md5.digest()
 
 
-def _update(each: _Hash, pieces: Sequence[bytes | memoryview]) -> None:
+def _update(each: Sum, pieces: Sequence[bytes | memoryview]) -> None:
     for piece in pieces:
         each.update(piece)

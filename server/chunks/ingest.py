@@ -1,6 +1,6 @@
 """Turns the bytes of an object into stored chunks while they come in.
 
-One pass over the bytes: the ETag's MD5, SHA-256 where it is asked for, and writing run in
+One pass over the bytes: the ETag's MD5, the sums that the caller brings, and writing run in
 threads beside cutting and BLAKE3, because all of them give up the GIL. Memory is bounded
 by a few batches, whatever the size of the object.
 
@@ -20,7 +20,7 @@ from msgspec import Struct
 from ..ids import BlobId, ChunkId, Kind, hash_chunk
 from .appender import PackAppender
 from .cutting import LARGE_BYTES_MIN, StreamCutter
-from .digests import Digests
+from .digests import Digests, Sum
 from .index import Frame, StoredFrame
 from .pipeline import Lane, ingest_executor
 from .recipe_builder import RecipeBuilder
@@ -35,6 +35,9 @@ _RECORDS_KEPT_MAX = 64
 FindStored = Callable[[Sequence[ChunkId]], set[bytes]]
 """Returns those chunk ids that the index knows."""
 
+OnChunk = Callable[[ChunkId, int], None]
+"""Told of each chunk of a large object and its size in bytes, in order."""
+
 
 class WrittenBlob(Struct, frozen=True, gc=False):
     """An object whose bytes are cut; what must still happen for it to be stored."""
@@ -42,8 +45,6 @@ class WrittenBlob(Struct, frozen=True, gc=False):
     blob_id: BlobId
     size_bytes: int
     md5: bytes
-    sha256: bytes | None
-    """None unless it was asked for."""
     frames: tuple[Frame, ...]
     """Not appended yet: the single chunk of a small object, the last records of a recipe."""
     stored: tuple[StoredFrame, ...]
@@ -64,7 +65,8 @@ class BlobWriter:
         appender: PackAppender,
         find_stored: FindStored,
         *,
-        want_sha256: bool = False,
+        sums: Sequence[Sum] = (),
+        on_chunk: OnChunk | None = None,
         executor: Executor | None = None,
     ) -> None:
         """Write through `appender` whatever `find_stored` does not know.
@@ -72,15 +74,17 @@ class BlobWriter:
         Args:
             appender: takes the chunks of a large object.
             find_stored: asks the index; called in the writer's thread.
-            want_sha256: compute SHA-256 of the whole object too.
+            sums: take all bytes too, in other threads if there are many.
+            on_chunk: told of the chunks of a large object, in the thread that writes.
             executor: where a large object is digested and written, beside being cut;
                 must not be the one that this writer runs in. A pool shared by the
                 process if None.
         """
         self._appender = appender
         self._find_stored = find_stored
+        self._on_chunk = on_chunk
         self._executor = executor
-        self._digests = Digests(want_sha256=want_sha256)
+        self._digests = Digests(sums)
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._size_bytes = 0
@@ -136,7 +140,7 @@ class BlobWriter:
         return WrittenBlob(
             blob_id,
             self._size_bytes,
-            *self._digests.finish(),
+            self._digests.finish(),
             tuple(self._large.recipe.take_finished()),
             tuple(self._large.stored),
             tuple((Kind.CHUNK, id_) for id_ in self._large.reused),
@@ -148,7 +152,7 @@ class BlobWriter:
         chunk_id = hash_chunk(data)
         frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
         return WrittenBlob(
-            BlobId(chunk_id), len(data), *self._digests.finish(), frames, (), ()
+            BlobId(chunk_id), len(data), self._digests.finish(), frames, (), ()
         )
 
     def _write_batch(self) -> None:
@@ -156,7 +160,9 @@ class BlobWriter:
         self._pending_bytes = 0
         executor = self._executor or ingest_executor()
         if self._large is None:
-            self._large = _LargeBlob(self._appender, self._find_stored, executor)
+            self._large = _LargeBlob(
+                self._appender, self._find_stored, self._on_chunk, executor
+            )
         # Hashed in one piece: after each piece a digest waits for the interpreter lock,
         # which cutting holds most of the time.
         fresh = self._large.cutter.feed(pieces)
@@ -168,7 +174,11 @@ class _LargeBlob:
     """The chunks of an object that is cut; writes one batch while the next is cut."""
 
     def __init__(
-        self, appender: PackAppender, find_stored: FindStored, executor: Executor
+        self,
+        appender: PackAppender,
+        find_stored: FindStored,
+        on_chunk: OnChunk | None,
+        executor: Executor,
     ) -> None:
         self.cutter = StreamCutter()
         self.recipe = RecipeBuilder()
@@ -177,6 +187,7 @@ class _LargeBlob:
         self._seen: set[ChunkId] = set()
         self._appender = appender
         self._find_stored = find_stored
+        self._on_chunk = on_chunk
         self._lane = Lane(executor)
 
     def write(self, chunks: Iterable[memoryview]) -> None:
@@ -185,6 +196,8 @@ class _LargeBlob:
         for chunk in chunks:
             chunk_id = hash_chunk(chunk)
             self.recipe.add(chunk_id, len(chunk))
+            if self._on_chunk is not None:
+                self._on_chunk(chunk_id, len(chunk))
             if chunk_id not in self._seen:
                 fresh[chunk_id] = chunk
         self._seen.update(fresh)

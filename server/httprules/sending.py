@@ -31,6 +31,7 @@ async def send_object(
     own_headers: Mapping[str, str],
     *,
     small_bytes_max: int,
+    whole_headers: Mapping[str, str] | None = None,
     log_fields: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Answer a GET or HEAD of the object `entry`.
@@ -42,6 +43,7 @@ async def send_object(
         own_headers: of the protocol, with the Content-Type; they go before ours.
         small_bytes_max: up to here the bytes go in one piece with their head. It bounds
             what a response holds at once.
+        whole_headers: what is true only of all bytes together; left out of a range.
         log_fields: what tells this request in the log from others.
 
     Raises:
@@ -75,6 +77,7 @@ async def send_object(
     wanted, status = _read_range(asked, etag, entry.size_bytes), 206
     if wanted is None:
         wanted, status = ByteRange(0, entry.size_bytes), 200
+        headers.update(whole_headers or {})
     else:
         headers["Content-Range"] = wanted.content_range(entry.size_bytes)
     size_bytes = wanted.stop - wanted.start
@@ -84,7 +87,6 @@ async def send_object(
         body = await _read_at_once(engine, entry, wanted)
         return WholeAnswer(status, headers, body)
     headers["Content-Length"] = str(size_bytes)
-    headers["Server"] = "lakebed"
     response = web.StreamResponse(status=status, headers=headers)
     await _stream(engine, request, entry, wanted, response, log_fields or {})
     return response

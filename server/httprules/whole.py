@@ -41,7 +41,7 @@ class WholeAnswer(web.StreamResponse):
 
         Args:
             status: of the response.
-            headers: all but Server, Date, Content-Length and Connection.
+            headers: all but Date, Content-Length and Connection.
             body: sent as it is, but not to HEAD.
             announced_bytes: the Content-Length where it is not that of `body`: of a
                 HEAD for which no body was made.
@@ -121,7 +121,7 @@ class WholeAnswer(web.StreamResponse):
         major, minor = request.version
         lines = [f"HTTP/{major}.{minor} {status} {_REASONS.get(status, '')}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines.append(f"Server: lakebed\r\nDate: {show_date(int(time.time()))}")
+        lines.append(f"Date: {show_date(int(time.time()))}")
         if status not in _NO_LENGTH:
             lines.append(f"Content-Length: {self._announced_bytes}")
         if not self._stays_open:
@@ -129,8 +129,7 @@ class WholeAnswer(web.StreamResponse):
         elif minor == 0:
             lines.append("Connection: keep-alive")
         head = "\r\n".join(lines)
-        # One break between two lines, and one within the line of Server and Date.
-        if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
             raise ValueError("a header holds a line break")
         return f"{head}\r\n\r\n".encode("utf-8", "surrogateescape")
 

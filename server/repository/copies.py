@@ -28,12 +28,12 @@ from .engine import Engine
 from .objects import (
     CONDITION_ATTEMPTS_MAX,
     Condition,
+    Located,
     branch_of,
     is_still,
     locate,
     read_state,
     stage,
-    stat_object,
 )
 from .overlay import OverlayCursor, StagedRows
 from .paths import PATH_BYTES_MAX, show_path
@@ -52,27 +52,27 @@ async def copy_object(
     branch: str,
     path: bytes,
     *,
-    source_repository: str,
-    source_ref: str,
-    source_path: bytes,
+    source: Located,
     extra: Extra | None = None,
+    checksums: bytes | None = None,
     condition: Condition | None = None,
 ) -> Entry:
-    """Stage at `path` what another place refers to; ETag and metadata come along.
+    """Stage at `path` what `source` is; ETag, checksums and metadata come along.
 
-    `extra` replaces the metadata. The source may be at any ref of any repository: who
+    `extra` replaces the metadata, `checksums` those of the source. The source may be at any ref of any repository: who
     may read it, is for the caller to check.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRefError,
-        ReadOnlyRepositoryError
-        ObjectNotFoundError: there is no object at the source.
+        ReadOnlyRepositoryError, MetadataTooLargeError
         PreconditionFailedError: `condition` does not hold at the destination.
+        MissingDataError: the bytes were collected since `source` was found.
     """
-    found = await stat_object(engine, source_repository, source_ref, source_path)
-    entry = replace(found.entry, path=path, mtime_ms=engine.clock())
+    entry = replace(source.entry, path=path, mtime_ms=engine.clock())
     if extra is not None:
         entry = replace(entry, extra=encode_extra(extra))
+    if checksums is not None:
+        entry = replace(entry, checksums=checksums)
     packed = pack_entry(entry)
     for _ in range(CONDITION_ATTEMPTS_MAX):
         state = await read_state(engine, repository, branch, path)
@@ -91,14 +91,14 @@ def _stage_copy(
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
-        await _ensure_blob(tx, entry)
+        await ensure_blob(tx, entry)
         await stage(tx, state.repository, branch_of(state), changes)
         return True
 
     return action
 
 
-async def _ensure_blob(tx: WriteTransaction, entry: Entry) -> None:
+async def ensure_blob(tx: WriteTransaction, entry: Entry) -> None:
     """Keep the bytes of `entry`, should their last other name go at this moment."""
     if entry.size_bytes == 0:
         return

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from ..chunks.cutting import LARGE_BYTES_MIN
+from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
+from ..chunks.joining import JoinedBlob
 from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
@@ -216,13 +218,24 @@ async def put_object(
     *,
     extra: Extra | None = None,
     condition: Condition | None = None,
-    want_sha256: bool = False,
+    sums: Sequence[Sum] = (),
     check: Callable[[WrittenBlob], None] | None = None,
+    checksums: Callable[[], bytes] | None = None,
 ) -> Entry:
     """Stage an object on a branch; durable when this returns.
 
-    `check` gets the digests of the bytes before anything names them, and refuses the
-    object by raising.
+    Args:
+        engine: where to.
+        repository: the repository.
+        branch: the branch.
+        path: the path on it.
+        body: the bytes, at once or as they come.
+        extra: what is said of them.
+        condition: what must be true of the path now.
+        sums: take all bytes too; what one raises refuses the object.
+        check: gets the digests of the bytes, once `sums` have all of them and before
+            anything names them, and refuses the object by raising.
+        checksums: returns the checksums of the entry, after `check`.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRefError,
@@ -236,7 +249,7 @@ async def put_object(
         located = await locate(engine, state, path)
         condition.check(located.entry if located else None, state, path)
     lease = UploadLease(engine)
-    blob = await take_in(engine, body, lease, want_sha256=want_sha256, check=check)
+    blob = await take_in(engine, body, lease, sums=sums, check=check)
     entry = Entry(
         path,
         blob.blob_id,
@@ -244,24 +257,38 @@ async def put_object(
         engine.clock(),
         blob.md5,
         extra=encode_extra(extra) if extra is not None else b"",
+        checksums=checksums() if checksums is not None else b"",
     )
-    await _publish(engine, state, entry, blob, lease, condition)
+    await publish(engine, state, entry, blob, lease, condition)
     return entry
 
 
-async def _publish(
+async def publish(
     engine: Engine,
     state: PathState,
     entry: Entry,
-    blob: WrittenBlob,
+    blob: WrittenBlob | JoinedBlob,
     lease: UploadLease,
     condition: Condition | None,
+    *,
+    also: Callable[[WriteTransaction, Branch], Awaitable[None]] | None = None,
 ) -> None:
+    """Stage `entry`, whose bytes are `blob`, at the path that `state` is of.
+
+    `also` runs in the same transaction, and refuses it by raising.
+
+    Raises:
+        PreconditionFailedError, ObjectNotFoundError: `condition` does not hold.
+        RefMovedError: the branch moves faster than the condition can be looked at.
+        and what `read_state` and `also` raise.
+    """
     packed = pack_entry(entry)
 
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
+        if also is not None:
+            await also(tx, branch_of(state))
         await stage(tx, state.repository, branch_of(state), [(entry.path, packed)])
         await lease.release(tx)
         return True
@@ -350,21 +377,3 @@ def _deletion(
         return True
 
     return action
-
-
-async def delete_objects(
-    engine: Engine, repository: str, branch: str, paths: Sequence[bytes]
-) -> list[bool]:
-    """Stage the deletion of `paths`, all in one transaction; tell which were there."""
-    where, target = await get_writable_branch(engine, repository, branch)
-    present: list[bool] = []
-    for path in paths:
-        state = await engine.metadata.read_path(where.name, branch, path)
-        located = await locate(engine, state, path) if state is not None else None
-        present.append(located is not None)
-    changes = [
-        (path, None) for path, there in zip(paths, present, strict=True) if there
-    ]
-    if changes:
-        await engine.metadata.write(lambda tx: stage(tx, where, target, changes))
-    return present

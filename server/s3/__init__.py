@@ -6,7 +6,8 @@ call.py        what an operation is given
 address.py     from buckets and keys to repositories, refs and paths
 buckets.py, listing.py, root_listing.py, reading.py, writing.py   the operations
 body.py        request bodies: as they come, and verified
-checksums.py   what a client says its bytes sum up to
+payload.py, aws_chunked.py, chunk_signatures.py   how a body is signed and framed
+checksums.py   what bytes sum up to
 object_headers.py  what a client says of an object beside its bytes
 page_token.py  where a listing goes on
 errors.py, problems.py, xml.py, xml_input.py   how it says no, how it says and reads anything

@@ -1,5 +1,10 @@
 """Request bodies: small ones at once, large ones as they come, and what protects them.
 
+Every way in which a body may be sent and signed ends here: with a length, or in HTTP's
+chunks; plain, or as `aws-chunked` with signatures and trailers. Whatever is claimed of the
+bytes (their length, MD5, SHA-256, checksum, signatures) is checked before anything names
+them.
+
 Nothing of a body is asked for (`100 Continue`) before the caller was let in, and of a
 large one not before the first byte is wanted, so that a write that is refused for its
 condition sends nothing. A large body waits for its turn, because each holds memory.
@@ -7,49 +12,97 @@ condition sends nothing. A large body waits for its turn, because each holds mem
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
-import re
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 from aiohttp import ClientPayloadError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..auth.sigv4 import UNSIGNED_PAYLOAD
+from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
-from .checksums import Checksum
+from .aws_chunked import TRAILER_SIGNATURE, ChunkedDecoder, broken_off
+from .call import Call, invalid_argument
+from .checksums import TRAILER_HEADER, Algorithm, Checksum, RunningSum, StoredChecksum
+from .chunk_signatures import ChunkSignatures
 from .errors import S3Error
+from .payload import EMPTY_SHA256, Payload
 
-_HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_STREAMING = "STREAMING-"
+STALLED = "RequestTimeout"
+"""S3's word for a body that came too slowly."""
+
+_DECODED_LENGTH = "x-amz-decoded-content-length"
+_SIZE_DIGITS_MAX = 16
+_NO_TRAILERS: frozenset[str] = frozenset()
 
 
 class Body:
-    """The body of one PutObject, with what the client says that it is."""
+    """The body of one request, with what the client says that it is."""
 
-    def __init__(self, request: web.BaseRequest, payload: str) -> None:
-        """Read the claims of `request`, whose signature says `payload` of the body.
+    def __init__(self, call: Call, *, may_be_absent: bool = False) -> None:
+        """Read what `call` says of its body.
+
+        Args:
+            call: the request.
+            may_be_absent: a request without a length, which has no body, is taken for
+                one with an empty one.
 
         Raises:
-            S3Error: a claim is malformed, or of a kind that is not built yet.
+            S3Error: what it says is malformed, or contradicts itself.
         """
-        self._request = request
-        self._sha256 = _read_payload(payload)
+        self._request = request = call.request
+        settings = call.gateway.settings
+        self._step_s_max = self._patience_s = settings.body_step_s_max
+        self._step_bytes = settings.body_step_bytes
+        self._stepped_bytes = 0
+        payload = Payload.parse(call.verified.claim.payload)
         self._md5 = _read_md5(request.headers.get("Content-MD5"))
-        self.checksum = Checksum.read(request.headers)
-        length = request.content_length
-        if length is None:
+        self._claimed = Checksum.read(request.headers)
+        self.size_bytes = _read_size(request, payload, may_be_absent=may_be_absent)
+        """Of the bytes that are meant, without any framing."""
+        self._sha256 = payload.sha256
+        self._sha256_sum = None if payload.sha256 is None else Algorithm.SHA256.start()
+        self._checksum_sum = self._start_checksum()
+        self._signatures = ChunkSignatures(call.verified) if payload.is_signed else None
+        self._decoder = self._make_decoder(payload)
+        self.checksum: StoredChecksum | None = None
+        """What the client says that the bytes sum up to, once that was checked."""
+
+    def _start_checksum(self) -> RunningSum | None:
+        if self._claimed is None:
+            return None
+        if self._claimed.algorithm is Algorithm.SHA256 and self._sha256_sum is not None:
+            return self._sha256_sum  # once is enough
+        return self._claimed.algorithm.start()
+
+    def _make_decoder(self, payload: Payload) -> ChunkedDecoder | None:
+        trailers = _NO_TRAILERS
+        if self._claimed is not None and self._claimed.digest is None:
+            trailers |= {self._claimed.algorithm.header}
+        if trailers and not payload.has_trailer:
             raise S3Error(
-                "MissingContentLength", "you must provide the Content-Length header"
+                "InvalidRequest",
+                f"{TRAILER_HEADER} is given, but x-amz-content-sha256 says that the "
+                "body has no trailer",
             )
-        self.size_bytes = length
+        if not payload.is_chunked:
+            return None
+        if self._signatures is None:
+            return ChunkedDecoder(self.size_bytes, trailer_names=trailers)
+        if payload.has_trailer:
+            trailers |= {TRAILER_SIGNATURE}
+        return ChunkedDecoder(
+            self.size_bytes, on_head=self._signatures.expect, trailer_names=trailers
+        )
 
     @property
-    def want_sha256(self) -> bool:
-        """Whether `check` needs the SHA-256 of the bytes."""
-        return self._sha256 is not None
+    def sums(self) -> list[Sum]:
+        """What takes all bytes of `iter_pieces`, before `check`."""
+        each = (self._sha256_sum, self._checksum_sum, self._signatures)
+        return [one for one in dict.fromkeys(each) if one is not None]
 
     async def read_whole(self) -> bytes:
         """Return all of it, checked. For small bodies.
@@ -57,36 +110,64 @@ class Body:
         Raises:
             S3Error: it is not what the client says, or broke off.
         """
-        await ask_for_body(self._request)
-        with _refuse_broken():
-            data = await self._request.content.read()
-        if len(data) != self.size_bytes:
-            raise _broken_off()
-        if self._sha256 is not None:
-            self._check_sha256(hashlib.sha256(data).hexdigest())
-        if self._md5 is not None:
-            self._check_md5(hashlib.md5(data, usedforsecurity=False).digest())
-        if self.checksum is not None:
-            self.checksum.update(data)
-            self.checksum.check()
+        data = b"".join([piece async for piece in self.iter_pieces()])
+        for each in self.sums:
+            each.update(data)
+        md5 = self._md5 and hashlib.md5(data, usedforsecurity=False).digest()
+        self._check_sums(md5)
         return data
 
     async def iter_pieces(self) -> AsyncIterator[bytes]:
         """Yield it as it comes; `check` says at the end whether it was right.
 
         Raises:
-            S3Error: it broke off.
+            S3Error: it broke off, is malformed, or comes too slowly.
         """
         await ask_for_body(self._request)
         left = self.size_bytes
-        with _refuse_broken():
-            while piece := await self._request.content.readany():
-                left -= len(piece)
-                if self.checksum is not None:
-                    self.checksum.update(piece)
+        decoder = self._decoder
+        while piece := await self._read_some():
+            if decoder is not None:
+                piece = decoder.feed(piece)
+            left -= len(piece)
+            if left < 0:
+                raise broken_off("is longer than it should be")
+            if piece:
                 yield piece
+        if decoder is not None:
+            decoder.finish()
         if left:
-            raise _broken_off()
+            raise broken_off()
+
+    async def _read_some(self) -> bytes:
+        """Return what has come, at least a byte; none at the end."""
+        content = self._request.content
+        try:
+            if content.is_eof():
+                return content.read_nowait()
+            loop = asyncio.get_running_loop()
+            before_s = loop.time()
+            async with asyncio.timeout(self._patience_s):
+                piece = await content.readany()
+        except TimeoutError:
+            raise S3Error(
+                STALLED,
+                "your socket connection to the server was not read from or written to "
+                "within the timeout period: idle connections will be closed",
+            ) from None
+        except (
+            ClientPayloadError,
+            HttpProcessingError,
+            web.RequestPayloadError,
+        ) as error:
+            raise broken_off() from error
+        # What counts is waiting for the client, not what others make it wait for.
+        self._patience_s -= loop.time() - before_s
+        self._stepped_bytes += len(piece)
+        if self._stepped_bytes >= self._step_bytes:
+            self._stepped_bytes = 0
+            self._patience_s = self._step_s_max
+        return piece
 
     def check(self, blob: WrittenBlob) -> None:
         """Return if the bytes that were taken in are those that the client means.
@@ -95,14 +176,29 @@ class Body:
             S3Error: they are not.
         """
         if blob.size_bytes != self.size_bytes:
-            raise _broken_off()
-        if self._sha256 is not None:
-            assert blob.sha256 is not None
-            self._check_sha256(blob.sha256.hex())
-        if self._md5 is not None:
-            self._check_md5(blob.md5)
-        if self.checksum is not None:
-            self.checksum.check()
+            raise broken_off()
+        self._check_sums(blob.md5)
+
+    def encode_checksum(self) -> bytes:
+        """Return the checksums of the entry, once the bytes were checked."""
+        return b"" if self.checksum is None else self.checksum.encode()
+
+    def _check_sums(self, md5: bytes | None) -> None:
+        trailers = {} if self._decoder is None else self._decoder.trailers
+        if self._signatures is not None:
+            self._signatures.check(trailers)
+        if self._sha256_sum is not None:
+            self._check_sha256(self._sha256_sum.digest().hex())
+        if self._md5 is not None and md5 != self._md5:
+            raise S3Error(
+                "BadDigest",
+                "the Content-MD5 you specified did not match what we received",
+                ExpectedDigest=base64.b64encode(self._md5).decode(),
+                CalculatedDigest=base64.b64encode(md5 or b"").decode(),
+            )
+        if self._claimed is not None and self._checksum_sum is not None:
+            computed = self._checksum_sum.digest()
+            self.checksum = self._claimed.verify(computed, trailers)
 
     def _check_sha256(self, computed: str) -> None:
         if computed != self._sha256:
@@ -114,14 +210,37 @@ class Body:
                 S3ComputedContentSHA256=computed,
             )
 
-    def _check_md5(self, computed: bytes) -> None:
-        if computed != self._md5:
-            raise S3Error(
-                "BadDigest",
-                "the Content-MD5 you specified did not match what we received",
-                ExpectedDigest=base64.b64encode(self._md5 or b"").decode(),
-                CalculatedDigest=base64.b64encode(computed).decode(),
-            )
+
+async def read_document_body(call: Call, bytes_max: int) -> bytes:
+    """Return the whole body of a request that sends a document, checked.
+
+    Raises:
+        S3Error: it is over `bytes_max`, not what the client says, or broke off.
+    """
+    body = Body(call, may_be_absent=True)
+    if body.size_bytes > bytes_max:
+        raise S3Error(
+            "MaxMessageLengthExceeded",
+            f"your request was too big: its body may have {bytes_max} bytes",
+            MaxMessageLengthBytes=str(bytes_max),
+        )
+    return await body.read_whole()
+
+
+async def refuse_body(call: Call) -> None:
+    """Return if the request of an operation that takes no body has none.
+
+    What was signed of a body must be true also of one that nobody looks at.
+
+    Raises:
+        S3Error: it has one, or one was signed.
+    """
+    if not call.request.can_read_body and call.verified.claim.payload in _NO_BODY:
+        return
+    await read_document_body(call, 0)
+
+
+_NO_BODY = frozenset({EMPTY_SHA256, UNSIGNED_PAYLOAD})
 
 
 async def ask_for_body(request: web.BaseRequest) -> None:
@@ -139,25 +258,26 @@ def awaits_continue(request: web.BaseRequest) -> bool:
     return hdrs.EXPECT in request.headers and not request.content.is_eof()
 
 
-def _read_payload(payload: str) -> str | None:
-    """Return the hex SHA-256 that was signed; None if the body was not signed."""
-    if payload == UNSIGNED_PAYLOAD:
-        return None
-    if _HEX_SHA256.fullmatch(payload):
-        return payload
-    if payload.startswith(_STREAMING):
-        raise S3Error(
-            "NotImplemented",
-            f"uploads in signed or trailed chunks ('{payload[:60]}') are not "
-            "implemented yet",
-            Header="x-amz-content-sha256",
-        )
-    raise S3Error(
-        "InvalidArgument",
-        f"x-amz-content-sha256 must be {UNSIGNED_PAYLOAD} or a valid sha256 value",
-        ArgumentName="x-amz-content-sha256",
-        ArgumentValue=payload[:100],
-    )
+def _read_size(
+    request: web.BaseRequest, payload: Payload, *, may_be_absent: bool
+) -> int:
+    """Return how many bytes the client means to send, without framing."""
+    sent = request.content_length
+    decoded = request.headers.get(_DECODED_LENGTH)
+    if decoded is not None:
+        digits = decoded.isascii() and decoded.isdigit()
+        if not digits or len(decoded) > _SIZE_DIGITS_MAX:
+            raise invalid_argument(_DECODED_LENGTH, decoded, "it must be a number")
+        if payload.is_chunked or sent is None:
+            return int(decoded)
+        if sent != int(decoded):
+            raise broken_off(f"is not {decoded} bytes long")
+    if sent is not None and not payload.is_chunked:
+        return sent
+    if may_be_absent and not request.can_read_body:
+        return 0
+    name = _DECODED_LENGTH if payload.is_chunked else "Content-Length"
+    raise S3Error("MissingContentLength", f"you must provide the {name} HTTP header")
 
 
 def _read_md5(header: str | None) -> bytes | None:
@@ -170,16 +290,3 @@ def _read_md5(header: str | None) -> bytes | None:
     if len(digest) != 16:
         raise S3Error("InvalidDigest", "the Content-MD5 you specified is not valid")
     return digest
-
-
-def _broken_off() -> S3Error:
-    return S3Error("IncompleteBody", "the request body terminated unexpectedly")
-
-
-@contextmanager
-def _refuse_broken() -> Generator[None]:
-    """Turn what the HTTP library raises on a malformed body into an error of S3."""
-    try:
-        yield
-    except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
-        raise _broken_off() from error

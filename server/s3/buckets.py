@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ..auth.authorize import Permission, authorize
-from ..errors import PermissionDeniedError
 from ..refs.store import Repository
 from ..repository.paging import PAGE_LIMIT_MAX
 from ..repository.repositories import list_repositories
@@ -25,25 +23,18 @@ async def list_buckets(call: Call) -> web.StreamResponse:
     buckets: list[Element] = []
     after: str | None = ""
     while after is not None:
-        page = await list_repositories(call.engine, after=after, limit=PAGE_LIMIT_MAX)
-        buckets += [
-            ("Bucket", _show_bucket(repository))
-            for repository in page.items
-            if _may_read(call, repository)
-        ]
+        page = await list_repositories(
+            call.engine,
+            after=after,
+            limit=PAGE_LIMIT_MAX,
+            is_shown=lambda name: call.may_read(name, call.addressing.flat_ref),
+        )
+        buckets += [("Bucket", _show_bucket(repository)) for repository in page.items]
         after = page.next_after
     return call.answer_document(
         "ListAllMyBucketsResult",
         [("Owner", show_owner(call)), ("Buckets", buckets)],
     )
-
-
-def _may_read(call: Call, repository: Repository) -> bool:
-    try:
-        authorize(call.verified.principal, Permission.READ, repository.name, None)
-    except PermissionDeniedError:
-        return False
-    return True
 
 
 def _show_bucket(repository: Repository) -> list[Element]:

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from ..auth.authenticate import Verified
+from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
 from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
@@ -56,6 +57,18 @@ class Call(Struct, frozen=True, gc=False):
         """Return the object of an operation on one."""
         assert self.object_name is not None
         return self.object_name
+
+    def may_read(self, repository: str, ref: str | None) -> bool:
+        """Tell whether a listing shows the caller `ref`; None: the repository."""
+        return is_allowed(self.verified.principal, Permission.READ, repository, ref)
+
+    def require(self, permission: Permission, repository: str, ref: str) -> None:
+        """Return if the caller has `permission` at a ref that the target does not name.
+
+        Raises:
+            PermissionDeniedError: they have not.
+        """
+        authorize(self.verified.principal, permission, repository, ref)
 
     def base_headers(self) -> dict[str, str]:
         """Return the headers of every answer, to be added to."""

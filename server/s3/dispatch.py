@@ -8,24 +8,44 @@ from functools import lru_cache
 from ..auth.sigv4 import Headers
 from .address import Level
 from .errors import S3Error
-from .object_headers import METADATA_PREFIX
-from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation
+from .object_headers import METADATA_PREFIX, PRIVATE_ACLS
+from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation, Requirement
 
 
 class Dispatcher:
     """The table, made ready to be asked."""
 
     def __init__(self, table: Sequence[Operation]) -> None:
+        """Make `table` ready.
+
+        Raises:
+            TypeError: an operation declares no permission. The server must not start.
+        """
         self._rows: dict[tuple[str, Level], dict[str | None, Operation]] = {}
+        self._by_header: dict[tuple[str, Level, str | None], Operation] = {}
         for operation in table:
+            # The types say so too, but this is what must not depend on a type checker.
+            requirement = operation.requirement
+            if not isinstance(requirement, Requirement):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{operation.name} declares no permission")
             place = (operation.method, operation.level)
             rows = self._rows.setdefault(place, {})
+            if operation.header is not None:
+                key = (*place, operation.sub_resource)
+                if key in self._by_header:
+                    raise ValueError(f"two headers where {operation.name} is")
+                self._by_header[key] = operation
+                continue
             if operation.sub_resource in rows:
                 raise ValueError(f"two operations where {operation.name} is")
             rows[operation.sub_resource] = operation
 
     def find(
-        self, method: str, level: Level, parameters: Mapping[str, str]
+        self,
+        method: str,
+        level: Level,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> Operation:
         """Return the operation of a request.
 
@@ -44,7 +64,11 @@ class Dispatcher:
                 "InvalidArgument",
                 f"conflicting sub-resources: {' and '.join(sorted(selected))}",
             )
-        operation = rows.get(selected[0] if selected else None)
+        sub_resource = selected[0] if selected else None
+        operation = rows.get(sub_resource)
+        special = self._by_header.get((method, level, sub_resource))
+        if special is not None and special.header in headers:
+            operation = special
         for name in parameters:
             if operation is None or (
                 name not in operation.parameters
@@ -76,7 +100,7 @@ def check_headers(operation: Operation, headers: Headers) -> None:
             continue
         if lowered == "x-amz-security-token":
             raise S3Error("InvalidToken", "the provided token is malformed or unknown")
-        if lowered == "x-amz-acl" and headers[lowered] == "private":
+        if lowered == "x-amz-acl" and headers[lowered] in PRIVATE_ACLS:
             continue  # it is what everything here is
         raise S3Error(
             "NotImplemented",

@@ -6,12 +6,14 @@ What the engine refuses is a `LakeError`; `problems.py` translates it.
 from __future__ import annotations
 
 _STATUS = {
+    "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
     "BadDigest": 400,
     "EntityTooLarge": 400,
     "IncompleteBody": 400,
     "InvalidArgument": 400,
     "InvalidBucketName": 400,
+    "InvalidChunkSizeError": 403,
     "InvalidDigest": 400,
     "InvalidRequest": 400,
     "InvalidStorageClass": 400,
@@ -19,7 +21,9 @@ _STATUS = {
     "InvalidToken": 400,
     "InvalidURI": 400,
     "KeyTooLongError": 400,
+    "MalformedTrailerError": 400,
     "MalformedXML": 400,
+    "MaxMessageLengthExceeded": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
     "NoSuchBucket": 404,
@@ -27,6 +31,8 @@ _STATUS = {
     "NoSuchVersion": 404,
     "NotImplemented": 501,
     "PreconditionFailed": 412,
+    "RequestTimeout": 400,
+    "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,
 }
 

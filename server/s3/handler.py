@@ -8,11 +8,14 @@ before the caller was let in.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from ..auth.authenticate import Authenticator
-from ..auth.authorize import authorize
+from ..auth.authorize import SOMEWHERE, Permission, authorize
+from ..auth.principal import Principal
+from ..auth.requirements import ForEach, SignedIn
 from ..auth.target import Target
 from ..errors import LakeError
 from ..httprules.streams import Streams
@@ -20,12 +23,13 @@ from ..repository.engine import Engine
 from ..serving.exchange import Exchange
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Level, name_object, read_host
-from .body import awaits_continue
+from .body import STALLED, awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
 from .problems import answer_problem, error_response, name_failure
-from .table import TABLE, Operation
+from .table import TABLE, Operation, Requirement
+from .versions import STAGED
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +55,11 @@ class S3Handler:
         exchange.protocol = "s3"
         request_id = exchange.request_id
         where = _Where()
+        has_stalled = False
         try:
             return await self._answer(request, exchange, addressing, where)
         except (S3Error, LakeError) as error:
+            has_stalled = isinstance(error, S3Error) and error.code == STALLED
             response = answer_problem(
                 error,
                 resource=_resource(request),
@@ -95,10 +101,8 @@ class S3Handler:
                 request_id=request_id,
                 has_body=request.method != "HEAD",
             )
-        if awaits_continue(request):
-            # The client has not sent its body and will not: what it sends next is not
-            # one, so this connection cannot go on.
-            response.force_close()
+        if awaits_continue(request) or has_stalled:
+            await _answer_and_close(request, response)
         return response
 
     async def _answer(
@@ -119,7 +123,7 @@ class S3Handler:
         exchange.user = verified.principal.name
         address = addressing.locate(target.path, read_host(headers))
         parameters = _read_parameters(target) if target.pairs else _NONE
-        operation = self._dispatcher.find(method, address.level, parameters)
+        operation = self._dispatcher.find(method, address.level, parameters, headers)
         where.enter(operation)
         exchange.operation = operation.name
         check_headers(operation, headers)
@@ -132,9 +136,13 @@ class S3Handler:
                 ref = object_name.ref
             else:
                 ref = bucket.ref or _listed_ref(parameters)
-        if operation.permission is not None:
-            repository = bucket.repository if bucket is not None else None
-            authorize(verified.principal, operation.permission, repository, ref)
+        repository = bucket.repository if bucket is not None else None
+        if (
+            operation.level is Level.BUCKET
+            and operation.requirement is Permission.ADMIN
+        ):
+            ref = None  # what makes or removes a bucket does it to all of its refs
+        _admit(verified.principal, operation.requirement, repository, ref, parameters)
         call = Call(
             self._gateway,
             request,
@@ -146,6 +154,44 @@ class S3Handler:
             addressing,
         )
         return await operation.handler(call)
+
+
+def _admit(
+    principal: Principal,
+    requirement: Requirement,
+    repository: str | None,
+    ref: str | None,
+    parameters: Mapping[str, str],
+) -> None:
+    """Return if `principal` may do what the target of a request says.
+
+    Raises:
+        PermissionDeniedError: they may not.
+    """
+    match requirement:
+        case Permission() as permission:
+            authorize(principal, permission, repository, ref)
+            version = parameters.get("versionId")
+            if version and version != STAGED:
+                authorize(principal, permission, repository, version)
+        case ForEach(permission):
+            authorize(principal, permission, repository, SOMEWHERE)
+        case SignedIn():
+            pass
+
+
+async def _answer_and_close(
+    request: web.BaseRequest, response: web.StreamResponse
+) -> None:
+    """Send `response` to a client whose body has not come and will not, and close.
+
+    What it sends next is no request; and to wait for the rest of the body, as for those
+    that are still sending theirs, would be to wait for nothing.
+    """
+    response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+    request.protocol.force_close()
 
 
 class _Where:

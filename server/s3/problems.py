@@ -20,13 +20,19 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidRefExpressionError: ("NoSuchKey", 404),
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
+    errors.InvalidPartError: ("InvalidPart", 400),
+    errors.InvalidPartOrderError: ("InvalidPartOrder", 400),
+    errors.PartTooSmallError: ("EntityTooSmall", 400),
     errors.HeadTooLargeError: ("RequestHeaderSectionTooLarge", 400),
     errors.NotFoundError: ("NoSuchKey", 404),
     errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
     errors.RefNotFoundError: ("NoSuchKey", 404),
     errors.CommitNotFoundError: ("NoSuchKey", 404),
     errors.ObjectNotFoundError: ("NoSuchKey", 404),
+    errors.UploadNotFoundError: ("NoSuchUpload", 404),
     errors.UserNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.CredentialNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.GrantNotFoundError: ("AccessDenied", 403),
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
     errors.ConflictError: ("OperationAborted", 409),
@@ -35,6 +41,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
     errors.AlreadySetUpError: ("OperationAborted", 409),
+    errors.AdministratorNeededError: ("OperationAborted", 409),
+    errors.TooManyError: ("OperationAborted", 409),
     errors.RefMovedError: ("ConditionalRequestConflict", 409),
     errors.MergeConflictError: ("OperationAborted", 409),
     errors.RevertNeedsParentError: ("OperationAborted", 409),
@@ -99,6 +107,17 @@ def explain(
         case errors.RangeNotSatisfiableError():
             code, status = _row_of(type(error))
             return code, status, {"ActualObjectSize": str(error.size_bytes)}
+        case errors.PartTooSmallError():
+            code, status = _row_of(type(error))
+            return (
+                code,
+                status,
+                {
+                    "ProposedSize": str(error.size_bytes),
+                    "MinSizeAllowed": str(error.bytes_min),
+                    "PartNumber": str(error.number),
+                },
+            )
         case errors.RefNotFoundError() | errors.InvalidRefExpressionError():
             return missing_ref, 404, {}
         case _:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
-from ..errors import ObjectNotFoundError
 from ..httprules.sending import send_object
-from ..repository.objects import Located, stat_object
-from ..repository.paths import show_path
+from ..tree.entry import Entry
 from .call import Call, invalid_argument
-from .errors import S3Error
+from .checksums import StoredChecksum
 from .object_headers import OVERRIDES, show_extra
+from .versions import find_version, show_version
 
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
-_STAGED = "null"
-"""The version id of a change that is not committed."""
+_MODE_HEADER = "x-amz-checksum-mode"
 
 
 async def read(call: Call) -> web.StreamResponse:
     """Answer with an object, or some of it; without its bytes if the method is HEAD."""
-    located = await _locate(call)
-    headers = call.base_headers()
-    headers["x-amz-version-id"] = (
-        _STAGED if located.commit_id is None else located.commit_id.hex()
+    located = await find_version(
+        call, call.get_object_name(), call.parameters.get("versionId")
     )
+    headers = call.base_headers()
+    headers["x-amz-version-id"] = show_version(located)
     headers.update(show_extra(located.entry.extra))
     if call.parameters:
         _override(call, headers)
@@ -35,24 +30,23 @@ async def read(call: Call) -> web.StreamResponse:
         located.entry,
         headers,
         small_bytes_max=call.gateway.settings.small_body_bytes_max,
+        whole_headers=_show_checksum(call, located.entry),
         log_fields={"request_id": call.request_id},
     )
 
 
-async def _locate(call: Call) -> Located:
-    name = call.get_object_name()
-    version = call.parameters.get("versionId")
-    ref = name.ref
-    if version and version != _STAGED:
-        if not _COMMIT_ID.fullmatch(version):
-            raise invalid_argument("versionId", version, "it must be a commit id")
-        ref = version
-    if not name.path:
-        raise ObjectNotFoundError(name.repository, ref, show_path(name.path))
-    located = await stat_object(call.engine, name.repository, ref, name.path)
-    if version == _STAGED and located.commit_id is not None:
-        raise S3Error("NoSuchVersion", "the object has no change that is not committed")
-    return located
+def _show_checksum(call: Call, entry: Entry) -> dict[str, str] | None:
+    """Return the headers of the checksum of `entry`, if the client wants it.
+
+    Never with a range: SDKs compare it with the bytes that come.
+    """
+    if not entry.checksums or _MODE_HEADER not in call.request.headers:
+        return None
+    mode = call.request.headers[_MODE_HEADER]
+    if mode.upper() != "ENABLED":
+        raise invalid_argument(_MODE_HEADER, mode, "it must be ENABLED")
+    stored = StoredChecksum.decode(entry.checksums)
+    return None if stored is None else stored.headers()
 
 
 def _override(call: Call, headers: dict[str, str]) -> None:

@@ -10,16 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from ..auth.authorize import Permission
-from . import buckets, listing, reading, writing
+from ..auth.requirements import ForEach, SignedIn
+from . import (
+    access_lists,
+    attributes,
+    buckets,
+    copying,
+    deleting,
+    listing_v1,
+    listing_v2,
+    listing_versions,
+    reading,
+    tagging,
+    writing,
+)
 from .address import Level
 from .call import Call
+from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+Requirement: TypeAlias = Permission | SignedIn | ForEach
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +46,8 @@ class Operation:
     name: str
     method: str
     level: Level
-    permission: Permission | None
-    """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself shows only what the caller may see."""
+    requirement: Requirement
+    """What the caller must be: a permission is asked for the repository and ref."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -41,6 +57,8 @@ class Operation:
     """`x-amz-` headers that it heeds, beside `COMMON_HEADERS`."""
     takes_metadata: bool = False
     """It heeds `x-amz-meta-`."""
+    header: str | None = None
+    """The header that selects it among those of the same parameter."""
 
 
 COMMON_PARAMETERS = frozenset(
@@ -59,7 +77,7 @@ COMMON_PARAMETERS = frozenset(
 COMMON_HEADERS = frozenset(
     {
         "x-amz-api-version",
-        "x-amz-checksum-mode",  # checksums are not given back yet
+        "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
         "x-amz-request-payer",  # nobody pays
@@ -67,41 +85,44 @@ COMMON_HEADERS = frozenset(
     }
 )
 
-_READ = frozenset({"versionId", *OVERRIDES})
-_LIST = frozenset(
-    {
-        "continuation-token",
-        "delimiter",
-        "encoding-type",
-        "fetch-owner",
-        "max-keys",
-        "prefix",
-        "start-after",
-    }
-)
-_CHECKSUMS = frozenset(
-    {
-        "x-amz-sdk-checksum-algorithm",
-        "x-amz-checksum-crc32",
-        "x-amz-checksum-crc32c",
-        "x-amz-checksum-crc64nvme",
-        "x-amz-checksum-sha1",
-        "x-amz-checksum-sha256",
-    }
-)
-_PUT = _CHECKSUMS | {
-    "x-amz-decoded-content-length",
+_VERSION = frozenset({"versionId"})
+_READ = _VERSION | frozenset(OVERRIDES)
+_PAGE = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
+_LIST_V1 = _PAGE | {"marker"}
+_LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
+_LIST_VERSIONS = _PAGE | {"key-marker", "version-id-marker"}
+_LISTED = frozenset({"x-amz-optional-object-attributes"})
+"""Asks for the state of restored objects, of which there are none."""
+_CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
+_DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
+"""Of an operation with a body."""
+_PUT = _DOCUMENT | {
     "x-amz-storage-class",
     "x-amz-tagging",
-    "x-amz-trailer",
     "x-amz-website-redirect-location",
 }
 
-READ, WRITE = Permission.READ, Permission.WRITE
+_COPY = frozenset(
+    {
+        "x-amz-checksum-algorithm",
+        "x-amz-copy-source",
+        "x-amz-copy-source-if-match",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-none-match",
+        "x-amz-copy-source-if-unmodified-since",
+        "x-amz-metadata-directive",
+        "x-amz-storage-class",
+        "x-amz-tagging",
+        "x-amz-tagging-directive",
+        "x-amz-website-redirect-location",
+    }
+)
+
+READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
     Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
         "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
@@ -114,9 +135,30 @@ TABLE: tuple[Operation, ...] = (
         "GET",
         BUCKET,
         READ,
-        listing.list_objects_v2,
+        listing_v2.list_objects_v2,
         "list-type",
-        _LIST,
+        _LIST_V2,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjects",
+        "GET",
+        BUCKET,
+        READ,
+        listing_v1.list_objects,
+        None,
+        _LIST_V1,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        BUCKET,
+        READ,
+        listing_versions.list_versions,
+        "versions",
+        _LIST_VERSIONS,
+        _LISTED,
     ),
     Operation("GetObject", "GET", OBJECT, READ, reading.read, None, _READ),
     Operation("HeadObject", "HEAD", OBJECT, READ, reading.read, None, _READ),
@@ -129,5 +171,104 @@ TABLE: tuple[Operation, ...] = (
         headers=_PUT,
         takes_metadata=True,
     ),
-    Operation("DeleteObject", "DELETE", OBJECT, WRITE, writing.delete),
+    Operation(
+        "CopyObject",
+        "PUT",
+        OBJECT,
+        WRITE,
+        copying.copy,
+        header="x-amz-copy-source",
+        headers=_COPY,
+        takes_metadata=True,
+    ),
+    Operation(
+        "GetObjectAttributes",
+        "GET",
+        OBJECT,
+        READ,
+        attributes.get_attributes,
+        "attributes",
+        _VERSION,
+        frozenset(
+            {
+                "x-amz-max-parts",
+                "x-amz-object-attributes",
+                "x-amz-part-number-marker",
+            }
+        ),
+    ),
+    Operation(
+        "GetObjectTagging",
+        "GET",
+        OBJECT,
+        READ,
+        tagging.get_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectTagging",
+        "PUT",
+        OBJECT,
+        WRITE,
+        tagging.put_tags,
+        "tagging",
+        _VERSION,
+        _DOCUMENT,
+    ),
+    Operation(
+        "DeleteObjectTagging",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        tagging.delete_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "GetObjectAcl",
+        "GET",
+        OBJECT,
+        READ,
+        access_lists.get_object_acl,
+        "acl",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectAcl",
+        "PUT",
+        OBJECT,
+        WRITE,
+        access_lists.put_object_acl,
+        "acl",
+        _VERSION,
+        _DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation("GetBucketAcl", "GET", BUCKET, READ, access_lists.get_bucket_acl, "acl"),
+    Operation(
+        "PutBucketAcl",
+        "PUT",
+        BUCKET,
+        ADMIN,
+        access_lists.put_bucket_acl,
+        "acl",
+        headers=_DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation(
+        "DeleteObject",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        deleting.delete,
+        parameters=_VERSION,
+    ),
+    Operation(
+        "DeleteObjects",
+        "POST",
+        BUCKET,
+        ForEach(WRITE),
+        deleting.delete_many,
+        "delete",
+        headers=_DOCUMENT,
+    ),
 )

@@ -1,11 +1,11 @@
-"""PutObject and DeleteObject."""
+"""PutObject, and the conditions of every write."""
 
 from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from ..repository.objects import Condition, delete_object, etag_text, put_object
-from ..repository.resolving import get_repository, get_writable_branch
+from ..repository.objects import Condition, etag_text, put_object
+from ..repository.resolving import get_writable_branch
 from ..tree.entry import Entry
 from .address import ObjectName
 from .body import Body
@@ -19,7 +19,7 @@ EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 async def put(call: Call) -> web.StreamResponse:
     """Stage the body of the request as an object; durable when this answers."""
     name = call.get_object_name()
-    body = Body(call.request, call.verified.claim.payload)
+    body = Body(call)
     settings = call.gateway.settings
     if body.size_bytes > settings.put_bytes_max:
         raise S3Error(
@@ -41,6 +41,7 @@ async def put(call: Call) -> web.StreamResponse:
             await body.read_whole(),
             extra=extra,
             condition=condition,
+            checksums=body.encode_checksum,
         )
     else:
         async with call.gateway.streams.turn():
@@ -52,8 +53,9 @@ async def put(call: Call) -> web.StreamResponse:
                 body.iter_pieces(),
                 extra=extra,
                 condition=condition,
-                want_sha256=body.want_sha256,
+                sums=body.sums,
                 check=body.check,
+                checksums=body.encode_checksum,
             )
     return _answer_written(call, entry, body)
 
@@ -76,27 +78,8 @@ async def _put_ref(call: Call, name: ObjectName, body: Body) -> web.StreamRespon
 def _answer_written(call: Call, entry: Entry, body: Body) -> web.StreamResponse:
     headers = {"ETag": f'"{etag_text(entry)}"', "x-amz-version-id": "null"}
     if body.checksum is not None:
-        name, value = body.checksum.header
-        headers[name] = value
-        headers["x-amz-checksum-type"] = "FULL_OBJECT"
+        headers.update(body.checksum.headers())
     return call.answer_nothing(200, headers)
-
-
-async def delete(call: Call) -> web.StreamResponse:
-    """Stage the deletion of an object; that there was none is no error."""
-    name = call.get_object_name()
-    if not name.path:
-        # Spark and pyarrow remove the markers of directories, and a ref is none.
-        await get_repository(call.engine, name.repository)
-        return call.answer_nothing()
-    await delete_object(
-        call.engine,
-        name.repository,
-        name.ref,
-        name.path,
-        condition=read_condition(call),
-    )
-    return call.answer_nothing()
 
 
 def read_condition(call: Call) -> Condition | None:
@@ -123,5 +106,9 @@ def read_condition(call: Call) -> Condition | None:
                 Header="If-None-Match",
             )
         return Condition(must_be_absent=True)
-    etag = if_match.strip().removeprefix("W/").strip('"')
-    return Condition(etag=etag)
+    return Condition(etag=read_etag(if_match))
+
+
+def read_etag(text: str) -> str:
+    """Return an ETag without its quotes; `*` stands for any."""
+    return text.strip().removeprefix("W/").strip('"')

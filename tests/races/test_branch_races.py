@@ -36,9 +36,12 @@ from lakebed.server.repository import (
     resolving,
 )
 from lakebed.server.repository.contracts import Metadata, Snapshot
+from lakebed.server.repository.deleting import Deletion, delete_objects
+from lakebed.server.repository.describing import update_extra
 from lakebed.server.repository.diffs import DiffScope
 from lakebed.server.repository.engine import Engine
 from lakebed.server.repository.objects import Condition
+from lakebed.server.tree.extra import decode_extra
 
 from support.engines import make_directory, open_engine
 from support.schedules import CrashError, Schedule, Step
@@ -385,6 +388,79 @@ async def test_a_conditional_delete_does_not_take_a_newer_version(
     assert await read(engine, b"a") == b"2"
 
 
+async def test_of_many_deletions_only_the_overtaken_one_is_refused(
+    engine: Engine,
+) -> None:
+    first = await objects.put_object(engine, R, "main", b"a", b"1")
+    await put(engine, b"b", b"1")
+    schedule = Schedule(engine, {0: lambda: put(engine, b"a", b"2")})
+    condition = Condition(etag=objects.etag_text(first))
+
+    refused, deleted = await delete_objects(
+        schedule.engine, R, "main", [Deletion(b"a", condition), Deletion(b"b")]
+    )
+
+    schedule.check_all_ran()
+    assert isinstance(refused, PreconditionFailedError)
+    assert deleted is True
+    assert await read(engine, b"a") == b"2"
+    assert await read(engine, b"b") is None
+
+
+async def test_taking_back_a_change_does_not_take_back_a_delete(
+    engine: Engine,
+) -> None:
+    await put(engine, b"a", b"old")
+    await commit(engine)
+    await put(engine, b"a", b"new")
+    schedule = Schedule(
+        engine, {0: lambda: objects.delete_object(engine, R, "main", b"a")}
+    )
+
+    done = await delete_objects(
+        schedule.engine, R, "main", [Deletion(b"a", staged_only=True)]
+    )
+
+    schedule.check_all_ran()
+    assert done == [False]
+    assert await read(engine, b"a") is None
+
+
+async def test_a_copy_on_condition_does_not_replace_what_came_first(
+    engine: Engine,
+) -> None:
+    await put(engine, b"a", b"1")
+    source = await objects.stat_object(engine, R, "main", b"a")
+    schedule = Schedule(engine, {0: lambda: put(engine, b"b", b"2")})
+
+    with pytest.raises(PreconditionFailedError):
+        await copies.copy_object(
+            schedule.engine,
+            R,
+            "main",
+            b"b",
+            source=source,
+            condition=Condition(must_be_absent=True),
+        )
+
+    schedule.check_all_ran()
+    assert await read(engine, b"b") == b"2"
+
+
+async def test_tags_go_onto_what_was_written_meanwhile(engine: Engine) -> None:
+    await put(engine, b"a", b"1")
+    schedule = Schedule(engine, {0: lambda: put(engine, b"a", b"2")})
+
+    await update_extra(
+        schedule.engine, R, "main", b"a", lambda extra: replace(extra, tags={"k": "v"})
+    )
+
+    schedule.check_all_ran()
+    assert await read(engine, b"a") == b"2"
+    located = await objects.stat_object(engine, R, "main", b"a")
+    assert decode_extra(located.entry.extra).tags == {"k": "v"}
+
+
 async def test_a_move_takes_along_what_was_written_meanwhile(engine: Engine) -> None:
     await put(engine, b"a", b"old")
     schedule = Schedule(engine, {0: lambda: put(engine, b"a", b"new")})
@@ -491,7 +567,8 @@ async def test_a_move_of_a_folder_sees_a_write_behind_many_staged_rows(
     monkeypatch.setattr(copies, "MOVE_OBJECTS_MAX", 2)
     for name in (b"a/1", b"a/2", b"a/3", b"a/9"):
         await put(engine, name, b"old")
-    await objects.delete_objects(engine, R, "main", [b"a/1", b"a/2", b"a/3"])
+    gone = [Deletion(path) for path in (b"a/1", b"a/2", b"a/3")]
+    await delete_objects(engine, R, "main", gone)
     schedule = Schedule(engine, {0: lambda: put(engine, b"a/9", b"new")})
 
     expected = b"new"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +32,7 @@ from lakebed.server.repository import (
     branches,
     commits,
     copies,
+    describing,
     diffs,
     listings,
     logs,
@@ -39,6 +44,7 @@ from lakebed.server.repository import (
     tags,
 )
 from lakebed.server.repository.combining import Conflict
+from lakebed.server.repository.deleting import Deletion, delete_objects
 from lakebed.server.repository.diffs import DiffScope
 from lakebed.server.tree.entry import Entry
 from lakebed.server.tree.extra import Extra, decode_extra
@@ -157,26 +163,62 @@ class RepositoryMachine(RuleBasedStateMachine):
             work = objects.delete_object(self.engine, REPOSITORY, branch, path)
             assert self.run(work) == self.model.delete(branch, path)
 
+    @rule(
+        branch=names,
+        chosen=st.lists(st.tuples(paths, st.booleans()), min_size=1, max_size=4),
+    )
+    def delete_many(self, branch: str, chosen: list[tuple[bytes, bool]]) -> None:
+        """Delete paths, or take back what is staged there, in one go."""
+        if branch not in self.model.branches:
+            return
+        deletions = [Deletion(path, staged_only=only) for path, only in chosen]
+
+        done = self.run(delete_objects(self.engine, REPOSITORY, branch, deletions))
+
+        for (path, staged_only), outcome in zip(chosen, done, strict=True):
+            if not staged_only:
+                assert outcome == self.model.delete(branch, path)
+                continue
+            is_there = self.model.branches[branch].staged.get(path) is not None
+            assert outcome is is_there
+            if is_there:
+                self.model.reset(branch, partial(operator.ne, path))
+
     @rule(branch=names, path=paths, source=names, source_path=paths)
     def copy(self, branch: str, path: bytes, source: str, source_path: bytes) -> None:
         if not {branch, source} <= self.model.branches.keys():
             return
-        work = copies.copy_object(
+        find = objects.stat_object(self.engine, REPOSITORY, source, source_path)
+        value = self.model.visible(source).get(source_path)
+        if value is None:
+            with pytest.raises(ObjectNotFoundError):
+                self.run(find)
+            return
+        found = self.run(find)
+        self.run(
+            copies.copy_object(self.engine, REPOSITORY, branch, path, source=found)
+        )
+        self.model.put(branch, path, value)
+
+    @rule(branch=names, path=paths, type_=types)
+    def describe(self, branch: str, path: bytes, type_: str) -> None:
+        if branch not in self.model.branches:
+            return
+        work = describing.update_extra(
             self.engine,
             REPOSITORY,
             branch,
             path,
-            source_repository=REPOSITORY,
-            source_ref=source,
-            source_path=source_path,
+            lambda extra: replace(extra, content_type=type_),
         )
-        value = self.model.visible(source).get(source_path)
+        value = self.model.visible(branch).get(path)
         if value is None:
             with pytest.raises(ObjectNotFoundError):
                 self.run(work)
             return
         self.run(work)
-        self.model.put(branch, path, value)
+        if value[1] != type_:  # what changes nothing stages nothing
+            self.model.put(branch, path, (value[0], type_))
 
     @rule(branch=names, source=paths, path=paths)
     def move(self, branch: str, source: bytes, path: bytes) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lakebed.server.chunks.appender import PackAppender
 from lakebed.server.chunks.blobs import BlobReader
+from lakebed.server.chunks.digests import Sum
 from lakebed.server.chunks.index import Frame, StoredFrame
 from lakebed.server.chunks.ingest import BlobWriter, WrittenBlob
 from lakebed.server.chunks.pack import PACK_BYTES_MAX
@@ -60,12 +61,10 @@ class SmallLake:
         self,
         pieces: Iterable[bytes | bytearray | memoryview],
         *,
-        want_sha256: bool = False,
+        sums: Sequence[Sum] = (),
     ) -> WrittenBlob:
         """Write an object; nothing is recorded yet."""
-        writer = BlobWriter(
-            self.appender, self.index.find_stored, want_sha256=want_sha256
-        )
+        writer = BlobWriter(self.appender, self.index.find_stored, sums=sums)
         for piece in pieces:
             writer.write(piece)
         return writer.finish()

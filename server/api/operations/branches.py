@@ -31,6 +31,7 @@ async def list_all(call: Call[BranchesQuery, NoBody]) -> web.StreamResponse:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_refs,
         hidden=call.query.show_hidden,
     )
     return answer_page(page, show_branch)
@@ -39,7 +40,6 @@ async def list_all(call: Call[BranchesQuery, NoBody]) -> web.StreamResponse:
 async def create(call: Call[NoQuery, BranchCreation]) -> web.StreamResponse:
     """Create a branch; answers with the bare id of its commit."""
     body = call.body
-    call.require_read(call.repository, body.source)
 
     async def start() -> CommitId:
         made = await branches.create_branch(

@@ -34,7 +34,6 @@ _RESOLUTIONS: dict[wire.Resolution, Resolution] = {
 async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.StreamResponse:
     """List what differs between two refs, or between their merge base and the right."""
     query = call.query
-    call.require_read(call.repository, call.names["left"])
     page = await diffs.diff_refs(
         call.engine,
         call.repository,
@@ -74,7 +73,6 @@ def _answer_diff(page: DiffPage, *, with_right: bool) -> web.StreamResponse:
 async def merge(call: Call[NoQuery, Merge]) -> web.StreamResponse:
     """Merge a ref into a branch."""
     body = call.body
-    call.require_read(call.repository, call.names["source"])
 
     async def join() -> CommitId:
         made = await merges.merge(
@@ -103,7 +101,6 @@ async def merge(call: Call[NoQuery, Merge]) -> web.StreamResponse:
 async def get_base(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get the best common ancestor of two refs."""
     source, destination = call.names["source"], call.names["destination"]
-    call.require_read(call.repository, destination)
     theirs = await resolve(call.engine, call.repository, source)
     ours = await resolve_in(call.engine, theirs.repository, destination)
     base = await merges.find_merge_base(

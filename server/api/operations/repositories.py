@@ -23,6 +23,7 @@ async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.StreamResponse:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_repositories,
     )
     return answer_page(page, show_repository)
 

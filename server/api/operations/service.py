@@ -72,6 +72,7 @@ async def get_current_user(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
                 id=principal.name,
                 creation_date=principal.created_ms // 1000,
                 friendly_name=principal.name,
+                is_admin=principal.is_admin,
             )
         )
     )

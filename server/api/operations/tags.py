@@ -21,6 +21,7 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_refs,
     )
     return answer_page(page, show_tag)
 
@@ -28,7 +29,6 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
 async def create(call: Call[NoQuery, TagCreation]) -> web.StreamResponse:
     """Create a tag."""
     body = call.body
-    call.require_read(call.repository, body.ref)
 
     async def pin() -> CommitId:
         made = await tags.create_tag(

@@ -19,6 +19,8 @@ from lakebed.client.wire import (
 from ...errors import InvalidValueError
 from ...httprules.whole import WholeAnswer
 from ...repository import copies, objects
+from ...repository.deleting import Deletion, delete_objects
+from ...repository.describing import update_extra
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
 from ...tree.entry import Entry
@@ -27,7 +29,6 @@ from ..bodies import FormUpload, is_small, open_upload
 from ..call import Call, NoBody, NoQuery, Streamed
 from ..headers import read_condition, read_extra
 from ..parameters import CopyQuery, PathQuery
-from ..shapes import read_extra as extra_of
 from ..shapes import show_object
 
 BATCH_PATHS_MAX = 1000
@@ -86,11 +87,11 @@ async def delete_many(call: Call[NoQuery, PathList]) -> web.StreamResponse:
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
         raise InvalidValueError("paths", f"at most {BATCH_PATHS_MAX} paths at once")
-    await objects.delete_objects(
+    await delete_objects(
         call.engine,
         call.repository,
         call.names["branch"],
-        [check_path(path) for path in paths],
+        [Deletion(check_path(path)) for path in paths],
     )
     return answer(ObjectErrorList(errors=[]))
 
@@ -100,15 +101,15 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.StreamResponse:
     body = call.body
     branch = call.names["branch"]
     source_ref = body.src_ref or branch
-    call.require_read(call.repository, source_ref)
+    source = await objects.stat_object(
+        call.engine, call.repository, source_ref, check_path(body.src_path)
+    )
     entry = await copies.copy_object(
         call.engine,
         call.repository,
         branch,
         check_path(call.query.dest_path),
-        source_repository=call.repository,
-        source_ref=source_ref,
-        source_path=check_path(body.src_path),
+        source=source,
         condition=read_condition(call.request.headers),
     )
     repository = await get_repository(call.engine, call.repository)
@@ -141,19 +142,12 @@ async def move(call: Call[NoQuery, ObjectMove]) -> web.StreamResponse:
 
 async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.StreamResponse:
     """Give an object other user metadata, in place of what it has."""
-    path = check_path(call.query.path)
-    branch = call.names["branch"]
-    located = await objects.stat_object(call.engine, call.repository, branch, path)
-    await copies.copy_object(
+    metadata = call.body.set
+    await update_extra(
         call.engine,
         call.repository,
-        branch,
-        path,
-        source_repository=call.repository,
-        source_ref=branch,
-        source_path=path,
-        extra=replace(extra_of(located.entry), user_metadata=call.body.set),
-        # A write that comes in between has metadata of its own, and stays.
-        condition=objects.Condition(etag=objects.etag_text(located.entry)),
+        call.names["branch"],
+        check_path(call.query.path),
+        lambda extra: replace(extra, user_metadata=metadata),
     )
     return WholeAnswer(HTTPStatus.CREATED)

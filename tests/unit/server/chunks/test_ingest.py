@@ -87,13 +87,14 @@ def test_the_result_does_not_depend_on_the_pieces(
 ) -> None:
     data = LARGE[: LARGE_BYTES_MIN - 5] if small else LARGE
     edges = [0, *sorted(min(split, len(data)) for split in splits), len(data)]
-    whole = SmallLake().write([data], want_sha256=True)
+    whole = SmallLake().write([data])
+    sha256 = hashlib.sha256()
 
-    split = SmallLake().write([data[a:b] for a, b in pairwise(edges)], want_sha256=True)
+    split = SmallLake().write([data[a:b] for a, b in pairwise(edges)], sums=[sha256])
 
     assert (split.blob_id, split.size_bytes) == (whole.blob_id, whole.size_bytes)
     assert split.md5 == whole.md5 == hashlib.md5(data).digest()
-    assert split.sha256 == whole.sha256 == hashlib.sha256(data).digest()
+    assert sha256.digest() == hashlib.sha256(data).digest()
     assert [f.id for f in split.frames] == [f.id for f in whole.frames]
     assert [f.id for f in split.stored] == [f.id for f in whole.stored]
 
@@ -113,9 +114,17 @@ def test_a_buffer_may_be_used_again_after_write() -> None:
     assert blob.md5 == hashlib.md5(LARGE).digest()
 
 
-def test_sha256_is_computed_only_if_asked() -> None:
-    assert SmallLake().write([b"data"]).sha256 is None
-    assert SmallLake().write([LARGE]).sha256 is None
+class Refusing:
+    """A sum that does not like what it gets."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        raise StorageFailedError("injected")
+
+
+@pytest.mark.parametrize("data", [b"data", LARGE], ids=["small", "large"])
+def test_what_a_sum_refuses_is_refused(data: bytes) -> None:
+    with pytest.raises(StorageFailedError, match="injected"):
+        SmallLake().write([data], sums=[hashlib.sha256(), Refusing()])
 
 
 def test_a_chunk_that_repeats_is_stored_once() -> None:
@@ -227,7 +236,10 @@ def test_uploads_in_few_threads_do_not_wait_for_each_other() -> None:
 
         def upload(content: bytes) -> bytes:
             writer = BlobWriter(
-                lake.appender, lambda ids: set(), want_sha256=True, executor=executor
+                lake.appender,
+                lambda ids: set(),
+                sums=[hashlib.sha256()],
+                executor=executor,
             )
             writer.write(content)
             return writer.finish().md5
