@@ -14,12 +14,15 @@ import pytest
 from lakebed.client import Client
 
 from support import client_page
-from support.client_page import Section, read_sections
+from support.certificates import Authority
+from support.client_page import Section, read_changes, read_sections
 from support.lakes import Lake
 from support.s3server import ADMIN, ServerProcess, run_server
 
+pytest.register_assert_rewrite("support.client_contract")
+
 _numbers = itertools.count(1)
-_FOREIGN = ("AWS_", "S3_", "MLFLOW_", "WANDB_", "RCLONE_", "DVC_", "MINIO_")
+_FOREIGN = ("AWS_", "SSL_", "S3_", "MLFLOW_", "WANDB_", "RCLONE_", "DVC_", "MINIO_")
 """What settings of whoever runs the tests begin with."""
 _DEAD_PROXY = "http://127.0.0.1:9"
 
@@ -32,6 +35,21 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(directory: Path) -> Iterator[ServerProcess]:
     with run_server(directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def server_https(
+    directory: Path, server: ServerProcess, authority: Authority
+) -> Iterator[ServerProcess]:
+    """Another process over the same lake."""
+    del server
+    with run_server(directory, *authority.issue("server").arguments) as running:
         yield running
 
 
@@ -73,13 +91,37 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def documented(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
     """Return a section of the page, with the values of this test in its blocks."""
-    sections = read_sections(
-        {
-            client_page.URL: server.url,
-            client_page.ADDRESS: server.address,
-            client_page.KEY_ID: ADMIN.id,
-            client_page.SECRET: ADMIN.secret,
-            client_page.REPOSITORY: lake.repository,
-        }
-    )
-    return sections.__getitem__
+    return lambda title: read_sections(_values(server.url, lake))[title]
+
+
+@pytest.fixture
+def documented_https(
+    server_https: ServerProcess,
+    authority: Authority,
+    lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], Section]:
+    """The same, as the page says it for https."""
+    values = {
+        **_values(server_https.url, lake),
+        client_page.AUTHORITY: str(authority.path),
+    }
+    exported = read_sections(values)["https"].exports()
+    for name, value in exported.items():
+        monkeypatch.setenv(name, value)
+    changes = read_changes()
+
+    def read(title: str) -> Section:
+        return read_sections({**dict(changes.get(title, [])), **values})[title]
+
+    return read
+
+
+def _values(url: str, lake: Lake) -> dict[str, str]:
+    return {
+        client_page.URL: url,
+        client_page.ADDRESS: url.partition("//")[2],
+        client_page.KEY_ID: ADMIN.id,
+        client_page.SECRET: ADMIN.secret,
+        client_page.REPOSITORY: lake.repository,
+    }

@@ -56,6 +56,16 @@ class TestAwsCli(CopyingContract):
     odd_paths = FEW_ODD_PATHS
 
 
+class TestAwsCliOverHttps(TestAwsCli):
+    """It does not sign bodies over https, and sums them up behind them."""
+
+    @pytest.fixture
+    def client(
+        self, documented_https: Callable[[str], Section], lake: Lake, tmp_path: Path
+    ) -> AwsCli:
+        return AwsCli(Shell(documented_https("aws CLI").text("sh"), tmp_path), lake)
+
+
 def test_a_folder_is_synchronised_both_ways(
     lake: Lake, client: AwsCli, tmp_path: Path
 ) -> None:

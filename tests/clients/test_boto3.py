@@ -50,6 +50,14 @@ class TestBoto3(CopyingContract):
     large_bytes = 17 * MIB  # parts of 8 MiB
 
 
+class TestBoto3OverHttps(TestBoto3):
+    """It does not sign bodies over https, and sums them up behind them."""
+
+    @pytest.fixture
+    def client(self, documented_https: Callable[[str], Section], lake: Lake) -> Boto3:
+        return Boto3(documented_https("boto3").run_python().s3, lake.repository)
+
+
 def refused(error: pytest.ExceptionInfo[Any]) -> tuple[int, str]:
     answer = error.value.response
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]

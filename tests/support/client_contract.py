@@ -110,7 +110,8 @@ class ClientContract:
             assert lake.read(key) == b"%d" % number
             assert client.read(key) == b"%d" % number
             client.delete(key)
-        assert lake.list_keys() == []
+        # Some leave a marker where a folder was.
+        assert [key for key in lake.list_keys() if not key.endswith("/")] == []
 
     def test_a_listing_is_of_one_ref_and_one_folder(
         self, lake: Lake, client: S3Client
