@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..chunks.index import Frame
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, RepositoryInUseError
 from ..history.commit import Commit, make_commit
 from ..ids import Kind
 from ..refs.names import check_ref_name, check_repository_name
@@ -16,6 +16,10 @@ from .publishing import start_full_purge
 from .resolving import get_repository
 
 NAMESPACE_CHARS_MAX = 1024
+
+UNUSED_BRANCHES_MAX = 100
+"""Branches of a repository that may be deleted as unused: each is looked at in the
+transaction, and who made more has used it."""
 
 
 async def create_repository(
@@ -119,3 +123,41 @@ async def delete_repository(engine: Engine, name: str) -> None:
     repository = await get_repository(engine, name)
     await engine.metadata.write(lambda tx: tx.delete_repository(repository.id))
     start_full_purge(engine)
+
+
+async def delete_unused_repository(engine: Engine, name: str) -> None:
+    """Delete a repository in which nothing was ever done.
+
+    That is: no tag, no commit after the first, and nothing staged on any branch.
+
+    Raises:
+        RepositoryNotFoundError: there is none.
+        RepositoryInUseError: something was done in it.
+    """
+    repository = await get_repository(engine, name)
+
+    async def action(tx: WriteTransaction) -> None:
+        use = await _find_use(tx, repository)
+        if use is not None:
+            raise RepositoryInUseError(name, use)
+        await tx.delete_repository(repository.id)
+
+    await engine.metadata.write(action)
+    start_full_purge(engine)
+
+
+async def _find_use(tx: WriteTransaction, repository: Repository) -> str | None:
+    """Return what was done in a repository, None if nothing was."""
+    if len(await tx.find_commit_ids(repository.id, "", limit=2)) > 1:
+        return "commits"
+    if await tx.list_tags(repository.id, prefix="", after="", limit=1):
+        return "tags"
+    branches = await tx.list_branches(
+        repository.id, prefix="", after="", limit=UNUSED_BRANCHES_MAX + 1, hidden=True
+    )
+    if len(branches) > UNUSED_BRANCHES_MAX:
+        return f"more than {UNUSED_BRANCHES_MAX} branches"
+    for branch in branches:
+        if await tx.has_live_changes(branch):
+            return f"uncommitted changes on branch '{branch.name}'"
+    return None
