@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 from msgspec import Struct
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..errors import LakeError, RepositoryNotFoundError
 from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
@@ -20,7 +20,7 @@ from .call import Call
 from .checksums import Checksum
 from .errors import S3Error
 from .problems import explain
-from .versions import STAGED, check_version
+from .versions import STAGED, require_staged
 from .writing import read_condition, read_etag
 from .xml import Element
 from .xml_input import DOCUMENT_BYTES_MAX, malformed, read_document
@@ -28,6 +28,7 @@ from .xml_input import Element as InputElement
 
 KEYS_MAX = 1000
 """Keys of one DeleteObjects; AWS's figure."""
+_WAY_OUT = "delete the object at its branch"
 _MISSING = "NoSuchBucket"
 """What a ref that is not there is to a writer."""
 
@@ -46,7 +47,7 @@ async def delete(call: Call) -> web.Response:
             call.engine, name.repository, name.ref, name.path, condition=condition
         )
         return call.answer_nothing()
-    _require_staged(version)
+    require_staged(version, _WAY_OUT)
     deletion = Deletion(name.path, condition, staged_only=True)
     (outcome,) = await delete_objects(
         call.engine, name.repository, name.ref, [deletion]
@@ -54,20 +55,6 @@ async def delete(call: Call) -> web.Response:
     if isinstance(outcome, LakeError):
         raise outcome
     return call.answer_nothing(204, {"x-amz-version-id": STAGED})
-
-
-def _require_staged(version: str) -> None:
-    """Return if `version` is one that can be deleted.
-
-    Raises:
-        S3Error: it is a commit, or nothing.
-    """
-    if check_version(version) != STAGED:
-        raise S3Error(
-            "AccessDenied",
-            f"cannot delete version '{version}': a commit keeps what it has; delete the "
-            "object at its branch, without a version id",
-        )
 
 
 class _Item(Struct):
@@ -139,9 +126,9 @@ def _parse_item(element: InputElement) -> _Item:
 def _let_in(call: Call, item: _Item) -> ObjectName:
     """Return what `item` names, if the caller may delete it."""
     name = name_object(call.get_bucket(), item.key)
-    authorize(call.verified.principal, Permission.WRITE, name.repository, name.ref)
+    call.require(Permission.WRITE, name.repository, name.ref)
     if item.version is not None:
-        _require_staged(item.version)
+        require_staged(item.version, _WAY_OUT)
     if item.unsupported is not None:
         raise S3Error(
             "NotImplemented",

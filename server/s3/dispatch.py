@@ -8,7 +8,7 @@ from functools import lru_cache
 from ..auth.sigv4 import Headers
 from .address import Level
 from .errors import S3Error
-from .object_headers import METADATA_PREFIX
+from .object_headers import METADATA_PREFIX, PRIVATE_ACLS
 from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation, Requirement
 
 
@@ -100,7 +100,7 @@ def check_headers(operation: Operation, headers: Headers) -> None:
             continue
         if lowered == "x-amz-security-token":
             raise S3Error("InvalidToken", "the provided token is malformed or unknown")
-        if lowered == "x-amz-acl" and headers[lowered] == "private":
+        if lowered == "x-amz-acl" and headers[lowered] in PRIVATE_ACLS:
             continue  # it is what everything here is
         raise S3Error(
             "NotImplemented",

@@ -6,6 +6,7 @@ What the engine refuses is a `LakeError`; `problems.py` translates it.
 from __future__ import annotations
 
 _STATUS = {
+    "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
     "BadDigest": 400,
     "EntityTooLarge": 400,

@@ -6,16 +6,32 @@ because clients read headers as Latin-1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.header import Header, decode_header
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from ..auth.sigv4 import Headers
 from ..errors import MetadataTooLargeError
+from ..tree.entry import Entry
 from ..tree.extra import Extra, decode_extra
 from .call import invalid_argument
 from .errors import S3Error
 
+PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control"})
+"""Canned ACLs that say what is the case; AWS takes both where ACLs are off."""
+STANDARD = "STANDARD"
+STORAGE_CLASSES = frozenset(
+    {
+        "GLACIER_IR",
+        "INTELLIGENT_TIERING",
+        "ONEZONE_IA",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+    }
+)
+"""Kept as labels and given back; the bytes lie where all lie. AWS's other classes promise
+what clients act upon, such as that an object must be restored before it can be read."""
 METADATA_PREFIX = "x-amz-meta-"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
@@ -67,16 +83,39 @@ def read_extra(headers: Headers) -> Extra | None:
             kept[field] = _read_value(name, value)
     if "content_encoding" in kept:
         kept["content_encoding"] = _without_chunking(kept["content_encoding"])
-    storage_class = headers.get("x-amz-storage-class", "STANDARD")
-    if storage_class != "STANDARD":
-        raise S3Error(
-            "InvalidStorageClass", "the storage class you specified is not valid"
-        )
+    storage_class = _read_storage_class(headers.get("x-amz-storage-class"))
+    if storage_class:
+        kept["storage_class"] = storage_class
     metadata = _read_metadata(headers)
     tags = read_tags(headers.get("x-amz-tagging", ""))
     if not metadata and not tags and not any(kept.values()):
         return None
     return Extra(user_metadata=metadata, tags=tags, **kept)
+
+
+def _read_storage_class(text: str | None) -> str:
+    """Return the label to keep; empty for the usual one.
+
+    Raises:
+        S3Error: it is none, or promises what we do not do.
+    """
+    if text is None or text == STANDARD:
+        return ""
+    if text not in STORAGE_CLASSES:
+        raise S3Error(
+            "InvalidStorageClass",
+            "the storage class you specified is not valid: use one of "
+            f"{STANDARD}, {', '.join(sorted(STORAGE_CLASSES))}",
+        )
+    return text
+
+
+def storage_class_of(entry: Entry) -> str:
+    """Return the storage class that `entry` is labelled with."""
+    # Pages have a thousand entries, nearly all without one: the bytes tell quickly.
+    if b"storage_class" not in entry.extra:
+        return STANDARD
+    return decode_extra(entry.extra).storage_class or STANDARD
 
 
 def _read_metadata(headers: Headers) -> dict[str, str]:
@@ -120,9 +159,20 @@ def read_tags(text: str) -> dict[str, str]:
         )
     except ValueError:
         pairs = []
+    if not pairs:
+        raise _refuse_tags()
+    return check_tags(pairs)
+
+
+def check_tags(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the tags that `pairs` are.
+
+    Raises:
+        S3Error: there are too many, too long ones, or one comes twice.
+    """
     tags = dict(pairs)
     if (
-        not pairs
+        len(pairs) > TAGS_MAX
         or len(tags) != len(pairs)
         or any(
             not 1 <= len(name) <= TAG_NAME_CHARS_MAX
@@ -131,13 +181,17 @@ def read_tags(text: str) -> dict[str, str]:
             for name, value in pairs
         )
     ):
-        raise S3Error(
-            "InvalidTag",
-            f"tags must be up to {TAGS_MAX} different names of up to "
-            f"{TAG_NAME_CHARS_MAX} characters with values of up to "
-            f"{TAG_VALUE_CHARS_MAX}",
-        )
+        raise _refuse_tags()
     return tags
+
+
+def _refuse_tags() -> S3Error:
+    return S3Error(
+        "InvalidTag",
+        f"tags must be up to {TAGS_MAX} different names of up to "
+        f"{TAG_NAME_CHARS_MAX} characters with values of up to "
+        f"{TAG_VALUE_CHARS_MAX}",
+    )
 
 
 def _read_value(name: str, value: str) -> str:
@@ -178,6 +232,8 @@ def show_extra(data: bytes) -> tuple[tuple[str, str], ...]:
             headers[name] = _encode(value)
     for key, value in extra.user_metadata.items():
         headers[METADATA_PREFIX + key] = _encode(value)
+    if extra.storage_class:
+        headers["x-amz-storage-class"] = extra.storage_class
     if extra.tags:
         headers["x-amz-tagging-count"] = str(len(extra.tags))
     return tuple(headers.items())

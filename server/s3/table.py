@@ -16,7 +16,19 @@ from aiohttp import web
 
 from ..auth.authorize import Permission
 from ..auth.requirements import ForEach, SignedIn
-from . import buckets, copying, deleting, listing, reading, writing
+from . import (
+    access_lists,
+    attributes,
+    buckets,
+    copying,
+    deleting,
+    listing_v1,
+    listing_v2,
+    listing_versions,
+    reading,
+    tagging,
+    writing,
+)
 from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
@@ -73,24 +85,20 @@ COMMON_HEADERS = frozenset(
     }
 )
 
-_READ = frozenset({"versionId", *OVERRIDES})
-_LIST = frozenset(
-    {
-        "continuation-token",
-        "delimiter",
-        "encoding-type",
-        "fetch-owner",
-        "max-keys",
-        "prefix",
-        "start-after",
-    }
-)
+_VERSION = frozenset({"versionId"})
+_READ = _VERSION | frozenset(OVERRIDES)
+_PAGE = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
+_LIST_V1 = _PAGE | {"marker"}
+_LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
+_LIST_VERSIONS = _PAGE | {"key-marker", "version-id-marker"}
+_LISTED = frozenset({"x-amz-optional-object-attributes"})
+"""Asks for the state of restored objects, of which there are none."""
 _CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
-_PUT = _CHECKSUMS | {
-    "x-amz-decoded-content-length",
+_DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
+"""Of an operation with a body."""
+_PUT = _DOCUMENT | {
     "x-amz-storage-class",
     "x-amz-tagging",
-    "x-amz-trailer",
     "x-amz-website-redirect-location",
 }
 
@@ -110,7 +118,7 @@ _COPY = frozenset(
     }
 )
 
-READ, WRITE = Permission.READ, Permission.WRITE
+READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
@@ -127,9 +135,30 @@ TABLE: tuple[Operation, ...] = (
         "GET",
         BUCKET,
         READ,
-        listing.list_objects_v2,
+        listing_v2.list_objects_v2,
         "list-type",
-        _LIST,
+        _LIST_V2,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjects",
+        "GET",
+        BUCKET,
+        READ,
+        listing_v1.list_objects,
+        None,
+        _LIST_V1,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        BUCKET,
+        READ,
+        listing_versions.list_versions,
+        "versions",
+        _LIST_VERSIONS,
+        _LISTED,
     ),
     Operation("GetObject", "GET", OBJECT, READ, reading.read, None, _READ),
     Operation("HeadObject", "HEAD", OBJECT, READ, reading.read, None, _READ),
@@ -153,12 +182,85 @@ TABLE: tuple[Operation, ...] = (
         takes_metadata=True,
     ),
     Operation(
+        "GetObjectAttributes",
+        "GET",
+        OBJECT,
+        READ,
+        attributes.get_attributes,
+        "attributes",
+        _VERSION,
+        frozenset(
+            {
+                "x-amz-max-parts",
+                "x-amz-object-attributes",
+                "x-amz-part-number-marker",
+            }
+        ),
+    ),
+    Operation(
+        "GetObjectTagging",
+        "GET",
+        OBJECT,
+        READ,
+        tagging.get_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectTagging",
+        "PUT",
+        OBJECT,
+        WRITE,
+        tagging.put_tags,
+        "tagging",
+        _VERSION,
+        _DOCUMENT,
+    ),
+    Operation(
+        "DeleteObjectTagging",
+        "DELETE",
+        OBJECT,
+        WRITE,
+        tagging.delete_tags,
+        "tagging",
+        _VERSION,
+    ),
+    Operation(
+        "GetObjectAcl",
+        "GET",
+        OBJECT,
+        READ,
+        access_lists.get_object_acl,
+        "acl",
+        _VERSION,
+    ),
+    Operation(
+        "PutObjectAcl",
+        "PUT",
+        OBJECT,
+        WRITE,
+        access_lists.put_object_acl,
+        "acl",
+        _VERSION,
+        _DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation("GetBucketAcl", "GET", BUCKET, READ, access_lists.get_bucket_acl, "acl"),
+    Operation(
+        "PutBucketAcl",
+        "PUT",
+        BUCKET,
+        ADMIN,
+        access_lists.put_bucket_acl,
+        "acl",
+        headers=_DOCUMENT | {"x-amz-acl"},
+    ),
+    Operation(
         "DeleteObject",
         "DELETE",
         OBJECT,
         WRITE,
         deleting.delete,
-        parameters=frozenset({"versionId"}),
+        parameters=_VERSION,
     ),
     Operation(
         "DeleteObjects",
@@ -167,6 +269,6 @@ TABLE: tuple[Operation, ...] = (
         ForEach(WRITE),
         deleting.delete_many,
         "delete",
-        headers=_CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"},
+        headers=_DOCUMENT,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..errors import ObjectNotFoundError
 from ..repository.objects import Located, stat_object
 from ..repository.paths import show_path
@@ -30,6 +30,20 @@ def check_version(version: str) -> str:
     return version
 
 
+def require_staged(version: str, way_out: str) -> None:
+    """Return if `version` is one that can be changed.
+
+    Raises:
+        S3Error: it is a commit, or nothing.
+    """
+    if check_version(version) != STAGED:
+        raise S3Error(
+            "AccessDenied",
+            f"cannot change version '{version}': a commit keeps what it has; {way_out}, "
+            "without a version id",
+        )
+
+
 def show_version(located: Located) -> str:
     """Return the version id that says where an object was found."""
     return STAGED if located.commit_id is None else located.commit_id.hex()
@@ -50,7 +64,7 @@ async def find_version(call: Call, name: ObjectName, version: str | None) -> Loc
     ref = name.ref
     if version and check_version(version) != STAGED:
         ref = version
-        authorize(call.verified.principal, Permission.READ, name.repository, ref)
+        call.require(Permission.READ, name.repository, ref)
     if not name.path:
         raise ObjectNotFoundError(name.repository, ref, show_path(name.path))
     located = await stat_object(call.engine, name.repository, ref, name.path)
