@@ -1,37 +1,48 @@
 """`python -m lakebed.server DIR`: one server process, from its arguments to its exit.
 
 What cannot start says so in one line on stderr and exits with 1. When it is ready it
-prints one line on stdout. SIGTERM and SIGINT stop it: nothing new is accepted, what runs
-may finish, exit 0. After a failed fsync it exits with 1 at once: nothing says any more
-what is on the disk, and whoever starts it again reads what really is.
+prints one line on stdout, after one for each place besides the first where it listens.
+SIGTERM and SIGINT stop it: nothing new is accepted, what runs may finish, exit 0. SIGHUP
+makes it read the certificate again, and go on in a new access log. After a failed fsync
+it exits with 1 at once: nothing says any more what is on the disk, and whoever starts it
+again reads what really is.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import ipaddress
+import logging
 import os
+import resource
 import signal
-import socket
 import sys
-from collections.abc import MutableMapping
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import MutableMapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import uvloop
 
 from .app import Application
+from .arguments import (
+    FIRST_USER,
+    KEY_ID_VARIABLE,
+    SECRET_VARIABLE,
+    Arguments,
+    read_arguments,
+)
 from .auth.secrets import AccessKey, make_access_key
 from .errors import DurabilityLostError, LakeError, StartupError
-from .logs import LEVELS, set_up_logging
+from .logs import set_up_logging
 from .repository.publishing import start_full_purge
-from .settings import Settings
+from .serving.access_log import AccessLog
+from .serving.draining import ProtocolFactory
+from .serving.listeners import BACKLOG, Bound, bind_all
+from .serving.tls import TlsContext
+from .settings import Listener, Role, Settings
 
-KEY_ID_VARIABLE = "LAKEBED_ACCESS_KEY_ID"
-SECRET_VARIABLE = "LAKEBED_SECRET_ACCESS_KEY"  # noqa: S105 - a name, no secret
-FIRST_USER = "admin"
+log = logging.getLogger(__name__)
+
 _SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps the interpreter while another one waits for it. At Python's own
 5 ms the writer waits behind reads, and writes behind the writer: with the loop kept busy
@@ -41,59 +52,25 @@ _GC_YOUNG_COUNT = 20_000
 3.5 ms with it and 2.2 ms with this. Nearly nothing here has cycles, so that memory does
 not wait for collections."""
 _GC_GENERATIONS = 20
-_BACKLOG = 1024
-"""Connections that may wait to be accepted; the kernel has its own limit as well."""
+_OWN_FILES_MAX = 512
+"""Descriptors that packs, the database and its readers take at most."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit code."""
-    options = _parse(arguments)
-    set_up_logging(options.log_level)
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    key = _take_key(os.environ)
     try:
-        settings = _read_settings(options)
-        with _bind(settings) as listening:
-            return uvloop.run(
-                _serve(
-                    Path(options.directory).absolute(),
-                    settings,
-                    listening,
-                    key,
-                    init_admin=options.init_admin,
-                )
-            )
+        given = read_arguments(arguments)
+        set_up_logging(given.log_level)
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        key = _take_key(os.environ)
+        settings = _fit_open_files(given.settings)
+        given = replace(given, settings=settings)
+        listeners = [*settings.listeners(), *_metrics_listeners(settings)]
+        with bind_all(listeners, stall_s_max=settings.stall_s_max) as bound:
+            return uvloop.run(_serve(given, bound, key))
     except LakeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    defaults = Settings()
-    parser = argparse.ArgumentParser(
-        prog="python -m lakebed.server", description="Serve the lake in a directory."
-    )
-    parser.add_argument("directory", metavar="DIR", help="made if it is not there")
-    parser.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        default=f"{defaults.host}:{defaults.port}",
-        help="where to listen (%(default)s); port 0 takes a free one",
-    )
-    parser.add_argument(
-        "--init-admin",
-        action="store_true",
-        help=f"create the first user, '{FIRST_USER}', with the key in {KEY_ID_VARIABLE} "
-        f"and {SECRET_VARIABLE}, or with a fresh one that is printed once",
-    )
-    parser.add_argument(
-        "--region",
-        default=defaults.region,
-        help="the region of S3 signatures (%(default)s)",
-    )
-    parser.add_argument("--log-level", choices=LEVELS, default="WARNING")
-    parser.add_argument("--version", action="version", version=version("lakebed"))
-    return parser.parse_args(arguments)
 
 
 def _take_key(environment: MutableMapping[str, str]) -> tuple[str | None, str | None]:
@@ -103,63 +80,31 @@ def _take_key(environment: MutableMapping[str, str]) -> tuple[str | None, str | 
     )
 
 
-def _read_settings(options: argparse.Namespace) -> Settings:
-    host, colon, port = options.listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not (port.isascii() and port.isdigit()):
-        raise StartupError(
-            f"cannot listen on '{options.listen}': write it as '127.0.0.1:8000'"
-        )
-    if int(port) > 65535:
-        raise StartupError(f"cannot listen on '{options.listen}': no such port")
-    return Settings(host=host, port=int(port), region=options.region)
+def _fit_open_files(settings: Settings) -> Settings:
+    """Return `settings` with as many connections as the process may have files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections_max + _OWN_FILES_MAX
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            fitting = max(soft - _OWN_FILES_MAX, soft // 4)
+            return replace(settings, connections_max=fitting)
+    return settings
 
 
-def _bind(settings: Settings) -> socket.socket:
-    """Return a bound socket.
-
-    A plain bind, without SO_REUSEPORT: that one would share the port with a stranger
-    and say nothing.
-    """
-    where = f"{settings.host}:{settings.port}"
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host,
-            settings.port,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE,
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise StartupError(f"cannot listen on '{where}': {_reason(error)}") from error
-    try:
-        # Without it a restart waits for the connections of the server before it.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-        bound.setblocking(False)
-    except OSError as error:
-        bound.close()
-        raise StartupError(
-            f"cannot listen on '{where}': {_reason(error)}: stop what listens there, or "
-            "choose another port with '--listen'"
-        ) from error
-    return bound
+_METRICS = Role(speaks_rest=False, speaks_s3=False)
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _metrics_listeners(settings: Settings) -> list[Listener]:
+    return [] if settings.metrics is None else [Listener(settings.metrics, _METRICS)]
 
 
 async def _serve(
-    directory: Path,
-    settings: Settings,
-    listening: socket.socket,
-    key: tuple[str | None, str | None],
-    *,
-    init_admin: bool,
+    given: Arguments, bound: Sequence[Bound], key: tuple[str | None, str | None]
 ) -> int:
     loop = asyncio.get_running_loop()
+    settings = given.settings
     stop = asyncio.Event()
     failures: list[DurabilityLostError] = []
 
@@ -167,26 +112,30 @@ async def _serve(
         failures.append(error)
         loop.call_soon_threadsafe(stop.set)
 
-    application = await Application.open(directory, settings, on_fatal=fail)
-    # What is there now stays: no collection need look at it again.
-    gc.freeze()
-    gc.set_threshold(_GC_YOUNG_COUNT, _GC_GENERATIONS, _GC_GENERATIONS)
-    start_full_purge(application.engine)
-    try:
-        if init_admin:
-            await _init_admin(application, key)
-        server = application.make_server()
-        listener = await loop.create_server(server, sock=listening, backlog=_BACKLOG)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        _announce(directory, listening)
-        await stop.wait()
-        listener.close()
-        if not failures:
-            await server.stop(settings.stop_s_max)
-    finally:
-        if not failures:
-            await application.close()
+    async with AsyncExitStack() as stack:
+        tls = None if settings.tls is None else TlsContext(settings.tls)
+        access_log = None
+        if settings.access_log is not None:
+            access_log = AccessLog(settings.access_log)
+            stack.push_async_callback(access_log.close)
+        _check_metrics(settings, bound)
+        application = await Application.open(
+            given.directory, settings, on_fatal=fail, access_log=access_log
+        )
+        # What is there now stays: no collection need look at it again.
+        gc.freeze()
+        gc.set_threshold(_GC_YOUNG_COUNT, _GC_GENERATIONS, _GC_GENERATIONS)
+        start_full_purge(application.engine)
+        try:
+            if given.init_admin:
+                await _init_admin(application, key)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(signal.SIGHUP, _read_again, tls, access_log)
+            await _listen_until(stop, application, bound, tls, given, failures)
+        finally:
+            if not failures:
+                await application.close()
     if failures:
         print(f"error: {failures[0]}", file=sys.stderr, flush=True)
         # What else would close now could only pretend to have written something.
@@ -194,17 +143,107 @@ async def _serve(
     return 0
 
 
-def _announce(directory: Path, listening: socket.socket) -> None:
-    host, port = listening.getsockname()[:2]
-    if not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
-        print(
-            f"warning: listening on {host}, where others can reach it, without TLS: "
-            "put a proxy that has it in front",
-            file=sys.stderr,
-            flush=True,
+def _check_metrics(settings: Settings, bound: Sequence[Bound]) -> None:
+    """Return if nobody but who may reads the figures.
+
+    Raises:
+        StartupError: others would reach them.
+    """
+    for one in bound:
+        if (
+            one.listener.role is _METRICS
+            and not one.is_loopback
+            and not settings.expose_metrics
+        ):
+            raise StartupError(
+                f"cannot show figures on '{one.endpoint}': others can reach it, and they "
+                "need no key: use 127.0.0.1, or say '--expose-metrics'"
+            )
+
+
+def _read_again(tls: TlsContext | None, access_log: AccessLog | None) -> None:
+    """Do what SIGHUP asks for."""
+    if access_log is not None:
+        access_log.reopen()
+    if tls is not None:
+        try:
+            tls.reload()
+        except StartupError as error:
+            log.error("cannot read the certificate again", extra={"error": str(error)})
+
+
+async def _listen_until(
+    stop: asyncio.Event,
+    application: Application,
+    bound: Sequence[Bound],
+    tls: TlsContext | None,
+    given: Arguments,
+    failures: Sequence[DurabilityLostError],
+) -> None:
+    """Accept connections until `stop`; then let what runs finish."""
+    loop = asyncio.get_running_loop()
+    metrics, answer_metrics = application.make_metrics_server()
+    listeners: list[asyncio.Server] = []
+    for one in bound:
+        factory: ProtocolFactory = answer_metrics
+        if one.listener.role is not _METRICS:
+            factory = application.listen(one.listener.role)
+        is_encrypted = _is_encrypted(one, tls)
+        listeners.append(
+            await loop.create_server(
+                factory,
+                sock=one.socket,
+                backlog=BACKLOG,
+                ssl=tls.context if tls is not None and is_encrypted else None,
+                ssl_handshake_timeout=(
+                    given.settings.handshake_s_max if is_encrypted else None
+                ),
+            )
         )
-    shown = f"[{host}]" if ":" in host else host
-    print(f"lakebed ready on http://{shown}:{port} ({directory})", flush=True)
+    _announce(given, bound, tls)
+    await stop.wait()
+    for listener in listeners:
+        listener.close()
+    if not failures:
+        await application.stop()
+        await metrics.stop(0)
+
+
+def _is_encrypted(bound: Bound, tls: TlsContext | None) -> bool:
+    """Tell whether connections use TLS: all, but those for figures on this machine."""
+    is_local = bound.listener.role is _METRICS and bound.is_loopback
+    return tls is not None and not is_local
+
+
+def _announce(given: Arguments, bound: Sequence[Bound], tls: TlsContext | None) -> None:
+    lines: list[str] = []
+    for one in bound:
+        is_encrypted = _is_encrypted(one, tls)
+        if not one.is_loopback and not is_encrypted:
+            print(
+                f"warning: listening on {one.endpoint.host}, where others can reach it, "
+                "without TLS: use '--tls-cert' and '--tls-key', or put a proxy that has "
+                "it in front",
+                file=sys.stderr,
+                flush=True,
+            )
+        url = f"{'https' if is_encrypted else 'http'}://{one.endpoint}"
+        lines.append(_describe(one.listener, url))
+    first, *others = lines
+    for line in others:
+        print(line)
+    print(f"lakebed ready on {first} ({given.directory})", flush=True)
+
+
+def _describe(listener: Listener, url: str) -> str:
+    role = listener.role
+    if role is _METRICS:
+        return f"figures on {url}/metrics"
+    if role.flat_ref is not None:
+        return f"S3 at the ref '{role.flat_ref}' on {url}"
+    if not role.speaks_rest:
+        return f"S3 on {url}"
+    return url
 
 
 async def _init_admin(

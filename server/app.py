@@ -7,38 +7,50 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .api.handler import ApiHandler
+from .api.problems import problem_response
 from .auth.authenticate import Authenticator, DirectoryToken
 from .auth.keyring import Keyring
 from .auth.people import People
 from .auth.secrets import open_master_key
-from .draining import DrainingServer
-from .errors import DurabilityLostError
+from .errors import DurabilityLostError, HeadTooLargeError
+from .figures import list_figures
 from .httprules.streams import Streams
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
+from .s3.address import Addressing
 from .s3.handler import S3Handler
-from .settings import Settings
+from .s3.problems import error_response
+from .serving.access_log import AccessLog
+from .serving.draining import DrainingServer, ProtocolFactory
+from .serving.edge import Answer, Edge
+from .serving.exchange import Exchange
+from .serving.metrics import MetricsPage
+from .settings import Role, Settings
 from .storage.local import LocalPackStorage
 
 _SIGNED_QUERY = re.compile(r"[?&]X-Amz-(?:Algorithm|Credential|Signature)=")
 _REST_PREFIXES = ("/api/", "/openapi.json")
+_METRICS_CONNECTIONS_MAX = 16
+"""Prometheus needs one, and a person with a browser some more."""
 
 _HINT = """lakebed {version}
 
 Git for data. This port speaks
 
   REST  {base}/api/v1, with an access key as user name and password
-  S3    endpoint {base}, path style, signature version 4:
-        s3://REPOSITORY/REF/PATH
-
+{s3}
 Try: lakebed --server {base} repo list
+"""
+_S3_HINT = """  S3    endpoint {base}, path style, signature version 4:
+        s3://REPOSITORY/REF/PATH
 """
 
 
@@ -52,6 +64,7 @@ class Application:
         storage: LocalPackStorage,
         auth: Authenticator,
         people: People,
+        access_log: AccessLog | None,
     ) -> None:
         """Use `open` instead."""
         self._metadata = metadata
@@ -59,9 +72,10 @@ class Application:
         self._settings = settings
         self.auth = auth
         self.engine = Engine.create(metadata, storage)
-        streams = Streams(settings.streams_max, settings.streams_waiting_max)
-        self._s3 = S3Handler(self.engine, auth, settings, streams)
-        self._api = ApiHandler(self.engine, auth, people, settings, streams)
+        self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        self._s3 = S3Handler(self.engine, auth, settings, self._streams)
+        self._api = ApiHandler(self.engine, auth, people, settings, self._streams)
+        self.edge = Edge(settings, access_log)
 
     @classmethod
     async def open(
@@ -71,6 +85,7 @@ class Application:
         *,
         on_fatal: Callable[[DurabilityLostError], None],
         directory_token: DirectoryToken | None = None,
+        access_log: AccessLog | None = None,
     ) -> Application:
         """Open the lake in `directory`, made if it is not there.
 
@@ -79,6 +94,7 @@ class Application:
             settings: limits and names.
             on_fatal: called in a thread after a failed fsync; the process must exit.
             directory_token: lets its bearer in, beside whoever has a key.
+            access_log: where requests are written; stays the caller's.
 
         Raises:
             StartupError: the directory cannot be used; says why and what to do.
@@ -97,7 +113,7 @@ class Application:
                 directory_token=directory_token,
             )
             people = People(metadata, master_key, metadata.clock)
-            return cls(settings, metadata, storage, auth, people)
+            return cls(settings, metadata, storage, auth, people, access_log)
         except BaseException:
             metadata.close()
             storage.close()
@@ -111,40 +127,126 @@ class Application:
         finally:
             self._storage.close()
 
-    def make_server(self) -> DrainingServer:
-        """Return what answers connections."""
-        return DrainingServer(
-            self.handle,
-            access_log=None,
-            auto_decompress=False,  # a gzip body is the object, not a wrapping of it
-            keepalive_timeout=self._settings.keepalive_s,
-            max_line_size=self._settings.line_bytes_max,
-            max_field_size=self._settings.line_bytes_max,
+    def listen(self, role: Role) -> ProtocolFactory:
+        """Return what makes the protocol of each connection of a listener."""
+        answer = self._choose(role)
+        return self.edge.listen(
+            answer, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer `request` in the protocol that it speaks.
+    async def stop(self) -> None:
+        """Let what runs finish. Accept nothing new before this."""
+        await self.edge.server.stop(self._settings.stop_s_max)
 
-        What is signed as AWS does is S3, whatever its path; of the rest, REST has its
-        own paths, and S3 refuses what is left.
+    def make_metrics_server(self) -> tuple[DrainingServer, ProtocolFactory]:
+        """Return what answers whoever asks for figures.
+
+        Apart from all else: figures are wanted most when the server is at its limits.
         """
-        target = request.raw_path
-        authorization = request.headers.get("Authorization")
-        if authorization is not None and authorization.startswith("AWS"):
-            return await self._s3.handle(request)
-        if target.startswith(_REST_PREFIXES) and not _SIGNED_QUERY.search(target):
-            return await self._api.handle(request)
-        if target == "/" and request.method in ("GET", "HEAD"):
-            return _answer_hint(request)
-        return await self._s3.handle(request)
+        figures = list_figures(
+            self._metadata.counters, self.engine, self._streams, self.edge
+        )
+        page = MetricsPage(
+            self.edge.traffic, figures, is_exposed=self._settings.expose_metrics
+        )
+        server = DrainingServer(
+            lambda request, response: None,
+            connections_max=_METRICS_CONNECTIONS_MAX,
+            head_s_max=self._settings.head_s_max,
+            access_log=None,
+            keepalive_timeout=self._settings.keepalive_s,
+        )
+        return server, server.listen(page.handle, _refuse_as_rest)
+
+    def _choose(self, role: Role) -> Answer:
+        """Return what answers in the protocol that a request speaks.
+
+        What is signed as AWS does, or goes to the host of a bucket, is S3, whatever its
+        path; of the rest, REST has its own paths, and S3 refuses what is left.
+        """
+        s3, api = self._s3, self._api
+        domains = sorted(self._settings.s3_domains, key=len, reverse=True)
+        addressing = Addressing(tuple(domains), role.flat_ref)
+
+        def answer_s3(
+            request: web.BaseRequest, exchange: Exchange
+        ) -> Awaitable[web.StreamResponse]:
+            return s3.handle(request, exchange, addressing)
+
+        def answer_rest(
+            request: web.BaseRequest, exchange: Exchange
+        ) -> Awaitable[web.StreamResponse]:
+            if request.raw_path == "/" and request.method in ("GET", "HEAD"):
+                return _answer_hint(request, exchange, speaks_s3=role.speaks_s3)
+            return api.handle(request, exchange)
+
+        def answer_either(
+            request: web.BaseRequest, exchange: Exchange
+        ) -> Awaitable[web.StreamResponse]:
+            target, headers = request.raw_path, request.headers
+            authorization = headers.get(hdrs.AUTHORIZATION)
+            if authorization is not None and authorization.startswith("AWS"):
+                return s3.handle(request, exchange, addressing)
+            if addressing.find_bucket_of_host(headers.get(hdrs.HOST, "")) is not None:
+                return s3.handle(request, exchange, addressing)
+            if target.startswith(_REST_PREFIXES) and not _SIGNED_QUERY.search(target):
+                return api.handle(request, exchange)
+            if target == "/" and request.method in ("GET", "HEAD"):
+                return _answer_hint(request, exchange, speaks_s3=True)
+            return s3.handle(request, exchange, addressing)
+
+        if not role.speaks_rest:
+            return answer_s3
+        return answer_either if role.speaks_s3 else answer_rest
 
 
-def _answer_hint(request: web.BaseRequest) -> web.Response:
+async def _answer_hint(
+    request: web.BaseRequest, exchange: Exchange, *, speaks_s3: bool
+) -> web.StreamResponse:
     """Tell a person who came with a browser what this is."""
-    host = request.headers.get("Host", "")
+    exchange.operation = "Hint"
+    host = request.headers.get(hdrs.HOST, "")
     if not re.fullmatch(r"[A-Za-z0-9.\-:\[\]]{1,255}", host, re.ASCII):
         host = "127.0.0.1:8000"
-    text = _HINT.format(version=version("lakebed"), base=f"http://{host}")
+    base = f"{request.scheme}://{host}"
+    text = _HINT.format(
+        version=version("lakebed"),
+        base=base,
+        s3=_S3_HINT.format(base=base) if speaks_s3 else "",
+    )
     return web.Response(
-        text=text, headers={"Server": "lakebed", "X-Content-Type-Options": "nosniff"}
+        text=text,
+        headers={
+            "Server": "lakebed",
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-ID": exchange.request_id,
+        },
+    )
+
+
+_MALFORMED = "an error occurred when parsing the HTTP request"
+_LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
+
+
+def _refuse_as_s3(is_too_long: bool) -> web.Response:
+    return error_response(
+        400,
+        "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
+        _LINE_TOO_LONG if is_too_long else _MALFORMED,
+        {},
+        {},
+        resource="",
+        request_id=Exchange().request_id,
+        has_body=True,
+    )
+
+
+def _refuse_as_rest(is_too_long: bool) -> web.Response:
+    return problem_response(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if is_too_long
+        else HTTPStatus.BAD_REQUEST,
+        _LINE_TOO_LONG if is_too_long else _MALFORMED,
+        HeadTooLargeError.code if is_too_long else "malformed",
+        headers={"Server": "lakebed", "X-Request-ID": Exchange().request_id},
     )

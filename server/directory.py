@@ -28,14 +28,14 @@ from .auth.authenticate import TOKEN_HEADER, DirectoryToken
 from .auth.principal import Principal
 from .errors import DurabilityLostError, StartupError
 from .metadata.directory import DATABASE
-from .settings import Settings
+from .settings import Role, Settings
 
 log = logging.getLogger(__name__)
 
 _SOCKET_PATH_BYTES_MAX = 100
 """The kernel takes 107; a longer temporary directory is passed over for /tmp."""
-_STOP_S_MAX = 5.0
-"""Whoever asked is gone by then: nothing should run any more."""
+_SETTINGS = Settings(stop_s_max=5.0)
+"""Whoever asked is gone at the end: nothing should run any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ async def open_directory(
     owner = Principal(_user_name(), is_admin=True, created_ms=0)
     application = await Application.open(
         directory,
-        Settings(),
+        _SETTINGS,
         on_fatal=_report_fatal,
         directory_token=DirectoryToken(token, owner),
     )
@@ -90,15 +90,15 @@ def _find_lake(path: str | os.PathLike[str], *, create: bool) -> Path:
 async def _listen(application: Application) -> AsyncGenerator[str]:
     folder = _make_private_folder()
     try:
-        server = application.make_server()
+        factory = application.listen(Role())
         socket_path = str(folder / "socket")
         loop = asyncio.get_running_loop()
-        listener = await loop.create_unix_server(server, socket_path)
+        listener = await loop.create_unix_server(factory, socket_path)
         try:
             yield socket_path
         finally:
             listener.close()
-            await server.stop(_STOP_S_MAX)
+            await application.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -70,6 +70,18 @@ class BodyTooLargeError(InvalidValueError):
         self.bytes_max = bytes_max
 
 
+class HeadTooLargeError(InvalidValueError):
+    """The headers of a request are over their limit."""
+
+    code = "head-too-large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(
+            "headers", f"request headers are over the limit of {bytes_max} bytes"
+        )
+        self.bytes_max = bytes_max
+
+
 # --- a named thing is not there -------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """How the server logs: one JSON object a line, on stderr.
 
 A line is constant text plus fields (`log.info("swept", extra={...})`), so that lines can
-be counted and searched. Secrets never get here: nothing logs headers or queries.
+be counted and searched. Secrets never get here: nothing logs headers or queries. What is logged
+while a request runs names it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that the running code serves."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -26,6 +30,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        request_id = REQUEST_ID.get()
+        if request_id is not None:
+            line["request_id"] = request_id
         for name, value in vars(record).items():
             if name not in _STANDARD:
                 line[name] = value if isinstance(value, int | float) else str(value)

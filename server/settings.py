@@ -1,25 +1,81 @@
 """What one server process is told, and every limit of its edges, in one value.
 
 Limits of the engine stand beside the code that they bound; here are those of requests
-and processes. Each says how it was chosen.
+and processes. Each says how it was chosen, and an operator may set each of them by its
+name (`--limit NAME=NUMBER`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that nobody but this machine reaches, as they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to listen."""
+
+    host: str
+    port: int
+    """0 takes a free one; what is printed at the start tells which."""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What is spoken where requests come in."""
+
+    speaks_rest: bool = True
+    speaks_s3: bool = True
+    flat_ref: str | None = None
+    """The ref of every bucket there: keys have none. None: keys or buckets name one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A place where requests come in."""
+
+    endpoint: Endpoint
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate with its chain, and its key, both PEM."""
+
+    certificate: Path
+    key: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of a server; the defaults suit one machine."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    """0 takes a free one; the ready line tells which."""
+    listen: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", 8000),)
+    """REST, and S3 too unless it has addresses of its own."""
+    s3_listen: tuple[Endpoint, ...] = ()
+    """S3 only."""
+    flat_s3: tuple[tuple[Endpoint, str], ...] = ()
+    """S3 where every bucket is a repository at one ref."""
+    s3_domains: tuple[str, ...] = ()
+    """Lower case. A host `BUCKET.DOMAIN` names a bucket."""
+    tls: TlsFiles | None = None
+    metrics: Endpoint | None = None
+    """Figures for Prometheus; None: none are given out."""
+    expose_metrics: bool = False
+    """Others than this machine may read them."""
+    access_log: str | None = None
+    """A file, or `-` for stdout; None: none is written."""
 
     region: str = "us-east-1"
     """The region that signatures name, beside `us-east-1`, which clients fall back to."""
@@ -29,6 +85,11 @@ class Settings:
     line_bytes_max: int = 16 * KIB
     """Longest request line and header: presigned URLs carry tokens of several KiB, and
     8 KiB, the usual limit, refuses some."""
+    header_bytes_max: int = 16 * KIB
+    """All headers of a request together; AWS takes 8 KiB, some SDKs send 4 KiB of tokens
+    beside 2 KiB of metadata."""
+    header_count_max: int = 128
+    """Headers of one request: an upload with much metadata has 40."""
     put_bytes_max: int = 5 * GIB
     """Longest body of one PutObject; AWS's figure. More goes in parts."""
     small_body_bytes_max: int = 256 * KIB
@@ -47,8 +108,36 @@ class Settings:
     keys_max: int = 1000
     """Keys and common prefixes of a page; AWS's figure."""
 
+    connections_max: int = 4096
+    """Open connections, over all listeners; each takes some 10 KiB. The next is told to
+    slow down and closed. A lower limit on open files lowers it."""
+    requests_max: int = 512
+    """Requests that run at one time; the next is told to slow down before its body is
+    read. Small bodies of so many take half a worker's memory."""
+    head_s_max: float = 20.0
+    """Time from the first byte of a request to the end of its headers: a slow link needs
+    one second, and who sends a byte at a time is let go."""
     keepalive_s: float = 75.0
     """An idle connection is closed after it; load balancers keep theirs for 60 s, and
     must be the first to let go."""
+    stall_s_max: float = 120.0
+    """Time in which a client must take something of what is being sent to it. Readers
+    that work between reads pause for seconds; at half, a training step of a minute would
+    cost its connection."""
+    handshake_s_max: float = 10.0
+    """Time for the TLS handshake; it takes two round trips."""
     stop_s_max: float = 30.0
     """Time that running requests have when the server is told to stop."""
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Return all places where requests come in."""
+        main = Role(speaks_s3=not self.s3_listen)
+        s3 = Role(speaks_rest=False)
+        return (
+            *(Listener(where, main) for where in self.listen),
+            *(Listener(where, s3) for where in self.s3_listen),
+            *(
+                Listener(where, Role(speaks_rest=False, flat_ref=ref))
+                for where, ref in self.flat_s3
+            ),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -28,12 +29,64 @@ def serve(
         typer.Argument(metavar="DIR", help="Where everything is kept; made if missing"),
     ],
     listen: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="HOST:PORT",
             help="Where to listen, for S3 and REST [default: 127.0.0.1:8000]",
             show_default=False,
         ),
+    ] = None,
+    s3_listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A place for S3 alone; '--listen' speaks REST only then",
+        ),
+    ] = None,
+    flat_s3: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT=REF",
+            help="A place for S3 where a bucket is a repository at REF",
+        ),
+    ] = None,
+    s3_domain: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DOMAIN", help="Hosts 'BUCKET.DOMAIN' name a bucket"),
+    ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Certificate and its chain, PEM")
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Key of the certificate, PEM")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="Region of S3 signatures, beside us-east-1"),
+    ] = None,
+    access_log: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A line for each request; '-' is stdout"),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Figures for Prometheus, on loopback"),
+    ] = None,
+    expose_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--expose-metrics", help="Let others than this machine read the figures"
+        ),
+    ] = False,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER", help="Set a limit; docs/serving.md has all"
+        ),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR"),
     ] = None,
     init_admin: Annotated[
         bool,
@@ -52,21 +105,50 @@ def serve(
             "install the server part with: pip install 'lakebed[server]'"
         )
         raise typer.Exit(ExitCode.FAILED)
-    command = server_command(directory, listen=listen, init_admin=init_admin)
+    command = server_command(
+        directory,
+        {
+            "--listen": listen,
+            "--s3-listen": s3_listen,
+            "--flat-s3": flat_s3,
+            "--s3-domain": s3_domain,
+            "--tls-cert": tls_cert,
+            "--tls-key": tls_key,
+            "--region": region,
+            "--access-log": access_log,
+            "--metrics": metrics,
+            "--expose-metrics": expose_metrics,
+            "--limit": limit,
+            "--log-level": log_level,
+            "--init-admin": init_admin,
+        },
+    )
     sys.stdout.flush()
     # The server takes our place, so that signals and exit codes are its own.
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
 
 def server_command(
-    directory: Path, *, listen: str | None, init_admin: bool
+    directory: Path, options: Mapping[str, str | Sequence[str] | bool | None]
 ) -> list[str]:
-    """Return the command line that starts a server over `directory`."""
+    """Return the command line that starts a server over `directory`.
+
+    Args:
+        directory: where everything is kept.
+        options: by name: a value, values, whether a flag is set; None is left out.
+    """
     command = [sys.executable, "-m", SERVER_MODULE, str(directory)]
-    if listen is not None:
-        command += ["--listen", listen]
-    if init_admin:
-        command.append("--init-admin")
+    for name, value in options.items():
+        match value:
+            case None | False:
+                pass
+            case True:
+                command.append(name)
+            case str():
+                # Together, so that a value that begins with a hyphen is one.
+                command.append(f"{name}={value}")
+            case _:
+                command += [f"{name}={one}" for one in value]
     return command
 
 

@@ -72,7 +72,9 @@ def start_server(directory: Path, log: Path) -> DemoServer:
     }
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            server_command(directory, listen=f"127.0.0.1:{port}", init_admin=True),
+            server_command(
+                directory, {"--listen": f"127.0.0.1:{port}", "--init-admin": True}
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

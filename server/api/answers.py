@@ -22,6 +22,11 @@ _JSON_HEADERS = {
 _TEXT_HEADERS = {**_JSON_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
 
 
+def name_answer(request_id: str) -> dict[str, str]:
+    """Return the headers of every answer of this interface."""
+    return {"Server": "lakebed", "X-Request-ID": request_id}
+
+
 def answer(body: Body | Page[Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """Return a response with `body` as JSON."""
     return web.Response(status=status, body=encode(body), headers=_JSON_HEADERS)

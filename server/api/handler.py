@@ -20,7 +20,9 @@ from ..errors import LakeError, PermissionDeniedError
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..repository.once import Once
+from ..serving.exchange import Exchange
 from ..settings import Settings
+from .answers import name_answer
 from .bodies import read_json
 from .call import Call, NoBody, Streamed
 from .headers import read_idempotency_key
@@ -53,13 +55,25 @@ class ApiHandler:
         self._streams = streams
         self._router = Router(ROUTES)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(
+        self, request: web.BaseRequest, exchange: Exchange
+    ) -> web.StreamResponse:
         """Return the answer to `request`; never raises but when the connection is gone."""
+        exchange.protocol = "rest"
+        response = await self._answer_whatever(request, exchange)
+        if not response.prepared:  # else it is sent, with the headers of `send_located`
+            response.headers.update(name_answer(exchange.request_id))
+        return response
+
+    async def _answer_whatever(
+        self, request: web.BaseRequest, exchange: Exchange
+    ) -> web.StreamResponse:
         try:
-            return await self._answer(request)
+            return await self._answer(request, exchange)
         except LakeError as error:
             response = answer_problem(error)
             if response.status >= 500:
+                exchange.failure = type(error).__name__
                 log.error(
                     "request failed",
                     extra={"path": _loggable(request), "error": str(error)},
@@ -69,14 +83,21 @@ class ApiHandler:
         except ConnectionError:
             raise  # the client is gone: there is nobody to answer
         except Exception:
+            exchange.failure = "defect"
             log.exception("request met a defect", extra={"path": _loggable(request)})
             return answer_internal_error()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.BaseRequest, exchange: Exchange
+    ) -> web.StreamResponse:
+        exchange.check()
         path, query = split_target(request.raw_path)
         compiled, names = self._router.match(request.method, path)
         route = compiled.route
+        exchange.operation = route.name
         principal = await self._admit(request, compiled, names)
+        if principal is not ANONYMOUS:
+            exchange.user = principal.name
         body = await self._read_body(request, compiled)
         once = None
         if route.is_idempotent and (key := read_idempotency_key(request.headers)):

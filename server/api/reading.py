@@ -8,6 +8,8 @@ from aiohttp import web
 
 from ..httprules.sending import send_object
 from ..repository.objects import Located
+from ..serving.exchange import EXCHANGE
+from .answers import name_answer
 from .call import Call
 from .shapes import DEFAULT_CONTENT_TYPE, read_extra
 
@@ -25,7 +27,8 @@ async def send_located(call: Call[Any, Any], located: Located) -> web.StreamResp
     """
     entry = located.entry
     extra = read_extra(entry)
-    headers = {"Content-Type": extra.content_type or DEFAULT_CONTENT_TYPE}
+    headers = name_answer(call.request[EXCHANGE].request_id)
+    headers["Content-Type"] = extra.content_type or DEFAULT_CONTENT_TYPE
     if entry.extra:
         kept = {
             "Cache-Control": extra.cache_control,

@@ -66,6 +66,12 @@ class Route:
     """An `Idempotency-Key` is honoured: the effect happens once a key."""
 
     @property
+    def name(self) -> str:
+        """What the operation is called in the access log and in figures."""
+        module = self.handler.__module__.rpartition(".")[2]
+        return f"{module}.{self.handler.__name__}"
+
+    @property
     def models(self) -> tuple[type[Any], type[Any]]:
         """The shapes of the query and the body, as the handler's signature has them."""
         hints = get_type_hints(self.handler)

@@ -19,7 +19,8 @@ class Streams:
     def __init__(self, running_max: int, waiting_max: int) -> None:
         """Let `running_max` run and `waiting_max` wait; refuse what comes on top."""
         self._turns = asyncio.Semaphore(running_max)
-        self._waiting = 0
+        self.waiting_count = 0
+        self.running_count = 0
         self._waiting_max = waiting_max
 
     @asynccontextmanager
@@ -29,14 +30,16 @@ class Streams:
         Raises:
             BusyError: too many wait already.
         """
-        if self._turns.locked() and self._waiting >= self._waiting_max:
+        if self._turns.locked() and self.waiting_count >= self._waiting_max:
             raise BusyError("too many uploads at once: please reduce your request rate")
-        self._waiting += 1
+        self.waiting_count += 1
         try:
             await self._turns.acquire()
         finally:
-            self._waiting -= 1
+            self.waiting_count -= 1
+        self.running_count += 1
         try:
             yield
         finally:
+            self.running_count -= 1
             self._turns.release()

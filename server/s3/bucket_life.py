@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..auth.authorize import Permission, authorize
 from ..errors import InvalidNameError, RepositoryInUseError
 from ..refs.store import Repository
 from ..repository.paging import PAGE_LIMIT_MAX
@@ -50,7 +51,7 @@ async def list_buckets(call: Call) -> web.Response:
             prefix=prefix,
             after=after,
             limit=min(limit - len(found), PAGE_LIMIT_MAX),
-            is_shown=lambda name: call.may_read(name, None),
+            is_shown=lambda name: call.may_read(name, call.addressing.flat_ref),
         )
         found += page.items
         after = page.next_after
@@ -74,15 +75,31 @@ def _show_bucket(call: Call, repository: Repository) -> list[Element]:
 
 
 async def create_bucket(call: Call) -> web.Response:
-    """Create a repository with the branch `main`."""
+    """Create a repository with the branch `main`, or that of a flat listener."""
     name = call.get_bucket().name
+    _require_whole(call)
     _check_options(call)
     await _check_document(call)
     try:
-        await create_repository(call.engine, name, actor=call.verified.principal.name)
+        await create_repository(
+            call.engine,
+            name,
+            actor=call.verified.principal.name,
+            default_branch=call.addressing.flat_ref or "main",
+        )
     except InvalidNameError as error:
         raise S3Error("InvalidBucketName", str(error), BucketName=name) from error
     return call.answer_nothing(200, {"Location": f"/{name}"})
+
+
+def _require_whole(call: Call) -> None:
+    """Return if the caller may administer the whole repository, not one ref of it.
+
+    Raises:
+        PermissionDeniedError: they may not.
+    """
+    repository = call.get_bucket().repository
+    authorize(call.verified.principal, Permission.ADMIN, repository, None)
 
 
 def _check_options(call: Call) -> None:
@@ -120,10 +137,11 @@ async def _check_document(call: Call) -> None:
 
 
 async def delete_bucket(call: Call) -> web.Response:
-    """Delete a repository in which nothing was ever done."""
+    """Delete a repository that has no history and no objects."""
+    _require_whole(call)
     await refuse_body(call)
     bucket = call.get_bucket()
-    if bucket.ref is not None:
+    if bucket.ref is not None and call.addressing.flat_ref is None:
         raise S3Error(
             "MethodNotAllowed",
             f"cannot delete '{bucket.name}': it is one ref of a repository; delete "

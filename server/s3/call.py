@@ -13,8 +13,9 @@ from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..settings import Settings
-from .address import Bucket, ObjectName
+from .address import PATH_STYLE, Addressing, Bucket, ObjectName
 from .errors import S3Error
+from .problems import name_answer
 from .xml import Element, write_document
 
 
@@ -38,6 +39,8 @@ class Call(Struct, frozen=True, gc=False):
     """Of the query, decoded, without those of the signature."""
     bucket: Bucket | None
     object_name: ObjectName | None
+    addressing: Addressing = PATH_STYLE
+    """How this listener reads buckets: those of copy sources too."""
 
     @property
     def engine(self) -> Engine:
@@ -68,7 +71,7 @@ class Call(Struct, frozen=True, gc=False):
 
     def base_headers(self) -> dict[str, str]:
         """Return the headers of every answer, to be added to."""
-        return {"Server": "lakebed", "x-amz-request-id": self.request_id}
+        return name_answer(self.request_id)
 
     def answer_nothing(
         self, status: int = 204, headers: Mapping[str, str] | None = None

@@ -21,7 +21,7 @@ from ..errors import (
 )
 from ..httprules.preconditions import Verdict, evaluate
 from ..repository.objects import Located, etag_text
-from .address import Bucket, ObjectName, name_object
+from .address import PATH_STYLE, Addressing, ObjectName, name_object
 from .call import Call, invalid_argument
 from .errors import S3Error
 from .versions import check_version, find_version
@@ -45,8 +45,8 @@ class CopySource(Struct, frozen=True, gc=False):
     """A commit id or `null`; None: what the ref has now."""
 
     @classmethod
-    def parse(cls, text: str) -> CopySource:
-        """Return the source that the header `text` names.
+    def parse(cls, text: str, addressing: Addressing = PATH_STYLE) -> CopySource:
+        """Return the source that the header `text` names to a listener.
 
         Raises:
             S3Error: it names none.
@@ -61,7 +61,7 @@ class CopySource(Struct, frozen=True, gc=False):
         bucket, slash, key = _decode(raw, text).removeprefix("/").partition("/")
         if not (bucket and slash and key):
             raise _refuse(text, "it must be 'BUCKET/KEY'")
-        name = name_object(Bucket.parse(bucket), key)
+        name = name_object(addressing.parse_bucket(bucket), key)
         if not name.path:
             raise _refuse(text, "it names a ref and no object in it")
         return cls(name, version)
@@ -79,7 +79,7 @@ async def find_source(call: Call) -> tuple[CopySource, Located]:
         RepositoryNotFoundError: there is no such bucket.
         S3Error: the header is malformed, or there is no such object.
     """
-    source = CopySource.parse(call.request.headers[HEADER])
+    source = CopySource.parse(call.request.headers[HEADER], call.addressing)
     name = source.name
     call.require(Permission.READ, name.repository, name.ref)
     try:

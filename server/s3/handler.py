@@ -8,7 +8,6 @@ before the caller was let in.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -21,13 +20,14 @@ from ..auth.target import Target
 from ..errors import LakeError
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
+from ..serving.exchange import Exchange
 from ..settings import Settings
-from .address import Level, name_object, split_path
+from .address import PATH_STYLE, Addressing, Level, name_object, read_host
 from .body import awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
-from .problems import answer_problem, error_response
+from .problems import answer_problem, error_response, name_failure
 from .table import TABLE, Operation, Requirement
 from .versions import STAGED
 
@@ -45,12 +45,18 @@ class S3Handler:
         self._auth = auth
         self._dispatcher = Dispatcher(TABLE)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(
+        self,
+        request: web.BaseRequest,
+        exchange: Exchange,
+        addressing: Addressing = PATH_STYLE,
+    ) -> web.StreamResponse:
         """Return the answer to `request`; never raises but when the client is gone."""
-        request_id = os.urandom(8).hex().upper()
+        exchange.protocol = "s3"
+        request_id = exchange.request_id
         where = _Where()
         try:
-            return await self._answer(request, request_id, where)
+            return await self._answer(request, exchange, addressing, where)
         except (S3Error, LakeError) as error:
             response = answer_problem(
                 error,
@@ -59,6 +65,8 @@ class S3Handler:
                 has_body=request.method != "HEAD",
                 missing_ref=where.missing_ref,
             )
+            if response.status >= 500:
+                exchange.failure = name_failure(error)
             if response.status >= 500 and response.status not in (501, 503):
                 log.error(
                     "request failed",
@@ -72,6 +80,7 @@ class S3Handler:
         except ConnectionError:
             raise  # the client is gone: there is nobody to answer
         except Exception:
+            exchange.failure = "defect"
             log.exception(
                 "request met a defect",
                 extra={
@@ -97,8 +106,13 @@ class S3Handler:
         return response
 
     async def _answer(
-        self, request: web.BaseRequest, request_id: str, where: _Where
+        self,
+        request: web.BaseRequest,
+        exchange: Exchange,
+        addressing: Addressing,
+        where: _Where,
     ) -> web.StreamResponse:
+        exchange.check()
         method, headers = request.method, request.headers
         target = Target.parse(request.raw_path)
         verified = await self._auth.verify_signature(
@@ -106,10 +120,12 @@ class S3Handler:
         )
         if verified is None:
             raise S3Error("AccessDenied", "access denied: the request is not signed")
-        address = split_path(target.path)
+        exchange.user = verified.principal.name
+        address = addressing.locate(target.path, read_host(headers))
         parameters = _read_parameters(target) if target.pairs else _NONE
         operation = self._dispatcher.find(method, address.level, parameters, headers)
         where.enter(operation)
+        exchange.operation = operation.name
         check_headers(operation, headers)
         bucket = address.bucket
         object_name = None
@@ -121,15 +137,21 @@ class S3Handler:
             else:
                 ref = bucket.ref or _listed_ref(parameters)
         repository = bucket.repository if bucket is not None else None
+        if (
+            operation.level is Level.BUCKET
+            and operation.requirement is Permission.ADMIN
+        ):
+            ref = None  # what makes or removes a bucket does it to all of its refs
         _admit(verified.principal, operation.requirement, repository, ref, parameters)
         call = Call(
             self._gateway,
             request,
-            request_id,
+            exchange.request_id,
             verified,
             parameters,
             bucket,
             object_name,
+            addressing,
         )
         return await operation.handler(call)
 

@@ -21,6 +21,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidRefExpressionError: ("NoSuchKey", 404),
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
+    errors.HeadTooLargeError: ("RequestHeaderSectionTooLarge", 400),
     errors.NotFoundError: ("NoSuchKey", 404),
     errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
     errors.RefNotFoundError: ("NoSuchKey", 404),
@@ -110,6 +111,11 @@ def explain(
             return (*_row_of(type(error)), {})
 
 
+def name_failure(error: S3Error | LakeError) -> str:
+    """Return the name under which `error` is counted."""
+    return error.code if isinstance(error, S3Error) else type(error).__name__
+
+
 def answer_problem(
     error: S3Error | LakeError,
     *,
@@ -145,6 +151,15 @@ def answer_problem(
     )
 
 
+def name_answer(request_id: str) -> dict[str, str]:
+    """Return the headers of every answer of the gateway."""
+    return {
+        "Server": "lakebed",
+        "x-amz-request-id": request_id,
+        "x-amz-id-2": request_id,
+    }
+
+
 def error_response(
     status: int,
     code: str,
@@ -157,7 +172,7 @@ def error_response(
     has_body: bool,
 ) -> web.Response:
     """Return a response with an error document, or with none."""
-    headers = {"Server": "lakebed", "x-amz-request-id": request_id, **headers}
+    headers = {**name_answer(request_id), **headers}
     if not has_body:
         return web.Response(status=status, headers=headers)
     content: list[Element] = [

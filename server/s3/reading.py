@@ -19,11 +19,8 @@ async def read(call: Call) -> web.StreamResponse:
     located = await find_version(
         call, call.get_object_name(), call.parameters.get("versionId")
     )
-    headers = {
-        "Server": "lakebed",
-        "x-amz-request-id": call.request_id,
-        "x-amz-version-id": show_version(located),
-    }
+    headers = call.base_headers()
+    headers["x-amz-version-id"] = show_version(located)
     headers.update(show_extra(located.entry.extra))
     if call.parameters:
         _override(call, headers)

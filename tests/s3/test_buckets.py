@@ -142,12 +142,14 @@ def test_what_a_bucket_cannot_be_is_refused(
 # --- removed --------------------------------------------------------------------------
 
 
-def test_a_bucket_in_which_nothing_was_done_is_deleted(
+def test_a_bucket_without_history_and_objects_is_deleted(
     server: ServerProcess, s3: Any, repository: str
 ) -> None:
     server.create_branch(repository, "dev")
-    s3.put_object(Bucket=repository, Key="main/x", Body=b"x")
-    server.rest("PUT", f"/repositories/{repository}/branches/main", {"type": "reset"})
+    for key in ("main/x", "dev/x"):
+        s3.put_object(Bucket=repository, Key=key, Body=b"x")
+    s3.delete_object(Bucket=repository, Key="main/x")
+    server.rest("PUT", f"/repositories/{repository}/branches/dev", {"type": "reset"})
 
     s3.delete_bucket(Bucket=repository)
 

@@ -17,7 +17,8 @@ from lakebed.server.auth.store import AuthStore
 from lakebed.server.httprules.streams import Streams
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository.engine import Engine
-from lakebed.server.settings import Settings
+from lakebed.server.serving.exchange import EXCHANGE, Exchange
+from lakebed.server.settings import Endpoint, Settings
 
 from .engines import open_engine
 
@@ -33,6 +34,7 @@ class Served:
     url: str
     """Of the server, without a slash at the end."""
     store: AuthStore
+    people: People
     master_key: MasterKey
 
     def session(self, key: AccessKey | None = ADMIN) -> ClientSession:
@@ -61,18 +63,30 @@ async def serve_api(
             skew_s_max=900,
             clock=lambda: engine.clock() / 1000,
         )
-        settings = Settings(host=host)
+        settings = Settings(listen=(Endpoint(host, 0),))
         streams = Streams(settings.streams_max, settings.streams_waiting_max)
         # Whatever host it is told, this server listens on 127.0.0.1 only.
         people = People(store, master_key, engine.clock)
         handler = ApiHandler(engine, auth, people, settings, streams)
-        server = web.Server(handler.handle, auto_decompress=False, access_log=None)
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            exchange = request[EXCHANGE] = Exchange()
+            return await handler.handle(request, exchange)
+
+        server = web.Server(handle, auto_decompress=False, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
         try:
-            yield Served(engine, handler, f"http://127.0.0.1:{port}", store, master_key)
+            yield Served(
+                engine,
+                handler,
+                f"http://127.0.0.1:{port}",
+                store,
+                people,
+                master_key,
+            )
         finally:
             await runner.cleanup()

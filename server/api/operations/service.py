@@ -20,7 +20,7 @@ from lakebed.client.wire import (
 
 from ...auth.secrets import AccessKey, make_access_key
 from ...errors import AlreadySetUpError, PermissionDeniedError
-from ...settings import Settings
+from ...settings import LOOPBACK_NAMES, Settings
 from ..answers import answer, answer_nothing
 from ..call import Call, NoBody, NoQuery
 
@@ -96,7 +96,6 @@ async def get_setup(call: Call[NoQuery, NoBody]) -> web.Response:
     )
 
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _FORWARDING_HEADERS = (
     "Forwarded",
     "Via",
@@ -136,7 +135,8 @@ def _require_local(request: web.BaseRequest, settings: Settings) -> None:
         PermissionDeniedError: someone else can.
     """
     host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
-    if settings.host not in _LOOPBACK or host not in _LOOPBACK:
+    hosts = {host, *(where.host for where in settings.listen)}
+    if not hosts <= LOOPBACK_NAMES:
         raise PermissionDeniedError(
             "cannot set up from here: use '--init-admin', or listen on 127.0.0.1 only"
         )

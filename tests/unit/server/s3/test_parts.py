@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lakebed.server.auth.authorize import Permission
 from lakebed.server.errors import LakeError
 from lakebed.server.ids import CommitId
-from lakebed.server.s3.address import Bucket, Level, name_object, split_path
+from lakebed.server.s3.address import PATH_STYLE, Level, name_object
 from lakebed.server.s3.dispatch import Dispatcher
 from lakebed.server.s3.errors import S3Error
 from lakebed.server.s3.page_token import PageToken
@@ -54,7 +54,7 @@ def test_two_operations_in_one_place_are_refused() -> None:
 def test_paths_are_buckets_and_keys(
     path: str, level: Level, bucket: str | None, key: str
 ) -> None:
-    address = split_path(path)
+    address = PATH_STYLE.locate(path, "127.0.0.1")
 
     assert (address.level, address.key) == (level, key)
     assert (address.bucket.name if address.bucket else None) == bucket
@@ -62,7 +62,7 @@ def test_paths_are_buckets_and_keys(
 
 def test_a_path_without_a_bucket_is_refused() -> None:
     with pytest.raises(S3Error, match="empty bucket"):
-        split_path("//key")
+        PATH_STYLE.locate("//key", "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_path_without_a_bucket_is_refused() -> None:
     ],
 )
 def test_keys_are_refs_and_paths(bucket: str, key: str, ref: str, path: bytes) -> None:
-    name = name_object(Bucket.parse(bucket), key)
+    name = name_object(PATH_STYLE.parse_bucket(bucket), key)
 
     assert (name.repository, name.ref, name.path) == ("repo", ref, path)
 

@@ -1,0 +1,105 @@
+"""One connection: aiohttp's, with our words for what it refuses, and a record of all.
+
+aiohttp answers what it cannot parse itself, as plain text, and logs it with the bytes
+that it could not parse, which may hold a signature. Here the listener words the answer,
+and the log says only what kind of fault it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+log = logging.getLogger(__name__)
+
+TOO_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nServer: lakebed\r\nRetry-After: 1\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a connection tells its server."""
+
+    opened: Callable[[Connection], None]
+    closed: Callable[[Connection], None]
+    refuse: Callable[[bool], web.Response]
+    """Words the refusal of what does not parse; True: a line of it is too long."""
+    answered: Callable[[web.BaseRequest, web.StreamResponse], None]
+    """Told once an answer is written, or the client is gone meanwhile."""
+
+
+class Connection(web.RequestHandler):
+    """The protocol of one connection."""
+
+    __slots__ = ("_hooks", "_now", "head_since_s")
+
+    def __init__(self, manager: web.Server, hooks: Hooks, **options: Any) -> None:
+        """Speak for `manager`; `options` are those of `web.Server`."""
+        loop = asyncio.get_running_loop()
+        super().__init__(manager, loop=loop, **options)
+        self._hooks = hooks
+        self._now = loop.time
+        self.head_since_s: float | None = None
+        """When the first bytes came of a request that has not begun; loop time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._hooks.opened(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._hooks.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request."""
+        if self.head_since_s is None:
+            self.head_since_s = self._now()
+        super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to what does not parse.
+
+        Handlers answer all that goes wrong within them, so that nothing else comes here.
+        """
+        if request.writer.output_size > 0:
+            raise ConnectionError("cannot answer: another answer has begun")
+        if status == 400:
+            log.info("request does not parse", extra={"fault": type(exc).__name__})
+            response = self._hooks.refuse(isinstance(exc, LineTooLong))
+        else:
+            log.error("request met a defect outside of its handler", exc_info=exc)
+            response = web.Response(status=status)
+        response.force_close()
+        return response
+
+    def log_access(
+        self, request: web.BaseRequest, response: web.StreamResponse, time: float | None
+    ) -> None:
+        """Hand on that `response` is written."""
+        self._hooks.answered(request, response)
+
+
+class Refusal(asyncio.Protocol):
+    """The protocol of a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say so, and hang up."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(TOO_BUSY)
+        transport.close()
