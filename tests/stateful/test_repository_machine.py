@@ -180,7 +180,7 @@ class RepositoryMachine(RuleBasedStateMachine):
             is_there = self.model.branches[branch].staged.get(path) is not None
             assert outcome is is_there
             if is_there:
-                self.model.reset(branch, lambda staged, gone=path: staged != gone)
+                del self.model.branches[branch].staged[path]
 
     @rule(branch=names, path=paths, source=names, source_path=paths)
     def copy(self, branch: str, path: bytes, source: str, source_path: bytes) -> None:
