@@ -34,8 +34,9 @@ from .reads import LOOKUPS_MAX, SessionPool, SnapshotReader
 from .reserve import Reserve
 from .schema import create_database
 from .staging import scan
-from .submission import Submission
+from .submission import Staging, Submission
 from .transaction import SqlSnapshot, SqlTransaction
+from .uploads import find_pieces
 from .writer import GroupWriter, WriterCounters
 
 T = TypeVar("T")
@@ -201,6 +202,15 @@ class SqlMetadata(SqlSnapshot):
         result: T = await submission.future
         return result
 
+    async def stage_change(
+        self, branch_id: int, change: Change, *, frames: Sequence[Frame] = ()
+    ) -> None:
+        """See `Metadata.stage_change`; raises what `write` does."""
+        staging = Staging(branch_id, change)
+        submission = Submission(staging, frames, (), asyncio.get_running_loop())
+        self._writer.submit(submission)
+        await submission.future
+
     async def snapshot(self, action: Callable[[SqlSnapshot], Awaitable[T]]) -> T:
         """See `Metadata.snapshot`."""
         return await self._snapshots.run(action)
@@ -241,6 +251,13 @@ class SqlMetadata(SqlSnapshot):
                 stop=stop,
                 limit=limit,
             )
+
+    def read_pieces_blocking(
+        self, upload_id: str, numbers: Sequence[int]
+    ) -> list[bytes | None]:
+        """See `UploadScanner.read_pieces_blocking`."""
+        with self._lookups.session() as session:
+            return find_pieces(session, upload_id, numbers)
 
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""

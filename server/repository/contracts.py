@@ -23,7 +23,8 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
-from ..staging.store import StagingReader, StagingScanner, StagingTransaction
+from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
+from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
 T = TypeVar("T")
 
@@ -51,23 +52,35 @@ class IdempotencyTransaction(Protocol):
         ...
 
 
-class Snapshot(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
+class Snapshot(
+    RefReader, StagingReader, StagingScanner, ChunkIndex, UploadReader, Protocol
+):
     """Everything readable, on one state."""
 
 
 class WriteTransaction(
     RefReader,
     StagingReader,
+    UploadReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
+    UploadTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
     """Everything that one transaction can do."""
 
 
-class Metadata(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
+class Metadata(
+    RefReader,
+    StagingReader,
+    StagingScanner,
+    ChunkIndex,
+    UploadReader,
+    UploadScanner,
+    Protocol,
+):
     """The database: reads by itself, each on the newest state; writes by action."""
 
     @property
@@ -87,6 +100,19 @@ class Metadata(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
         `frames` are appended to the open pack if they are not stored yet (a stored one
         is `ensure`d instead); `stored` were appended before, through `appender`. Both
         are durable and recorded before `action` runs.
+        """
+        ...
+
+    async def stage_change(
+        self, branch_id: int, change: Change, *, frames: Sequence[Frame] = ()
+    ) -> None:
+        """Stage one change, as `write` with `StagingTransaction.stage` would.
+
+        It is what most writes are: those of one group are staged together, which costs
+        a fraction of as many actions.
+
+        Raises:
+            RefNotFoundError: the branch was deleted meanwhile.
         """
         ...
 

@@ -10,7 +10,9 @@ from msgspec import Struct
 
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.digests import Sum
+from ..chunks.index import Frame
 from ..chunks.ingest import WrittenBlob
+from ..chunks.joining import JoinedBlob
 from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
@@ -258,23 +260,39 @@ async def put_object(
         extra=encode_extra(extra) if extra is not None else b"",
         checksums=checksums() if checksums is not None else b"",
     )
-    await _publish(engine, state, entry, blob, lease, condition)
+    await publish(engine, state, entry, blob, lease, condition)
     return entry
 
 
-async def _publish(
+async def publish(
     engine: Engine,
     state: PathState,
     entry: Entry,
-    blob: WrittenBlob,
+    blob: WrittenBlob | JoinedBlob,
     lease: UploadLease,
     condition: Condition | None,
+    *,
+    also: Callable[[WriteTransaction, Branch], Awaitable[None]] | None = None,
 ) -> None:
+    """Stage `entry`, whose bytes are `blob`, at the path that `state` is of.
+
+    `also` runs in the same transaction, and refuses it by raising.
+
+    Raises:
+        PreconditionFailedError, ObjectNotFoundError: `condition` does not hold.
+        RefMovedError: the branch moves faster than the condition can be looked at.
+        and what `read_state` and `also` raise.
+    """
     packed = pack_entry(entry)
+    if condition is None and also is None and not blob.stored and not lease.is_taken:
+        await _stage_alone(engine, state, entry.path, packed, blob.frames)
+        return
 
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
+        if also is not None:
+            await also(tx, branch_of(state))
         await stage(tx, state.repository, branch_of(state), [(entry.path, packed)])
         await lease.release(tx)
         return True
@@ -289,6 +307,23 @@ async def _publish(
             engine, state.repository.name, state.ref.name, entry.path
         )
     raise RefMovedError(state.ref.name)
+
+
+async def _stage_alone(
+    engine: Engine,
+    state: PathState,
+    path: bytes,
+    packed: PackedEntry,
+    frames: Sequence[Frame],
+) -> None:
+    """Stage an entry that depends on nothing: what most uploads are."""
+    branch = branch_of(state)
+    try:
+        await engine.metadata.stage_change(branch.id, (path, packed), frames=frames)
+    except RefNotFoundError:
+        # The transaction knows the branch by its id alone.
+        name = state.repository.name
+        raise RefNotFoundError(name, branch.name, what="branch") from None
 
 
 def branch_of(state: PathState) -> Branch:

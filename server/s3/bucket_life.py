@@ -29,7 +29,7 @@ _OWNERSHIP = "x-amz-object-ownership"
 _OBJECT_LOCK = "x-amz-bucket-object-lock-enabled"
 
 
-async def list_buckets(call: Call) -> web.Response:
+async def list_buckets(call: Call) -> web.StreamResponse:
     """Answer with a page of the repositories that the caller may read."""
     get = call.parameters.get
     limit = read_limit(call, "max-buckets", BUCKETS_MAX)
@@ -73,7 +73,7 @@ def _show_bucket(call: Call, repository: Repository) -> list[Element]:
     ]
 
 
-async def create_bucket(call: Call) -> web.Response:
+async def create_bucket(call: Call) -> web.StreamResponse:
     """Create a repository with the branch `main`, or that of a flat listener."""
     name = call.get_bucket().name
     _check_options(call)
@@ -124,7 +124,7 @@ async def _check_document(call: Call) -> None:
             raise S3Error("NotImplemented", f"'{name}' of a bucket is not implemented")
 
 
-async def delete_bucket(call: Call) -> web.Response:
+async def delete_bucket(call: Call) -> web.StreamResponse:
     """Delete a repository that has no history and no objects."""
     await refuse_body(call)
     bucket = call.get_bucket()
@@ -144,14 +144,14 @@ async def delete_bucket(call: Call) -> web.Response:
     return call.answer_nothing()
 
 
-async def head_bucket(call: Call) -> web.Response:
+async def head_bucket(call: Call) -> web.StreamResponse:
     """Say that a bucket is there."""
     await require_bucket(call)
     region = call.gateway.settings.region
     return call.answer_nothing(200, {"x-amz-bucket-region": region})
 
 
-async def get_location(call: Call) -> web.Response:
+async def get_location(call: Call) -> web.StreamResponse:
     """Answer with the region of a bucket."""
     await require_bucket(call)
     region = call.gateway.settings.region

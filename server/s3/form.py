@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, w
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..settings import Settings
-from .body import ask_for_body
+from .body import STALLED, ask_for_body
 from .call import invalid_argument
 from .errors import S3Error
 
@@ -138,7 +138,7 @@ def _refuse_broken() -> Generator[None]:
         yield
     except TimeoutError:
         raise S3Error(
-            "RequestTimeout",
+            STALLED,
             "your socket connection to the server was not read from or written to "
             "within the timeout period: idle connections will be closed",
         ) from None

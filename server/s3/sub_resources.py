@@ -131,7 +131,7 @@ def answers_of_buckets() -> list[Answer]:
 
 
 def _refuse(code: str, message: str) -> Handler:
-    async def answer(call: Call) -> web.Response:
+    async def answer(call: Call) -> web.StreamResponse:
         bucket = await require_bucket(call)
         raise S3Error(code, message, BucketName=bucket.name)
 
@@ -139,7 +139,7 @@ def _refuse(code: str, message: str) -> Handler:
 
 
 def _tell(root: str, content: list[Element]) -> Handler:
-    async def answer(call: Call) -> web.Response:
+    async def answer(call: Call) -> web.StreamResponse:
         await require_bucket(call)
         return call.answer_document(root, content)
 
@@ -147,7 +147,7 @@ def _tell(root: str, content: list[Element]) -> Handler:
 
 
 def _list_none(kind: str) -> Handler:
-    async def answer(call: Call) -> web.Response:
+    async def answer(call: Call) -> web.StreamResponse:
         bucket = await require_bucket(call)
         if "id" in call.parameters:
             raise S3Error(
@@ -162,7 +162,7 @@ def _list_none(kind: str) -> Handler:
     return answer
 
 
-async def refuse_object_lock(call: Call) -> web.Response:
+async def refuse_object_lock(call: Call) -> web.StreamResponse:
     """Say that an object has no lock, because its bucket has none."""
     await find_version(call, call.get_object_name(), call.parameters.get("versionId"))
     raise S3Error("InvalidRequest", "bucket is missing object lock configuration")
