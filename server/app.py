@@ -228,7 +228,7 @@ _MALFORMED = "an error occurred when parsing the HTTP request"
 _LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
 
 
-def _refuse_as_s3(is_too_long: bool) -> web.Response:
+def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
     return error_response(
         400,
         "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
@@ -241,7 +241,7 @@ def _refuse_as_s3(is_too_long: bool) -> web.Response:
     )
 
 
-def _refuse_as_rest(is_too_long: bool) -> web.Response:
+def _refuse_as_rest(is_too_long: bool) -> web.StreamResponse:
     return problem_response(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if is_too_long

@@ -70,6 +70,45 @@ class BodyTooLargeError(InvalidValueError):
         self.bytes_max = bytes_max
 
 
+class InvalidPartError(InvalidValueError):
+    """A part that an upload is to be completed with was not put, or not with that sum."""
+
+    code = "invalid-part"
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__("parts", f"cannot use part {number} of the upload: {why}")
+        self.number = number
+
+
+class InvalidPartOrderError(InvalidValueError):
+    """The parts that an upload is to be completed with are not in ascending order."""
+
+    code = "invalid-part-order"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            "parts",
+            f"the list of parts was not in ascending order: part {number} comes too late",
+        )
+        self.number = number
+
+
+class PartTooSmallError(InvalidValueError):
+    """A part that is not the last of its object is below the smallest size."""
+
+    code = "part-too-small"
+
+    def __init__(self, number: int, size_bytes: int, bytes_min: int) -> None:
+        super().__init__(
+            "parts",
+            f"your proposed upload is smaller than the minimum allowed size: part {number} "
+            f"has {size_bytes} bytes, and all but the last need {bytes_min}",
+        )
+        self.number = number
+        self.size_bytes = size_bytes
+        self.bytes_min = bytes_min
+
+
 class HeadTooLargeError(InvalidValueError):
     """The headers of a request are over their limit."""
 
@@ -131,6 +170,19 @@ class ObjectNotFoundError(NotFoundError):
         self.repository = repository
         self.ref = ref
         self.path = path
+
+
+class UploadNotFoundError(NotFoundError):
+    """There is no multipart upload of that id for that path; or it has ended."""
+
+    code = "upload-not-found"
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            "the specified multipart upload does not exist: its id may be wrong, or it "
+            "was aborted or completed"
+        )
+        self.upload_id = upload_id
 
 
 class UserNotFoundError(NotFoundError):

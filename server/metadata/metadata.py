@@ -36,6 +36,7 @@ from .schema import create_database
 from .staging import scan
 from .submission import Submission
 from .transaction import SqlSnapshot, SqlTransaction
+from .uploads import find_pieces
 from .writer import GroupWriter, WriterCounters
 
 T = TypeVar("T")
@@ -241,6 +242,13 @@ class SqlMetadata(SqlSnapshot):
                 stop=stop,
                 limit=limit,
             )
+
+    def read_pieces_blocking(
+        self, upload_id: str, numbers: Sequence[int]
+    ) -> list[bytes | None]:
+        """See `UploadScanner.read_pieces_blocking`."""
+        with self._lookups.session() as session:
+            return find_pieces(session, upload_id, numbers)
 
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""

@@ -17,7 +17,7 @@ _HEADER = "x-amz-object-attributes"
 _NAMES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 
-async def get_attributes(call: Call) -> web.Response:
+async def get_attributes(call: Call) -> web.StreamResponse:
     """Answer with those attributes of an object that the request names."""
     wanted = _read_names(call)
     located = await find_version(

@@ -31,6 +31,9 @@ from .chunk_signatures import ChunkSignatures
 from .errors import S3Error
 from .payload import EMPTY_SHA256, Payload
 
+STALLED = "RequestTimeout"
+"""S3's word for a body that came too slowly."""
+
 _DECODED_LENGTH = "x-amz-decoded-content-length"
 _SIZE_DIGITS_MAX = 16
 _NO_TRAILERS: frozenset[str] = frozenset()
@@ -148,7 +151,7 @@ class Body:
                 piece = await content.readany()
         except TimeoutError:
             raise S3Error(
-                "RequestTimeout",
+                STALLED,
                 "your socket connection to the server was not read from or written to "
                 "within the timeout period: idle connections will be closed",
             ) from None

@@ -18,7 +18,7 @@ REGION_OF_NOWHERE = "us-east-1"
 """AWS writes this region as an empty element."""
 
 
-async def list_buckets(call: Call) -> web.Response:
+async def list_buckets(call: Call) -> web.StreamResponse:
     """Answer with all repositories that the caller may read."""
     buckets: list[Element] = []
     after: str | None = ""
@@ -69,14 +69,14 @@ async def require_bucket(call: Call) -> Bucket:
     return bucket
 
 
-async def head_bucket(call: Call) -> web.Response:
+async def head_bucket(call: Call) -> web.StreamResponse:
     """Say that a bucket is there."""
     await require_bucket(call)
     region = call.gateway.settings.region
     return call.answer_nothing(200, {"x-amz-bucket-region": region})
 
 
-async def get_location(call: Call) -> web.Response:
+async def get_location(call: Call) -> web.StreamResponse:
     """Answer with the region of a bucket."""
     await require_bucket(call)
     region = call.gateway.settings.region
@@ -84,7 +84,7 @@ async def get_location(call: Call) -> web.Response:
     return call.answer_document("LocationConstraint", text)
 
 
-async def get_versioning(call: Call) -> web.Response:
+async def get_versioning(call: Call) -> web.StreamResponse:
     """Answer that S3's own versioning is off: ours is in refs."""
     await require_bucket(call)
     return call.answer_document("VersioningConfiguration", [])

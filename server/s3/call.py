@@ -11,6 +11,7 @@ from msgspec import Struct
 from ..auth.authenticate import Verified
 from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
+from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Bucket, ObjectName
@@ -75,17 +76,16 @@ class Call(Struct, frozen=True, gc=False):
 
     def answer_nothing(
         self, status: int = 204, headers: Mapping[str, str] | None = None
-    ) -> web.Response:
+    ) -> WholeAnswer:
         """Return a response without a body."""
-        return web.Response(
-            status=status, headers={**self.base_headers(), **(headers or {})}
-        )
+        return WholeAnswer(status, {**self.base_headers(), **(headers or {})})
 
-    def answer_document(self, name: str, content: str | list[Element]) -> web.Response:
+    def answer_document(self, name: str, content: str | list[Element]) -> WholeAnswer:
         """Return a response with an XML document."""
-        return web.Response(
-            body=write_document(name, content),
-            headers={**self.base_headers(), "Content-Type": "application/xml"},
+        return WholeAnswer(
+            200,
+            {**self.base_headers(), "Content-Type": "application/xml"},
+            write_document(name, content),
         )
 
     def read_flag(self, name: str) -> bool:

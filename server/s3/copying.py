@@ -30,7 +30,7 @@ _ALGORITHM = "x-amz-checksum-algorithm"
 _TAGGING_DIRECTIVE = "x-amz-tagging-directive"
 
 
-async def copy(call: Call) -> web.Response:
+async def copy(call: Call) -> web.StreamResponse:
     """Stage at the key what the source is; durable when this answers."""
     name = call.get_object_name()
     if not name.path:
@@ -139,7 +139,7 @@ def _join(
     )
 
 
-def _answer(call: Call, entry: Entry, located: Located) -> web.Response:
+def _answer(call: Call, entry: Entry, located: Located) -> web.StreamResponse:
     content: list[Element] = [
         ("LastModified", show_time(entry.mtime_ms)),
         ("ETag", f'"{etag_text(entry)}"'),

@@ -33,7 +33,7 @@ _MISSING = "NoSuchBucket"
 """What a ref that is not there is to a writer."""
 
 
-async def delete(call: Call) -> web.Response:
+async def delete(call: Call) -> web.StreamResponse:
     """Stage the deletion of an object; that there was none is no error."""
     name = call.get_object_name()
     version = call.parameters.get("versionId")
@@ -68,7 +68,7 @@ class _Item(Struct):
     error: S3Error | LakeError | None = None
 
 
-async def delete_many(call: Call) -> web.Response:
+async def delete_many(call: Call) -> web.StreamResponse:
     """Delete up to 1,000 objects: in one transaction for each ref that keys name."""
     items, is_quiet = _parse(await _read_body(call))
     by_ref: dict[str, list[_Item]] = {}

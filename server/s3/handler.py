@@ -23,7 +23,7 @@ from ..repository.engine import Engine
 from ..serving.exchange import Exchange
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Level, name_object, read_host
-from .body import awaits_continue
+from .body import STALLED, awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
@@ -55,9 +55,11 @@ class S3Handler:
         exchange.protocol = "s3"
         request_id = exchange.request_id
         where = _Where()
+        has_stalled = False
         try:
             return await self._answer(request, exchange, addressing, where)
         except (S3Error, LakeError) as error:
+            has_stalled = isinstance(error, S3Error) and error.code == STALLED
             response = answer_problem(
                 error,
                 resource=_resource(request),
@@ -99,10 +101,8 @@ class S3Handler:
                 request_id=request_id,
                 has_body=request.method != "HEAD",
             )
-        if awaits_continue(request):
-            # The client has not sent its body and will not: what it sends next is not
-            # one, so this connection cannot go on.
-            response.force_close()
+        if awaits_continue(request) or has_stalled:
+            await _answer_and_close(request, response)
         return response
 
     async def _answer(
@@ -178,6 +178,20 @@ def _admit(
             authorize(principal, permission, repository, SOMEWHERE)
         case SignedIn():
             pass
+
+
+async def _answer_and_close(
+    request: web.BaseRequest, response: web.StreamResponse
+) -> None:
+    """Send `response` to a client whose body has not come and will not, and close.
+
+    What it sends next is no request; and to wait for the rest of the body, as for those
+    that are still sending theirs, would be to wait for nothing.
+    """
+    response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+    request.protocol.force_close()
 
 
 class _Where:

@@ -10,7 +10,7 @@ from .listing import Query, find_lines, show_object
 from .xml import Element
 
 
-async def list_objects(call: Call) -> web.Response:
+async def list_objects(call: Call) -> web.StreamResponse:
     """Answer with a page of the objects of a bucket."""
     marker = call.parameters.get("marker", "")
     query = Query.read(call, after=marker)

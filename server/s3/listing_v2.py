@@ -13,7 +13,7 @@ from .xml import Element
 _CONTINUATION = "continuation-token"
 
 
-async def list_objects_v2(call: Call) -> web.Response:
+async def list_objects_v2(call: Call) -> web.StreamResponse:
     """Answer with a page of the objects of a bucket."""
     version = call.parameters["list-type"]
     if version != "2":

@@ -17,7 +17,7 @@ from .versions import STAGED, check_version
 from .xml import Element
 
 
-async def list_versions(call: Call) -> web.Response:
+async def list_versions(call: Call) -> web.StreamResponse:
     """Answer with a page of the versions of the objects of a bucket."""
     marker = call.parameters.get("key-marker", "")
     version_marker = call.parameters.get("version-id-marker", "")

@@ -52,7 +52,7 @@ class Edge:
         )
 
     def listen(
-        self, answer: Answer, refuse: Callable[[bool], web.Response]
+        self, answer: Answer, refuse: Callable[[bool], web.StreamResponse]
     ) -> ProtocolFactory:
         """Return what makes the protocol of each connection of one listener.
 
@@ -68,7 +68,12 @@ class Edge:
             self._check_limits(request, exchange)
             try:
                 return await answer(request, exchange)
-            except (ConnectionError, asyncio.CancelledError):
+            except ConnectionError:
+                # Raised further, it would be logged as a defect.
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response(status=CLIENT_GONE)  # nobody gets to see it
+            except asyncio.CancelledError:
                 self._note(request, exchange, CLIENT_GONE)
                 raise
 

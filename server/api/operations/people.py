@@ -14,7 +14,7 @@ from ..parameters import GrantQuery, PageQuery
 from ..shapes import show_grant, show_key, show_user
 
 
-async def list_all(call: Call[PageQuery, NoBody]) -> web.Response:
+async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     """List users."""
     page = await call.people.list_users(
         prefix=call.query.prefix, after=call.query.after, limit=call.query.limit
@@ -22,7 +22,7 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.Response:
     return answer_page(page, show_user)
 
 
-async def create(call: Call[NoQuery, UserCreation]) -> web.Response:
+async def create(call: Call[NoQuery, UserCreation]) -> web.StreamResponse:
     """Create a user, without keys and grants."""
     if call.body.invite_user:
         raise NotImplementedYetError("invitations are not built: leave it out")
@@ -30,19 +30,19 @@ async def create(call: Call[NoQuery, UserCreation]) -> web.Response:
     return answer_created(show_user(user))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get a user."""
     user = await call.people.get_user(call.names["user"], call.principal)
     return answer(show_user(user))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Delete a user, with keys and grants."""
     await call.people.delete_user(call.names["user"], call.principal)
     return answer_nothing()
 
 
-async def list_keys(call: Call[PageQuery, NoBody]) -> web.Response:
+async def list_keys(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     """List the access keys of a user, without secrets."""
     page = await call.people.list_keys(
         call.names["user"],
@@ -54,7 +54,7 @@ async def list_keys(call: Call[PageQuery, NoBody]) -> web.Response:
     return answer_page(page, show_key)
 
 
-async def create_key(call: Call[NoQuery, NoBody]) -> web.Response:
+async def create_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Make an access key; answers with its secret, this once."""
     made = await call.people.create_key(call.names["user"], call.principal)
     response = answer_created(
@@ -68,7 +68,7 @@ async def create_key(call: Call[NoQuery, NoBody]) -> web.Response:
     return response
 
 
-async def get_key(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get an access key, without its secret."""
     key = await call.people.get_key(
         call.names["user"], call.names["key"], call.principal
@@ -76,13 +76,13 @@ async def get_key(call: Call[NoQuery, NoBody]) -> web.Response:
     return answer(show_key(key))
 
 
-async def revoke_key(call: Call[NoQuery, NoBody]) -> web.Response:
+async def revoke_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Revoke an access key: it stops working at once."""
     await call.people.revoke_key(call.names["user"], call.names["key"], call.principal)
     return answer_nothing()
 
 
-async def list_grants(call: Call[PageQuery, NoBody]) -> web.Response:
+async def list_grants(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     """List what a user may do where."""
     page = await call.people.list_grants(
         call.names["user"],
@@ -94,7 +94,7 @@ async def list_grants(call: Call[PageQuery, NoBody]) -> web.Response:
     return answer_page(page, show_grant)
 
 
-async def add_grant(call: Call[NoQuery, GrantCreation]) -> web.Response:
+async def add_grant(call: Call[NoQuery, GrantCreation]) -> web.StreamResponse:
     """Grant a user a level, in place of what they have for the same globs."""
     body = call.body
     grant = await call.people.add_grant(
@@ -107,7 +107,7 @@ async def add_grant(call: Call[NoQuery, GrantCreation]) -> web.Response:
     return answer_created(show_grant(grant))
 
 
-async def remove_grant(call: Call[GrantQuery, NoBody]) -> web.Response:
+async def remove_grant(call: Call[GrantQuery, NoBody]) -> web.StreamResponse:
     """Take a grant away: it stops counting at once."""
     await call.people.remove_grant(
         call.names["user"],

@@ -254,6 +254,7 @@ def test_a_trailer_announces_a_checksum() -> None:
     read = Checksum.read(headers)
 
     assert read == Checksum(Algorithm.CRC64NVME, None)
+    assert read is not None
     trailers = {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}
     assert read.verify(bytes(8), trailers).digest == bytes(8)
     with pytest.raises(S3Error, match="did not match"):
