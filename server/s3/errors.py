@@ -8,6 +8,7 @@ from __future__ import annotations
 _STATUS = {
     "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
+    "AccessForbidden": 403,
     "BadDigest": 400,
     "BucketNotEmpty": 409,
     "EntityTooLarge": 400,
@@ -18,6 +19,7 @@ _STATUS = {
     "InvalidBucketName": 400,
     "InvalidChunkSizeError": 403,
     "InvalidDigest": 400,
+    "InvalidPartNumber": 416,
     "InvalidPolicyDocument": 400,
     "InvalidRequest": 400,
     "InvalidStorageClass": 400,
@@ -40,6 +42,7 @@ _STATUS = {
     "NoSuchLifecycleConfiguration": 404,
     "NoSuchPublicAccessBlockConfiguration": 404,
     "NoSuchTagSet": 404,
+    "NoSuchUpload": 404,
     "NoSuchVersion": 404,
     "NoSuchWebsiteConfiguration": 404,
     "NotImplemented": 501,

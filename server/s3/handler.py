@@ -125,6 +125,13 @@ class S3Handler:
             if is_form(request):
                 where.missing_ref = "NoSuchBucket"
                 return await self._take_form(request, target, exchange, addressing)
+            if (
+                method == "OPTIONS"
+            ):  # a browser asks before a page of another origin may
+                raise S3Error(
+                    "AccessForbidden",
+                    "CORSResponse: CORS is not enabled for this bucket",
+                )
             raise S3Error("AccessDenied", "access denied: the request is not signed")
         exchange.user = verified.principal.name
         address = addressing.locate(target.path, read_host(headers))
@@ -242,6 +249,9 @@ async def _answer_and_close(
     request.protocol.force_close()
 
 
+_WRITES = frozenset({"PUT", "POST", "DELETE"})
+
+
 class _Where:
     """How far a request came: what a ref that is not there means to it."""
 
@@ -251,7 +261,7 @@ class _Where:
         self.missing_ref = "NoSuchKey"
 
     def enter(self, operation: Operation) -> None:
-        if operation.level is not Level.OBJECT or operation.method in ("PUT", "DELETE"):
+        if operation.level is not Level.OBJECT or operation.method in _WRITES:
             self.missing_ref = "NoSuchBucket"
 
 
