@@ -41,7 +41,7 @@ async def create(call: Call) -> web.StreamResponse:
         name.repository,
         name.ref,
         name.path,
-        initiator=call.verified.principal.name,
+        initiator=call.verified.principal.scope,
         checksum="" if asked is None else str(asked),
         extra=extra,
     )
@@ -91,7 +91,7 @@ def read_upload_name(call: Call) -> UploadName:
         name.ref,
         name.path,
         call.parameters["uploadId"],
-        None if principal.is_admin else principal.name,
+        None if principal.is_admin else principal.scope,
     )
 
 

@@ -38,7 +38,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
     errors.ConflictError: ("OperationAborted", 409),
-    errors.RepositoryExistsError: ("BucketAlreadyExists", 409),
+    errors.RepositoryExistsError: ("BucketAlreadyOwnedByYou", 409),
+    errors.RepositoryInUseError: ("BucketNotEmpty", 409),
     errors.RefExistsError: ("OperationAborted", 409),
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
@@ -200,12 +201,9 @@ def error_response(
     headers = {**name_answer(request_id), **headers}
     if not has_body:
         return WholeAnswer(status, headers)
+    content = error_content(code, message, facts, resource, request_id)
     return WholeAnswer(
         status,
         {"Content-Type": "application/xml", **headers},
-        write_document(
-            "Error",
-            error_content(code, message, facts, resource, request_id),
-            namespace="",
-        ),
+        write_document("Error", content, namespace=""),
     )

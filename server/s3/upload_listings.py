@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from ..auth.principal import name_of_scope
 from ..errors import RefNotFoundError, UploadNotFoundError
 from ..repository.completing import PART_NUMBER_MAX
 from ..repository.listings import CommonPrefix
@@ -75,7 +76,8 @@ def _show_part(part: Part) -> list[Element]:
 
 
 def _show_user(upload: Upload) -> list[Element]:
-    return [("ID", upload.initiator), ("DisplayName", upload.initiator)]
+    name = name_of_scope(upload.initiator)
+    return [("ID", name), ("DisplayName", name)]
 
 
 def _read_encoding(call: Call) -> bool:

@@ -159,6 +159,38 @@ def test_attributes_say_what_is_asked_for(
     assert (size["ObjectSize"], "ETag" in size) == (7, False)
 
 
+def test_parts_are_told_page_by_page(s3: Any, repository: str) -> None:
+    key = {"Bucket": repository, "Key": "main/x"}
+    upload = s3.create_multipart_upload(**key)["UploadId"]
+    sizes = [5 * 2**20, 5 * 2**20, 6 * 2**20, 7]
+    done: list[dict[str, Any]] = []
+    for number, size in enumerate(sizes, 1):
+        part = s3.upload_part(
+            **key, UploadId=upload, PartNumber=number, Body=bytes(size)
+        )
+        done.append({"PartNumber": number, "ETag": part["ETag"]})
+    s3.complete_multipart_upload(
+        **key, UploadId=upload, MultipartUpload={"Parts": done}
+    )
+
+    pages: list[list[int]] = []
+    marker = 0
+    while True:
+        got = s3.get_object_attributes(
+            **key,
+            ObjectAttributes=["ObjectParts"],
+            MaxParts=3,
+            PartNumberMarker=marker,
+        )["ObjectParts"]
+        assert got["TotalPartsCount"] == 4
+        pages.append([part["Size"] for part in got["Parts"]])
+        if not got["IsTruncated"]:
+            break
+        marker = got["NextPartNumberMarker"]
+
+    assert pages == [sizes[:3], sizes[3:]]
+
+
 @pytest.mark.parametrize("names", ["", ",", "Size", "ETag,Owner"])
 def test_attributes_that_are_none_are_refused(
     server: ServerProcess, repository: str, names: str
@@ -241,3 +273,41 @@ def test_names_in_an_access_list_do_not_become_elements(
 
     root = ElementTree.fromstring(answer.body)
     assert len(root.findall(".//{*}Grantee")) == 1
+
+
+# --- metadata -------------------------------------------------------------------------
+
+
+def test_metadata_that_no_header_can_say_is_counted(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    s3.put_object(Bucket=repository, Key="main/x", Body=b"x")
+    path = f"/repositories/{repository}/branches/main/objects/stat/user_metadata?path=x"
+    said = {"one": "1", "a name": "2", "two": "lines\r\nx-evil: 1", "": "3", "ü": "4"}
+    server.rest("PUT", path, {"set": said})
+
+    for method in ("GET", "HEAD"):
+        got = server.send(method, f"/{repository}/main/x")
+
+        assert got.status == 200
+        named = {name for name in got.headers if name.startswith("x-amz-meta-")}
+        assert named == {"x-amz-meta-one"}
+        assert got.headers["x-amz-missing-meta"] == "4"
+        assert "x-evil" not in got.headers
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-customer-algorithm",
+    ],
+)
+def test_encryption_is_refused_with_the_reason(
+    server: ServerProcess, repository: str, header: str
+) -> None:
+    got = server.send("PUT", f"/{repository}/main/x", {header: "AES256"}, b"x")
+
+    assert (got.status, code_of(got)) == (501, "NotImplemented")
+    assert b"encrypt the disk" in got.body
