@@ -96,6 +96,8 @@ def test_a_version_is_a_commit(
     versioned = type(client.fs)(**client.fs.storage_options, version_aware=True)
 
     name = client.name("main/path")
-    assert versioned.cat(f"{name}?versionId={commit_id}") == b"old"
+    assert versioned.cat_file(f"{name}?versionId={commit_id}") == b"old"
+    with versioned.open(f"{name}?versionId={commit_id}") as file:
+        assert file.read() == b"old"
     with versioned.open(name) as file:
         assert file.read() == b"new"
