@@ -55,8 +55,9 @@ def server_https(
 
 @pytest.fixture(scope="session")
 def rest(server: ServerProcess) -> Iterator[Client]:
-    keys = {"access_key_id": ADMIN.id, "secret_access_key": ADMIN.secret}
-    with Client(server.url, **keys) as opened:
+    with Client(
+        server.url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret
+    ) as opened:
         yield opened
 
 

@@ -69,7 +69,8 @@ def test_a_range_is_what_was_asked_for(lake: Lake, client: Boto3) -> None:
 
     def read(text: str) -> bytes:
         key = {"Bucket": lake.repository, "Key": "main/path"}
-        return client.s3.get_object(**key, Range=f"bytes={text}")["Body"].read()
+        answer = client.s3.get_object(**key, Range=f"bytes={text}")
+        return bytes(answer["Body"].read())
 
     assert read("0-0") == data[:1]
     assert read("1000000-2000000") == data[1_000_000:2_000_001]

@@ -29,7 +29,7 @@ class Pyarrow:
 
     def read(self, key: str) -> bytes:
         with self.s3.open_input_file(self.name(key)) as file:
-            return file.read()
+            return bytes(file.read())
 
     def list(self, prefix: str) -> list[str]:
         chosen = self.selector(self.name(prefix), recursive=True)

@@ -28,7 +28,7 @@ class S3fs:
 
     def read(self, key: str) -> bytes:
         with self.fs.open(self.name(key), "rb") as file:
-            return file.read()
+            return bytes(file.read())
 
     def list(self, prefix: str) -> list[str]:
         self.fs.invalidate_cache()  # others write as well
