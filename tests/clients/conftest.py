@@ -16,6 +16,7 @@ from lakebed.client import Client
 from support import client_page
 from support.certificates import Authority
 from support.client_page import Section, read_changes, read_sections
+from support.edges import at
 from support.lakes import Lake
 from support.s3server import ADMIN, ServerProcess, run_server
 
@@ -34,7 +35,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(directory: Path) -> Iterator[ServerProcess]:
-    with run_server(directory) as running:
+    options = read_sections({})["Plain buckets and keys"].text("sh").split()
+    flat = options[options.index("--flat-s3") + 1].replace(":8001", ":0")
+    with run_server(directory, "--flat-s3", flat) as running:
         yield running
 
 
@@ -93,6 +96,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def documented(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
     """Return a section of the page, with the values of this test in its blocks."""
     return lambda title: read_sections(_values(server.url, lake))[title]
+
+
+@pytest.fixture
+def documented_flat(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
+    """The same, at the port where keys have no ref."""
+    url = at(server, "S3 at the ref 'main'").url
+    return lambda title: read_sections(_values(url, lake))[title]
 
 
 @pytest.fixture
