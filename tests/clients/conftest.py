@@ -71,6 +71,19 @@ def lake(rest: Client) -> Lake:
     return made
 
 
+def other_of(lake: Lake) -> Lake:
+    """Return the second repository of a test, which is there if the test makes it."""
+    return Lake(lake.client, f"{lake.repository}-other")
+
+
+@pytest.fixture
+def other_lake(lake: Lake) -> Lake:
+    """The second repository of a page's block."""
+    made = other_of(lake)
+    made.client.create_repository(made.repository)
+    return made
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without settings, and no way out of this machine."""
@@ -135,4 +148,5 @@ def _values(url: str, lake: Lake) -> dict[str, str]:
         client_page.KEY_ID: ADMIN.id,
         client_page.SECRET: ADMIN.secret,
         client_page.REPOSITORY: lake.repository,
+        client_page.OTHER_REPOSITORY: other_of(lake).repository,
     }

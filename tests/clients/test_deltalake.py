@@ -54,9 +54,9 @@ class Table:
         )
 
     def open(self, version: int | None = None) -> Any:
-        if version is not None:
-            return self.names.read_old(self.uri, version)
-        return self.names.DeltaTable(self.uri, storage_options=self.options)
+        return self.names.DeltaTable(
+            self.uri, version=version, storage_options=self.options
+        )
 
     def numbers(self, version: int | None = None) -> list[int]:
         tables = self.names.QueryBuilder().register("t", self.open(version))

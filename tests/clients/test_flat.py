@@ -40,6 +40,7 @@ def test_a_table_lies_at_the_root_of_a_bucket(
             lake.uri(), rows, mode="append", storage_options=delta.storage_options
         )
 
-    assert delta.read_old(lake.uri(), 1).version() == 1
+    table = delta.DeltaTable(lake.uri(), storage_options=delta.storage_options)
+    assert table.version() == 1
     log = "main/_delta_log/00000000000000000001.json"
     assert log in lake.list_keys()

@@ -24,6 +24,7 @@ ADDRESS = "127.0.0.1:8000"
 KEY_ID = "YOUR-KEY-ID"
 SECRET = "YOUR-SECRET"
 REPOSITORY = "penguins"
+OTHER_REPOSITORY = "flights"
 AUTHORITY = "authority.pem"
 """What the page writes where a reader has values of their own."""
 
