@@ -162,6 +162,30 @@ class ClientContract:
 
         assert lake.read("v1/path") == b"old"
 
+    @pytest.mark.parametrize("key", [{"main": "read", "dev": "write"}], indirect=True)
+    def test_a_key_needs_no_more_than_it_is_granted_for(
+        self, lake: Lake, client: S3Client, key: object
+    ) -> None:
+        """Clients look at buckets before they write, or want to create them."""
+        del key
+        lake.write("main/path", b"main")
+        lake.commit()
+        lake.branch("dev")
+        lake.branch("other")
+
+        client.write("dev/path", b"dev")
+
+        assert client.read("dev/path") == b"dev"
+        assert client.read("main/path") == b"main"
+        assert client.list("main/") == ["main/path"]
+        for refused in (
+            lambda: client.write("main/path", b"x"),
+            lambda: client.read("other/path"),
+        ):
+            with pytest.raises(self.refusals):
+                refused()
+        assert lake.read("main/path") == b"main"
+
 
 class CopyingContract(ClientContract):
     """Holds a client that copies on the server to what that means here."""
