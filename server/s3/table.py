@@ -75,7 +75,9 @@ COMMON_HEADERS = frozenset(
         "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
+        "x-amz-decoded-content-length",
         "x-amz-request-payer",  # nobody pays
+        "x-amz-trailer",
         "x-amz-user-agent",
     }
 )

@@ -1,0 +1,146 @@
+"""No write is let in that a correct server would refuse: every operation, in every way.
+
+{header, query} x five payload modes x what can be wrong x all operations of the table.
+Each is refused with the right words, stores nothing, and leaves a connection in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from lakebed.server.auth import sigv4
+from lakebed.server.s3.body import Body
+from lakebed.server.s3.checksums import Checksum, StoredChecksum
+from lakebed.server.s3.chunk_signatures import ChunkSignatures
+from lakebed.server.s3.table import Operation
+
+from support.s3local import run_local
+from support.s3negatives import (
+    CASE_BY_NAME,
+    CASES,
+    SHA256,
+    WAYS,
+    Way,
+    plan,
+    refuse,
+    send,
+)
+from support.s3raw import SIGNED_CHUNKS, UNSIGNED
+from support.s3server import ServerProcess
+from support.s3writes import WRITES, Scene, list_writes
+
+OPERATIONS = list_writes()
+
+
+@pytest.fixture(scope="module")
+def scene(server: ServerProcess) -> Scene:
+    """Nothing is ever written to it: all is refused."""
+    return Scene.make(server, "negatives")
+
+
+@pytest.fixture(scope="module")
+def written(server: ServerProcess) -> Scene:
+    return Scene.make(server, "positives")
+
+
+def test_every_write_of_the_table_is_among_them() -> None:
+    assert {row.name for row in OPERATIONS} == set(WRITES)
+
+
+def test_so_many_cases_there_are() -> None:
+    count = len(OPERATIONS) * len(WAYS) * len(CASES)
+
+    assert len(WAYS) == 2 * 5
+    assert len(CASES) >= 13
+    assert count >= 1000, count
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_wrong_request_is_refused_and_stores_nothing(
+    scene: Scene, operation: Operation, way: Way
+) -> None:
+    for case in CASES:
+        refuse(scene, operation, way, case)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_the_right_request_is_taken(
+    written: Scene, operation: Operation, way: Way
+) -> None:
+    """Or the refusals above would be those of requests that are wrong anyway."""
+    raw = plan(written, operation, way).sign()
+
+    answer = send(written, raw, operation.name)
+
+    assert 200 <= answer.status < 300, answer
+    assert b"<Error>" not in answer.body
+
+
+# --- the tests are able to fail ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def soft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A server in this process, whose checks can be taken away."""
+    with run_local(tmp_path_factory.mktemp("soft") / "lake") as server:
+        yield Scene.make(server, "soft")
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _yes(*_: object, **__: object) -> bool:
+    return True
+
+
+def _believe(
+    self: Checksum, computed: bytes, trailers: dict[str, str]
+) -> StoredChecksum:
+    return StoredChecksum(self.algorithm, computed)
+
+
+CHECKS: list[tuple[object, str, Callable[..., object], str, str]] = [
+    (sigv4.Claim, "verify", _yes, "wrong secret", SHA256),
+    (sigv4.Claim, "verify", _yes, "other bucket", SHA256),
+    (sigv4.Claim, "verify", _yes, "other path", SHA256),
+    (sigv4.Claim, "check_time", _nothing, "expired", SHA256),
+    (sigv4.Claim, "check_time", _nothing, "from the future", SHA256),
+    (sigv4, "_check_signed_headers", _nothing, "unsigned metadata", SHA256),
+    (sigv4, "_check_signed_headers", _nothing, "unsigned copy source", SHA256),
+    (Body, "_check_sha256", _nothing, "tampered body", SHA256),
+    (Checksum, "verify", _believe, "tampered body", UNSIGNED),
+    (ChunkSignatures, "_compare", _nothing, "tampered body", SIGNED_CHUNKS),
+]
+
+
+@pytest.mark.parametrize("mechanism", ["header", "query"])
+@pytest.mark.parametrize(
+    ("owner", "name", "stub", "case", "mode"),
+    CHECKS,
+    ids=[f"{name}-{case}" for _, name, _, case, _ in CHECKS],
+)
+def test_without_a_check_its_test_turns_red(
+    soft: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    mechanism: str,
+    owner: object,
+    name: str,
+    stub: Callable[..., object],
+    case: str,
+    mode: str,
+) -> None:
+    (put,) = (row for row in OPERATIONS if row.name == "PutObject")
+    way = Way(mechanism, mode)
+    refuse(soft, put, way, CASE_BY_NAME[case])
+
+    monkeypatch.setattr(owner, name, stub)
+    if (name, mode) == ("_check_sha256", SHA256):
+        # Two checks hold here: the checksum that is signed beside the SHA-256.
+        monkeypatch.setattr(Checksum, "verify", _believe)
+
+    with pytest.raises(AssertionError):
+        refuse(soft, put, way, CASE_BY_NAME[case])

@@ -1,0 +1,298 @@
+"""Ways in which a request can be wrong, for every operation, mechanism and payload mode.
+
+A case makes a wrong request out of a valid one, and says with which codes a correct
+server may refuse it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lakebed.server.auth.secrets import AccessKey
+from lakebed.server.s3.table import Operation
+
+from support.s3answers import code_of
+from support.s3raw import (
+    SIGNED_CHUNKS,
+    SIGNED_CHUNKS_TRAILER,
+    UNSIGNED,
+    UNSIGNED_CHUNKS_TRAILER,
+    Raw,
+    Signer,
+    Wire,
+    frame,
+)
+from support.s3server import ADMIN, Answer
+from support.s3writes import WRITES, Scene, Write
+
+MECHANISMS = ("header", "query")
+SHA256 = "sha256"
+"""Stands for the hex digest of the body."""
+MODES = (
+    SHA256,
+    UNSIGNED,
+    SIGNED_CHUNKS,
+    SIGNED_CHUNKS_TRAILER,
+    UNSIGNED_CHUNKS_TRAILER,
+)
+CRC32 = "x-amz-checksum-crc32"
+CHUNK_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a request is signed, and its body protected."""
+
+    mechanism: str
+    mode: str
+
+    @property
+    def is_chunked(self) -> bool:
+        return self.mode.startswith("STREAMING-")
+
+    def __str__(self) -> str:
+        return f"{self.mechanism}-{self.mode}"
+
+
+WAYS = [Way(mechanism, mode) for mechanism in MECHANISMS for mode in MODES]
+
+
+@dataclass
+class Plan:
+    """A request that is about to be signed, and by whom."""
+
+    method: str
+    write: Write
+    way: Way
+    signer: Signer
+    data: bytes
+
+    def sign(self) -> Raw:
+        """Return the request, signed, with its body as it goes over the wire."""
+        write, way = self.write, self.way
+        headers = {"host": write.headers.get("host", ""), **write.headers}
+        raw = Raw(self.method, write.path, [*write.query], headers)
+        takes_checksum = write.body is not None
+        crc = base64.b64encode(zlib.crc32(self.data).to_bytes(4, "big")).decode()
+        trailers: dict[str, str] = {}
+        if way.is_chunked:
+            raw.headers["x-amz-decoded-content-length"] = str(len(self.data))
+        if takes_checksum and way.mode.endswith("TRAILER"):
+            raw.headers["x-amz-trailer"] = CRC32
+            trailers = {CRC32: crc}
+        elif takes_checksum:
+            raw.headers[CRC32] = crc
+        payload = way.mode
+        if payload == SHA256:
+            payload = hashlib.sha256(self.data).hexdigest()
+        if way.mechanism == "header":
+            seed = raw.sign_header(self.signer, payload)
+        else:
+            seed = raw.sign_query(self.signer, payload)
+        raw.body = self.data
+        if way.is_chunked:
+            pieces = [
+                self.data[at : at + CHUNK_BYTES]
+                for at in range(0, len(self.data), CHUNK_BYTES)
+            ]
+            is_signed = way.mode != UNSIGNED_CHUNKS_TRAILER
+            framed = frame(
+                pieces,
+                signer=self.signer if is_signed else None,
+                seed=seed,
+                trailers=trailers,
+                sign_trailer=way.mode == SIGNED_CHUNKS_TRAILER,
+            )
+            raw.body = b"".join(framed)
+        return raw
+
+
+def plan(scene: Scene, operation: Operation, way: Way) -> Plan:
+    """Return a plan for a valid request."""
+    write = WRITES[operation.name](scene)
+    write.headers["host"] = scene.server.address
+    return Plan(operation.method, write, way, Signer(ADMIN), write.body or b"")
+
+
+Break = Callable[[Plan, Scene], Raw]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to be wrong."""
+
+    name: str
+    make: Break
+    codes: Callable[[Plan], set[str]]
+
+
+def _by(name: str, make: Break, *codes: str) -> Case:
+    return Case(name, make, lambda plan: set(codes))
+
+
+def _sign_as(key: AccessKey) -> Break:
+    def make(plan: Plan, scene: Scene) -> Raw:
+        plan.signer = Signer(key)
+        return plan.sign()
+
+    return make
+
+
+def _tamper(plan: Plan, scene: Scene) -> Raw:
+    raw = plan.sign()
+    if not plan.data:
+        raw.body = b"1\r\nx\r\n" + raw.body if plan.way.is_chunked else b"x"
+        return raw
+    at = raw.body.index(plan.data[:16]) + 7
+    raw.body = raw.body[:at] + bytes([raw.body[at] ^ 1]) + raw.body[at + 1 :]
+    return raw
+
+
+def _tampered_codes(plan: Plan) -> set[str]:
+    if not plan.data:
+        return {
+            "IncompleteBody",
+            "MaxMessageLengthExceeded",
+            "XAmzContentSHA256Mismatch",
+            "BadDigest",
+        }
+    match plan.way.mode:
+        case "sha256":
+            return {"XAmzContentSHA256Mismatch"}
+        case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD":
+            return {"SignatureDoesNotMatch"}
+        case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER":
+            return {"SignatureDoesNotMatch"}
+        case _:
+            return {"BadDigest"}
+
+
+def _add(name: str, value: str) -> Break:
+    def make(plan: Plan, scene: Scene) -> Raw:
+        raw = plan.sign()
+        # One that is there already is joined with the signed one.
+        raw.headers[name if name not in raw.headers else name.upper()] = value
+        return raw
+
+    return make
+
+
+def _age(age_s: int) -> Break:
+    def make(plan: Plan, scene: Scene) -> Raw:
+        plan.signer = Signer(ADMIN, age=timedelta(seconds=age_s))
+        return plan.sign()
+
+    return make
+
+
+def _time_codes(plan: Plan) -> set[str]:
+    is_header = plan.way.mechanism == "header"
+    return {"RequestTimeTooSkewed" if is_header else "AccessDenied"}
+
+
+def _to_other_bucket(plan: Plan, scene: Scene) -> Raw:
+    raw = plan.sign()
+    raw.path = raw.path.replace(f"/{scene.repository}", f"/{scene.other}", 1)
+    return raw
+
+
+def _to_other_path(plan: Plan, scene: Scene) -> Raw:
+    raw = plan.sign()
+    raw.path += "/main/y" if raw.path.count("/") == 1 else "y"
+    return raw
+
+
+def _with_other_query(plan: Plan, scene: Scene) -> Raw:
+    raw = plan.sign()
+    raw.query.append(("x-id", "Other"))
+    return raw
+
+
+def _by_both(plan: Plan, scene: Scene) -> Raw:
+    raw = plan.sign()
+    if plan.way.mechanism == "header":
+        other = Raw(raw.method, raw.path, [*plan.write.query], {"host": "h"})
+        other.sign_query(plan.signer, UNSIGNED)
+        raw.query = other.query
+    else:
+        other = Raw(raw.method, raw.path, [*raw.query], {**raw.headers})
+        other.sign_header(plan.signer, UNSIGNED)
+        raw.headers["authorization"] = other.headers["authorization"]
+    return raw
+
+
+CASES = (
+    _by(
+        "wrong secret",
+        _sign_as(AccessKey(ADMIN.id, "not-the-secret")),
+        "SignatureDoesNotMatch",
+    ),
+    _by(
+        "unknown key",
+        _sign_as(AccessKey("NOBODYSKEY", ADMIN.secret)),
+        "InvalidAccessKeyId",
+    ),
+    Case("tampered body", _tamper, _tampered_codes),
+    _by("unsigned metadata", _add("x-amz-meta-evil", "1"), "AccessDenied"),
+    _by("unsigned tags", _add("x-amz-tagging", "evil=1"), "AccessDenied"),
+    _by(
+        "unsigned access list",
+        _add("x-amz-acl", "public-read"),
+        "AccessDenied",
+        "SignatureDoesNotMatch",  # where one was signed, and this is joined with it
+    ),
+    _by(
+        "unsigned copy source",
+        _add("x-amz-copy-source", "/evil/main/x"),
+        "AccessDenied",
+        "SignatureDoesNotMatch",
+    ),
+    Case("expired", _age(16 * 60), _time_codes),
+    Case("from the future", _age(-16 * 60), _time_codes),
+    _by("other bucket", _to_other_bucket, "SignatureDoesNotMatch"),
+    _by("other path", _to_other_path, "SignatureDoesNotMatch"),
+    _by("other query", _with_other_query, "SignatureDoesNotMatch"),
+    _by("both mechanisms", _by_both, "InvalidArgument"),
+)
+CASE_BY_NAME = {case.name: case for case in CASES}
+
+
+def refuse(scene: Scene, operation: Operation, way: Way, case: Case) -> Answer:
+    """Send a wrong request; return the answer if it is a right refusal.
+
+    Raises:
+        AssertionError: it was let in, refused in other words, stored something, or left
+            the connection in disorder.
+    """
+    planned = plan(scene, operation, way)
+    raw = case.make(planned, scene)
+    before = scene.fingerprint()
+    label = (operation.name, str(way), case.name)
+
+    answer = send(scene, raw, label)
+
+    assert 400 <= answer.status < 500, (label, answer)
+    assert code_of(answer) in case.codes(planned), (label, answer)
+    assert scene.fingerprint() == before, label
+    return answer
+
+
+def send(scene: Scene, raw: Raw, label: object) -> Answer:
+    """Return the answer to `raw`, after which the connection goes on, or is closed."""
+    raw.headers["content-length"] = str(len(raw.body))
+    with Wire(scene.server) as wire:
+        answer = wire.exchange(raw)
+        if answer.headers.get("connection", "").lower() == "close":
+            assert wire.is_closed(), label
+            return answer
+        path = f"/{scene.repository}/main/x"
+        probe = Raw("GET", path, headers={"host": scene.server.address})
+        probe.sign_header(Signer(ADMIN), UNSIGNED)
+        after = wire.exchange(probe)
+        assert (after.status, after.body) == (200, b"new"), (label, answer, after)
+    return answer
