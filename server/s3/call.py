@@ -15,7 +15,7 @@ from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Bucket, ObjectName
 from .errors import S3Error
 from .problems import name_answer
-from .xml import Element, write_document
+from .xml import DOCUMENT_HEADERS, Element, write_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Call(Struct, frozen=True, gc=False):
         """Return a response with an XML document."""
         return web.Response(
             body=write_document(name, content),
-            headers={**self.base_headers(), "Content-Type": "application/xml"},
+            headers={**self.base_headers(), **DOCUMENT_HEADERS},
         )
 
     def read_flag(self, name: str) -> bool:

@@ -12,7 +12,7 @@ from aiohttp import web
 from .. import errors
 from ..errors import LakeError
 from .errors import S3Error
-from .xml import Element, write_document
+from .xml import DOCUMENT_HEADERS, Element, write_document
 
 CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidValueError: ("InvalidArgument", 400),
@@ -181,5 +181,5 @@ def error_response(
     return web.Response(
         status=status,
         body=write_document("Error", content, namespace=""),
-        headers={"Content-Type": "application/xml", **headers},
+        headers={**DOCUMENT_HEADERS, **headers},
     )

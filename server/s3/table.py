@@ -60,6 +60,7 @@ COMMON_PARAMETERS = frozenset(
     {
         "x-id",  # SDKs repeat the operation's name in it
         "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
         "X-Amz-Credential",
         "X-Amz-Date",
         "X-Amz-Expires",

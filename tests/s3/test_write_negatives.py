@@ -22,6 +22,7 @@ from support.s3negatives import (
     SHA256,
     WAYS,
     Way,
+    list_framings,
     plan,
     refuse,
     send,
@@ -31,6 +32,7 @@ from support.s3server import ServerProcess
 from support.s3writes import WRITES, Scene, list_writes
 
 OPERATIONS = list_writes()
+CHUNKED_WAYS = [way for way in WAYS if way.is_chunked]
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +50,18 @@ def test_every_write_of_the_table_is_among_them() -> None:
     assert {row.name for row in OPERATIONS} == set(WRITES)
 
 
-def test_so_many_cases_there_are() -> None:
+def test_so_many_cases_there_are(
+    record_property: Callable[[str, object], None],
+) -> None:
     count = len(OPERATIONS) * len(WAYS) * len(CASES)
+    framings = sum(len(list_framings(way)) for way in CHUNKED_WAYS)
 
+    record_property("wrong requests", count)
+    record_property("wrong framings of each body", framings)
     assert len(WAYS) == 2 * 5
     assert len(CASES) >= 13
-    assert count >= 1000, count
+    assert count >= 1000
+    assert framings >= 80
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)
@@ -63,6 +71,15 @@ def test_a_wrong_request_is_refused_and_stores_nothing(
 ) -> None:
     for case in CASES:
         refuse(scene, operation, way, case)
+
+
+@pytest.mark.parametrize("way", CHUNKED_WAYS, ids=str)
+def test_wrong_framing_is_refused_and_stores_nothing(scene: Scene, way: Way) -> None:
+    with_body = [row for row in OPERATIONS if plan(scene, row, way).data]
+    assert "PutObject" in {row.name for row in with_body}
+    for operation in with_body:
+        for case in list_framings(way):
+            refuse(scene, operation, way, case)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)

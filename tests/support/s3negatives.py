@@ -10,7 +10,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from lakebed.server.auth.secrets import AccessKey
@@ -71,6 +71,8 @@ class Plan:
     way: Way
     signer: Signer
     data: bytes
+    items: list[bytes] = field(default_factory=list[bytes])
+    """The framing of the body, once it is signed."""
 
     def sign(self) -> Raw:
         """Return the request, signed, with its body as it goes over the wire."""
@@ -101,14 +103,14 @@ class Plan:
                 for at in range(0, len(self.data), CHUNK_BYTES)
             ]
             is_signed = way.mode != UNSIGNED_CHUNKS_TRAILER
-            framed = frame(
+            self.items = frame(
                 pieces,
                 signer=self.signer if is_signed else None,
                 seed=seed,
                 trailers=trailers,
                 sign_trailer=way.mode == SIGNED_CHUNKS_TRAILER,
             )
-            raw.body = b"".join(framed)
+            raw.body = b"".join(self.items)
         return raw
 
 
@@ -259,6 +261,116 @@ CASES = (
     _by("other query", _with_other_query, "SignatureDoesNotMatch"),
     _by("both mechanisms", _by_both, "InvalidArgument"),
 )
+
+
+def _reframe(change: Callable[[list[bytes]], None]) -> Break:
+    def make(plan: Plan, scene: Scene) -> Raw:
+        raw = plan.sign()
+        change(plan.items)
+        raw.body = b"".join(plan.items)
+        return raw
+
+    return make
+
+
+def _head(items: list[bytes], size: str) -> None:
+    """Let the first chunk claim another size."""
+    _, mark, rest = items[0].partition(b";")
+    items[0] = size.encode() + (mark + rest if mark else b"\r\n")
+
+
+def _last_head(items: list[bytes]) -> int:
+    return max(n for n, item in enumerate(items) if item.startswith((b"0;", b"0\r")))
+
+
+def _resign(items: list[bytes], at: int) -> None:
+    """Change the last digit of a signature."""
+    text = items[at].rstrip(b"\r\n")
+    items[at] = text[:-1] + (b"1" if text.endswith(b"0") else b"0") + b"\r\n"
+
+
+def _first_signature(items: list[bytes]) -> None:
+    _resign(items, 0)
+
+
+def _last_signature(items: list[bytes]) -> None:
+    _resign(items, _last_head(items))
+
+
+def _trailer_signature(items: list[bytes]) -> None:
+    _resign(items, len(items) - 2)
+
+
+def _no_last_chunk(items: list[bytes]) -> None:
+    del items[_last_head(items) :]
+
+
+def _no_end(items: list[bytes]) -> None:
+    items.pop()
+
+
+def _no_data(items: list[bytes]) -> None:
+    del items[:-1]
+    items.append(b"0\r\n\r\n")
+
+
+def _no_trailer(items: list[bytes]) -> None:
+    del items[_last_head(items) + 1]
+
+
+def _other_trailer(items: list[bytes]) -> None:
+    at = _last_head(items) + 1
+    items[at] = items[at].replace(b"crc32", b"crc32c")
+
+
+def _second_trailer(items: list[bytes]) -> None:
+    at = _last_head(items) + 1
+    items.insert(at, items[at])
+
+
+def _more_behind(items: list[bytes]) -> None:
+    items.append(b"0\r\n\r\n")
+
+
+_BROKEN = ("IncompleteBody",)
+_SIGNED = (SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER)
+_ALL_CHUNKED = (*_SIGNED, UNSIGNED_CHUNKS_TRAILER)
+_TRAILED = (SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER)
+_FORGED = ("SignatureDoesNotMatch",)
+_TRAILER = ("MalformedTrailerError",)
+
+Framing = tuple[str, tuple[str, ...], Callable[[list[bytes]], None], tuple[str, ...]]
+
+FRAMINGS: tuple[Framing, ...] = (
+    ("first signature", _SIGNED, _first_signature, _FORGED),
+    ("last signature", _SIGNED, _last_signature, _FORGED),
+    ("signature of the trailer", (SIGNED_CHUNKS_TRAILER,), _trailer_signature, _FORGED),
+    ("no last chunk", _ALL_CHUNKED, _no_last_chunk, _BROKEN),
+    ("no end", _ALL_CHUNKED, _no_end, _BROKEN),
+    ("no data", _ALL_CHUNKED, _no_data, _BROKEN),
+    ("more behind the end", _ALL_CHUNKED, _more_behind, _BROKEN),
+    ("smaller", _ALL_CHUNKED, lambda items: _head(items, "1"), _BROKEN),
+    ("larger", _ALL_CHUNKED, lambda items: _head(items, "fffff"), _BROKEN),
+    ("huge", _ALL_CHUNKED, lambda items: _head(items, "f" * 16), _BROKEN),
+    ("endless", _ALL_CHUNKED, lambda items: _head(items, "f" * 5000), _BROKEN),
+    ("negative", _ALL_CHUNKED, lambda items: _head(items, "-1"), _BROKEN),
+    ("no number", _ALL_CHUNKED, lambda items: _head(items, ""), _BROKEN),
+    ("no trailer", _TRAILED, _no_trailer, _TRAILER),
+    ("another trailer", _TRAILED, _other_trailer, _TRAILER),
+    ("a trailer twice", _TRAILED, _second_trailer, _TRAILER),
+)
+"""What can be wrong with the framing of a body: name, where, how, and the codes."""
+
+
+def list_framings(way: Way) -> list[Case]:
+    """Return the cases of wrong framing for a way of sending a body."""
+    return [
+        _by(name, _reframe(change), *codes)
+        for name, modes, change, codes in FRAMINGS
+        if way.mode in modes
+    ]
+
+
 CASE_BY_NAME = {case.name: case for case in CASES}
 
 
@@ -287,7 +399,7 @@ def send(scene: Scene, raw: Raw, label: object) -> Answer:
     raw.headers["content-length"] = str(len(raw.body))
     with Wire(scene.server) as wire:
         answer = wire.exchange(raw)
-        if answer.headers.get("connection", "").lower() == "close":
+        if wire.closes:
             assert wire.is_closed(), label
             return answer
         path = f"/{scene.repository}/main/x"
