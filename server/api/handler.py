@@ -16,6 +16,7 @@ from aiohttp import web
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.authorize import Permission, authorize
 from ..errors import LakeError, PermissionDeniedError
+from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..repository.once import Once
@@ -130,7 +131,12 @@ class ApiHandler:
         if compiled.body is None:
             return NoBody()
         assert compiled.route.body_bytes_max is not None
-        return await read_json(request, compiled.body, compiled.route.body_bytes_max)
+        return await read_json(
+            request,
+            compiled.body,
+            compiled.route.body_bytes_max,
+            Patience.of(self._settings),
+        )
 
 
 def _refuse_cross_site(request: web.BaseRequest) -> None:

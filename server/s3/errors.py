@@ -31,7 +31,6 @@ _STATUS = {
     "NoSuchVersion": 404,
     "NotImplemented": 501,
     "PreconditionFailed": 412,
-    "RequestTimeout": 400,
     "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,
 }
