@@ -6,6 +6,7 @@ Each is refused with the right words, stores nothing, and leaves a connection in
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,7 +28,7 @@ from support.s3negatives import (
     refuse,
     send,
 )
-from support.s3raw import SIGNED_CHUNKS, UNSIGNED
+from support.s3raw import SIGNED_CHUNKS, UNSIGNED, Wire
 from support.s3server import ServerProcess
 from support.s3writes import WRITES, Scene, list_writes
 
@@ -75,11 +76,59 @@ def test_a_wrong_request_is_refused_and_stores_nothing(
 
 @pytest.mark.parametrize("way", CHUNKED_WAYS, ids=str)
 def test_wrong_framing_is_refused_and_stores_nothing(scene: Scene, way: Way) -> None:
-    with_body = [row for row in OPERATIONS if plan(scene, row, way).data]
-    assert "PutObject" in {row.name for row in with_body}
-    for operation in with_body:
+    for operation in list_with_body(scene, way):
         for case in list_framings(way):
             refuse(scene, operation, way, case)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_body_that_breaks_off_stores_nothing(scene: Scene, way: Way) -> None:
+    """Whether the client is gone, or waits for the answer to half of a body."""
+    for operation in list_with_body(scene, way):
+        raw = plan(scene, operation, way).sign()
+        raw.headers["content-length"] = str(len(raw.body))
+        before = scene.fingerprint()
+        for sent in (0, len(raw.body) // 2, len(raw.body) - 1):
+            with Wire(scene.server) as wire:
+                wire.send(raw.head + raw.body[:sent])
+            with Wire(scene.server) as wire:
+                wire.send(raw.head + raw.body[:sent])
+                wire.socket.shutdown(socket.SHUT_WR)
+                ends = wire.is_closed()
+                assert ends, (operation.name, way)
+        assert scene.fingerprint() == before, (operation.name, way)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_body_is_asked_for_once_the_caller_is_let_in(
+    written: Scene, way: Way
+) -> None:
+    """And never of a caller who is not; then the connection is of no use any more."""
+    for operation in list_with_body(written, way):
+        raw = plan(written, operation, way).sign()
+        raw.headers |= {"content-length": str(len(raw.body)), "expect": "100-continue"}
+        with Wire(written.server) as wire:
+            wire.send(raw.head)
+            assert wire.socket.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            wire.send(raw.body)
+            assert wire.read().status < 300, operation.name
+
+        wrong = CASE_BY_NAME["wrong secret"].make(
+            plan(written, operation, way), written
+        )
+        wrong.headers |= {"content-length": "1000000", "expect": "100-continue"}
+        with Wire(written.server) as wire:
+            wire.send(wrong.head)
+            assert wire.read().status == 403
+            assert wire.closes
+            assert wire.is_closed()
+
+
+def list_with_body(scene: Scene, way: Way) -> list[Operation]:
+    """Return the operations whose valid request has a body."""
+    found = [row for row in OPERATIONS if plan(scene, row, way).data]
+    assert "PutObject" in {row.name for row in found}
+    return found
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)
