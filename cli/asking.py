@@ -75,6 +75,11 @@ async def _ask(
             raise
 
 
+async def find_user_name(lake: AsyncClient, name: str | None) -> str:
+    """Return `name`; without it, that of whoever asks."""
+    return name if name is not None else (await lake.get_current_user()).id
+
+
 async def _suggest(lake: AsyncClient, error: NotFoundError) -> str:
     """Return "; did you mean ...?" if there is something like what was not found."""
     from lakebed import client
@@ -84,6 +89,10 @@ async def _suggest(lake: AsyncClient, error: NotFoundError) -> str:
         if isinstance(repository, str) and error.code == "repository-not-found":
             listing = lake.iter_repositories(limit=CANDIDATES_MAX)
             return _closest(repository, [found.id async for found in listing])
+        user = error.fields.get("user")
+        if isinstance(user, str) and error.code == "user-not-found":
+            users = lake.iter_users(limit=CANDIDATES_MAX)
+            return _closest(user, [found.id async for found in users])
         if not isinstance(repository, str) or not isinstance(ref, str):
             return ""
         path = error.fields.get("path")

@@ -26,13 +26,13 @@ Change     cp  mv  rm            objects: copy in, out, across; rename; remove
 Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
 Manage     repo  branch  tag     create, list, show, delete
+           user  key  grant      who may do what, and keys to sign in with
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
 a commit id, or an expression such as main~2. A local file is a plain path.
 
 Options:
-  -S, --server URL|DIR   server, or a directory to open without one
-                         [LAKEBED_SERVER, else http://127.0.0.1:8000]
+  -S, --server URL|DIR   server or directory [LAKEBED_SERVER, else port 8000]
   --version  -h, --help  keys: LAKEBED_ACCESS_KEY_ID, LAKEBED_SECRET_ACCESS_KEY
 """
 

@@ -17,6 +17,7 @@ from typing import Self
 from .address import find_access_key, parse_server
 from .operations.history import HistoryOperations
 from .operations.objects import ObjectOperations
+from .operations.people import PeopleOperations
 from .operations.refs import RefOperations
 from .operations.repositories import RepositoryOperations
 from .retrying import RetryPolicy
@@ -31,7 +32,11 @@ CONNECTIONS_MAX = 32
 
 
 class AsyncClient(
-    RepositoryOperations, RefOperations, HistoryOperations, ObjectOperations
+    RepositoryOperations,
+    PeopleOperations,
+    RefOperations,
+    HistoryOperations,
+    ObjectOperations,
 ):
     """A client of one server."""
 

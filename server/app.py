@@ -18,6 +18,7 @@ from .api.handler import ApiHandler
 from .api.problems import problem_response
 from .auth.authenticate import Authenticator, DirectoryToken
 from .auth.keyring import Keyring
+from .auth.people import People
 from .auth.secrets import open_master_key
 from .errors import DurabilityLostError, HeadTooLargeError
 from .figures import list_figures
@@ -62,6 +63,7 @@ class Application:
         metadata: SqlMetadata,
         storage: LocalPackStorage,
         auth: Authenticator,
+        people: People,
         access_log: AccessLog | None,
     ) -> None:
         """Use `open` instead."""
@@ -72,7 +74,7 @@ class Application:
         self.engine = Engine.create(metadata, storage)
         self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
         self._s3 = S3Handler(self.engine, auth, settings, self._streams)
-        self._api = ApiHandler(self.engine, auth, settings, self._streams)
+        self._api = ApiHandler(self.engine, auth, people, settings, self._streams)
         self.edge = Edge(settings, access_log)
 
     @classmethod
@@ -101,7 +103,8 @@ class Application:
         metadata = SqlMetadata.open(directory, storage, on_fatal=on_fatal)
         try:
             is_new = await metadata.count_users() == 0
-            keyring = Keyring(metadata, open_master_key(directory, may_create=is_new))
+            master_key = open_master_key(directory, may_create=is_new)
+            keyring = Keyring(metadata, master_key)
             auth = Authenticator(
                 keyring,
                 regions=(settings.region, "us-east-1"),
@@ -109,7 +112,8 @@ class Application:
                 clock=time.time,
                 directory_token=directory_token,
             )
-            return cls(settings, metadata, storage, auth, access_log)
+            people = People(metadata, master_key, metadata.clock)
+            return cls(settings, metadata, storage, auth, people, access_log)
         except BaseException:
             metadata.close()
             storage.close()
@@ -224,7 +228,7 @@ _MALFORMED = "an error occurred when parsing the HTTP request"
 _LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
 
 
-def _refuse_as_s3(is_too_long: bool) -> web.Response:
+def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
     return error_response(
         400,
         "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
@@ -237,7 +241,7 @@ def _refuse_as_s3(is_too_long: bool) -> web.Response:
     )
 
 
-def _refuse_as_rest(is_too_long: bool) -> web.Response:
+def _refuse_as_rest(is_too_long: bool) -> web.StreamResponse:
     return problem_response(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if is_too_long

@@ -83,6 +83,45 @@ class BodyStalledError(InvalidValueError):
         )
 
 
+class InvalidPartError(InvalidValueError):
+    """A part that an upload is to be completed with was not put, or not with that sum."""
+
+    code = "invalid-part"
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__("parts", f"cannot use part {number} of the upload: {why}")
+        self.number = number
+
+
+class InvalidPartOrderError(InvalidValueError):
+    """The parts that an upload is to be completed with are not in ascending order."""
+
+    code = "invalid-part-order"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            "parts",
+            f"the list of parts was not in ascending order: part {number} comes too late",
+        )
+        self.number = number
+
+
+class PartTooSmallError(InvalidValueError):
+    """A part that is not the last of its object is below the smallest size."""
+
+    code = "part-too-small"
+
+    def __init__(self, number: int, size_bytes: int, bytes_min: int) -> None:
+        super().__init__(
+            "parts",
+            f"your proposed upload is smaller than the minimum allowed size: part {number} "
+            f"has {size_bytes} bytes, and all but the last need {bytes_min}",
+        )
+        self.number = number
+        self.size_bytes = size_bytes
+        self.bytes_min = bytes_min
+
+
 class HeadTooLargeError(InvalidValueError):
     """The headers of a request are over their limit."""
 
@@ -146,6 +185,19 @@ class ObjectNotFoundError(NotFoundError):
         self.path = path
 
 
+class UploadNotFoundError(NotFoundError):
+    """There is no multipart upload of that id for that path; or it has ended."""
+
+    code = "upload-not-found"
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            "the specified multipart upload does not exist: its id may be wrong, or it "
+            "was aborted or completed"
+        )
+        self.upload_id = upload_id
+
+
 class UserNotFoundError(NotFoundError):
     """There is no user of that name."""
 
@@ -153,6 +205,27 @@ class UserNotFoundError(NotFoundError):
 
     def __init__(self, user: str) -> None:
         super().__init__(f"user not found: '{user}'")
+        self.user = user
+
+
+class CredentialNotFoundError(NotFoundError):
+    """The user has no access key of that id."""
+
+    code = "credential-not-found"
+
+    def __init__(self, user: str, access_key_id: str) -> None:
+        super().__init__(f"access key not found: '{access_key_id}' of user '{user}'")
+        self.user = user
+        self.access_key_id = access_key_id
+
+
+class GrantNotFoundError(NotFoundError):
+    """The user has no grant for those globs."""
+
+    code = "grant-not-found"
+
+    def __init__(self, user: str, repository: str, ref: str) -> None:
+        super().__init__(f"grant not found: '{repository}/{ref}' of user '{user}'")
         self.user = user
 
 
@@ -236,6 +309,18 @@ class AlreadySetUpError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("cannot set up: it has been done, sign in with a key")
+
+
+class AdministratorNeededError(ConflictError):
+    """There must be an administrator as long as there are users."""
+
+    code = "administrator-needed"
+
+
+class TooManyError(ConflictError):
+    """A user has as many keys or grants as one may have."""
+
+    code = "too-many"
 
 
 class RefMovedError(ConflictError):

@@ -10,6 +10,8 @@ from . import (
     comparing,
     copying,
     demo,
+    grants,
+    keys,
     looking,
     merging,
     moves,
@@ -17,6 +19,7 @@ from . import (
     repositories,
     serving,
     tags,
+    users,
 )
 
 
@@ -25,6 +28,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(repositories.app, name="repo")
     app.add_typer(branches.app, name="branch")
     app.add_typer(tags.app, name="tag")
+    app.add_typer(users.app, name="user")
+    app.add_typer(keys.app, name="key")
+    app.add_typer(grants.app, name="grant")
     for module in (
         demo,
         serving,

@@ -18,12 +18,14 @@ from ..retrying import RetryPolicy
 from .history import BlockingHistoryOperations
 from .loop import LoopThread
 from .objects import BlockingObjectOperations
+from .people import BlockingPeopleOperations
 from .refs import BlockingRefOperations
 from .repositories import BlockingRepositoryOperations
 
 
 class Client(
     BlockingRepositoryOperations,
+    BlockingPeopleOperations,
     BlockingRefOperations,
     BlockingHistoryOperations,
     BlockingObjectOperations,

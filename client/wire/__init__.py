@@ -44,6 +44,17 @@ from .objects import (
     UnderlyingProperties,
     UserMetadata,
 )
+from .people import (
+    AccessKey,
+    Credentials,
+    CurrentUser,
+    Grant,
+    GrantCreation,
+    GrantLevel,
+    KeyInfo,
+    User,
+    UserCreation,
+)
 from .problems import (
     CONFLICTS_MAX,
     Problem,
@@ -62,17 +73,13 @@ from .refs import (
 )
 from .repositories import Repository, RepositoryCreation
 from .service import (
-    AccessKey,
     Config,
-    Credentials,
-    CurrentUser,
     Login,
     LoginConfig,
     LoginToken,
     Setup,
     SetupState,
     StorageConfig,
-    User,
     VersionConfig,
 )
 
@@ -97,6 +104,10 @@ __all__ = [
     "DiffObjectStat",
     "DiffType",
     "Du",
+    "Grant",
+    "GrantCreation",
+    "GrantLevel",
+    "KeyInfo",
     "Login",
     "LoginConfig",
     "LoginToken",
@@ -130,6 +141,7 @@ __all__ = [
     "UnderlyingProperties",
     "Undo",
     "User",
+    "UserCreation",
     "UserMetadata",
     "VersionConfig",
     "WireError",

@@ -16,6 +16,13 @@ SETUP = f"{BASE}/setup_lakefs"
 LOGIN = f"{BASE}/auth/login"
 CURRENT_USER = f"{BASE}/user"
 
+USERS = f"{BASE}/auth/users"
+USER = f"{USERS}/{{user}}"
+USER_KEYS = f"{USER}/credentials"
+USER_KEY = f"{USER_KEYS}/{{key}}"
+USER_GRANTS = f"{USER}/grants"
+"""GET `Page[Grant]`, POST `GrantCreation`, DELETE with `?repository=&ref=`. Ours."""
+
 REPOSITORIES = f"{BASE}/repositories"
 REPOSITORY = f"{REPOSITORIES}/{{repository}}"
 REPOSITORY_METADATA = f"{REPOSITORY}/metadata"

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from .body import Body, RequestBody
+from .people import AccessKey
 
 
 class VersionConfig(Body, frozen=True, kw_only=True):
@@ -59,13 +60,6 @@ class SetupState(Body, frozen=True, kw_only=True):
     login_config: LoginConfig | None = None
 
 
-class AccessKey(RequestBody, frozen=True, kw_only=True):
-    """An access key that the caller chose."""
-
-    access_key_id: str
-    secret_access_key: str
-
-
 class Setup(RequestBody, frozen=True, kw_only=True, rename="camel"):
     """The first user. What lakeFS asks beyond name and key is taken and not kept."""
 
@@ -81,14 +75,6 @@ class Setup(RequestBody, frozen=True, kw_only=True, rename="camel"):
     security_updates: bool | None = None
 
 
-class Credentials(Body, frozen=True, kw_only=True):
-    """A new access key; the secret is shown this once."""
-
-    access_key_id: str
-    secret_access_key: str
-    creation_date: int
-
-
 class Login(RequestBody, frozen=True, kw_only=True):
     """An access key to trade for a token."""
 
@@ -102,18 +88,3 @@ class LoginToken(Body, frozen=True, kw_only=True):
     token: str
     token_expiration: int
     """Unix seconds."""
-
-
-class User(Body, frozen=True, kw_only=True):
-    """A user."""
-
-    id: str
-    creation_date: int
-    friendly_name: str | None = None
-    email: str | None = None
-
-
-class CurrentUser(Body, frozen=True, kw_only=True):
-    """Who is asking."""
-
-    user: User

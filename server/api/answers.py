@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from aiohttp import web
 from lakebed.client.wire import Body, Page, encode
 
+from ..httprules.whole import WholeAnswer
 from ..repository import paging
 
 T = TypeVar("T")
@@ -27,36 +27,36 @@ def name_answer(request_id: str) -> dict[str, str]:
     return {"Server": "lakebed", "X-Request-ID": request_id}
 
 
-def answer(body: Body | Page[Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+def answer(body: Body | Page[Any], status: HTTPStatus = HTTPStatus.OK) -> WholeAnswer:
     """Return a response with `body` as JSON."""
-    return web.Response(status=status, body=encode(body), headers=_JSON_HEADERS)
+    return WholeAnswer(status, _JSON_HEADERS, encode(body))
 
 
-def answer_created(body: Body) -> web.Response:
+def answer_created(body: Body) -> WholeAnswer:
     """Return the response to a creation."""
     return answer(body, HTTPStatus.CREATED)
 
 
-def answer_text(text: str, status: HTTPStatus) -> web.Response:
+def answer_text(text: str, status: HTTPStatus) -> WholeAnswer:
     """Return a response of plain text."""
-    return web.Response(status=status, body=text.encode(), headers=_TEXT_HEADERS)
+    return WholeAnswer(status, _TEXT_HEADERS, text.encode())
 
 
-def answer_json(data: bytes) -> web.Response:
+def answer_json(data: bytes) -> WholeAnswer:
     """Return a response with JSON that is encoded already."""
-    return web.Response(body=data, headers=_JSON_HEADERS)
+    return WholeAnswer(200, _JSON_HEADERS, data)
 
 
-def answer_nothing() -> web.Response:
+def answer_nothing() -> WholeAnswer:
     """Return the response to what has no body to give."""
-    return web.Response(status=HTTPStatus.NO_CONTENT)
+    return WholeAnswer(HTTPStatus.NO_CONTENT)
 
 
-def answer_page(page: paging.Page[T], show: Callable[[T], Body]) -> web.Response:
+def answer_page(page: paging.Page[T], show: Callable[[T], Body]) -> WholeAnswer:
     """Return a page of a listing, each item as `show` says."""
     return answer_results((show(item) for item in page.items), page.next_after)
 
 
-def answer_results(results: Iterable[Body], next_offset: str | None) -> web.Response:
+def answer_results(results: Iterable[Body], next_offset: str | None) -> WholeAnswer:
     """Return a page of bodies; `next_offset` is None after the last one."""
     return answer(Page[Body].of(list(results), next_offset=next_offset))

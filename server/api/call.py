@@ -10,11 +10,13 @@ import msgspec
 from aiohttp import web
 
 from ..auth.authenticate import Authenticator, Principal
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission, is_allowed
+from ..auth.people import People
 from ..httprules.streams import Streams
 from ..ids import CommitId
 from ..repository.engine import Engine
 from ..repository.once import Once, run_once
+from ..repository.paging import Filter
 from ..settings import Settings
 
 
@@ -40,6 +42,7 @@ class Call(Generic[Q, B]):
 
     engine: Engine
     auth: Authenticator
+    people: People
     settings: Settings
     streams: Streams
     principal: Principal
@@ -60,13 +63,21 @@ class Call(Generic[Q, B]):
         """Return what `operation` comes to, or came to at the first such request."""
         return await run_once(self.engine, self.once, operation)
 
-    def require_read(self, repository: str, ref: str) -> None:
-        """Return if the caller may read `ref` too, which is not in the path.
+    @property
+    def shown_repositories(self) -> Filter | None:
+        """What a listing of repositories shows the caller; None: everything."""
+        if self.principal.is_admin:
+            return None
+        return lambda name: is_allowed(self.principal, Permission.READ, name, None)
 
-        Raises:
-            PermissionDeniedError: they may not.
-        """
-        authorize(self.principal, Permission.READ, repository, ref)
+    @property
+    def shown_refs(self) -> Filter | None:
+        """What a listing of refs of the repository shows the caller."""
+        if self.principal.is_admin:
+            return None
+        return lambda name: is_allowed(
+            self.principal, Permission.READ, self.repository, name
+        )
 
     @property
     def repository(self) -> str:

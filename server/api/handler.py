@@ -1,8 +1,9 @@
 """One request of the REST interface, from its raw target to its answer.
 
-The order is fixed: find the route; authenticate; authorise; read the query; read the
-body; call the operation. Nothing of a body is read before the caller may send it, and
-nothing is looked up in a repository before the caller may know that it is there.
+The order is fixed: find the route; authenticate; authorise what the path names; read the
+body; read the query; authorise what they name; call the operation. Nothing of a body is
+read before the caller may send it, and nothing is looked up in a repository before the
+caller may know that it is there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
-from ..auth.authorize import Permission, authorize
+from ..auth.people import People
 from ..errors import LakeError, PermissionDeniedError
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
@@ -40,11 +41,17 @@ class ApiHandler:
     """Answers the requests below `/api/v1`."""
 
     def __init__(
-        self, engine: Engine, auth: Authenticator, settings: Settings, streams: Streams
+        self,
+        engine: Engine,
+        auth: Authenticator,
+        people: People,
+        settings: Settings,
+        streams: Streams,
     ) -> None:
-        """Serve the repositories of `engine` to whom `auth` lets in."""
+        """Serve the repositories of `engine`, and `people`, to whom `auth` lets in."""
         self._engine = engine
         self._auth = auth
+        self._people = people
         self._settings = settings
         self._streams = streams
         self._router = Router(ROUTES)
@@ -95,10 +102,11 @@ class ApiHandler:
         body = await self._read_body(request, compiled)
         once = None
         if route.is_idempotent and (key := read_idempotency_key(request.headers)):
-            once = Once(principal.name, key, _digest(request, body))
+            once = Once(principal.scope, key, _digest(request, body))
         call = Call(
             self._engine,
             self._auth,
+            self._people,
             self._settings,
             self._streams,
             principal,
@@ -108,6 +116,7 @@ class ApiHandler:
             body,
             once,
         )
+        compiled.admission.ask_again(call)
         return await route.handler(call)
 
     async def _admit(
@@ -120,9 +129,7 @@ class ApiHandler:
             return ANONYMOUS
         # pyright does not see through the kind of property that aiohttp uses.
         principal = await self._auth.authenticate(request)  # pyright: ignore[reportArgumentType]
-        if isinstance(route.requirement, Permission):
-            ref = names[route.ref_name] if route.ref_name is not None else None
-            authorize(principal, route.requirement, names.get("repository"), ref)
+        compiled.admission.ask_first(principal, names)
         return principal
 
     async def _read_body(self, request: web.BaseRequest, compiled: Compiled) -> object:

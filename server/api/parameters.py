@@ -137,6 +137,13 @@ class PrefixQuery(NoQuery, frozen=True, kw_only=True):
     prefix: str = ""
 
 
+class GrantQuery(NoQuery, frozen=True, kw_only=True):
+    """Which grant: its globs, as they were given."""
+
+    repository: Text
+    ref: Text
+
+
 class HardResetQuery(NoQuery, frozen=True, kw_only=True):
     """Where to move a branch."""
 

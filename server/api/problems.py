@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from aiohttp import web
 from lakebed.client.wire import CONFLICTS_MAX, encode_problem
 
 from .. import errors
 from ..errors import LakeError
+from ..httprules.whole import WholeAnswer
 from ..repository.combining import Conflict
 from .shapes import show_conflict
 
@@ -28,6 +28,9 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.InvalidPathError,
         errors.InvalidRefExpressionError,
         errors.MetadataTooLargeError,
+        errors.InvalidPartError,
+        errors.InvalidPartOrderError,
+        errors.PartTooSmallError,
         errors.NothingToCommitError,
         errors.DirtyBranchError,
         errors.SameRefError,
@@ -49,7 +52,10 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.RefNotFoundError,
         errors.CommitNotFoundError,
         errors.ObjectNotFoundError,
+        errors.UploadNotFoundError,
         errors.UserNotFoundError,
+        errors.CredentialNotFoundError,
+        errors.GrantNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -59,6 +65,8 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.UserExistsError,
         errors.CredentialExistsError,
         errors.AlreadySetUpError,
+        errors.AdministratorNeededError,
+        errors.TooManyError,
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,
@@ -111,7 +119,7 @@ def status_of(kind: type[LakeError]) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def answer_problem(error: LakeError) -> web.Response:
+def answer_problem(error: LakeError) -> WholeAnswer:
     """Return the response that says `error`."""
     detail = str(error)
     message = TEXTS.get(type(error), detail)
@@ -123,7 +131,7 @@ def answer_problem(error: LakeError) -> web.Response:
     )
 
 
-def answer_internal_error() -> web.Response:
+def answer_internal_error() -> WholeAnswer:
     """Return the response to a request that met a defect of ours; it says no more."""
     return problem_response(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error", "internal"
@@ -136,16 +144,16 @@ def problem_response(
     code: str,
     fields: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> web.Response:
+) -> WholeAnswer:
     """Return a response with an error body."""
-    return web.Response(
-        status=status,
-        body=encode_problem(message, code, fields),
-        headers={
+    return WholeAnswer(
+        status,
+        {
             "Content-Type": "application/json",
             "X-Content-Type-Options": "nosniff",
             **(headers or {}),
         },
+        encode_problem(message, code, fields),
     )
 
 

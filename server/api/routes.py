@@ -16,12 +16,13 @@ from .operations import (
     commits,
     merges,
     objects,
+    people,
     repositories,
     service,
     tags,
     writing,
 )
-from .routing import Anyone, Route, SignedIn
+from .routing import Anyone, Route, SignedIn, Themselves
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 
@@ -32,15 +33,41 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.SETUP, service.get_setup, Anyone()),
     Route("POST", routes.SETUP, service.set_up, Anyone()),
     Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
+    # People.
+    Route("GET", routes.USERS, people.list_all, ADMIN),
+    Route("POST", routes.USERS, people.create, ADMIN),
+    Route("GET", routes.USER, people.get, Themselves()),
+    Route("DELETE", routes.USER, people.delete, ADMIN),
+    Route("GET", routes.USER_KEYS, people.list_keys, Themselves()),
+    Route("POST", routes.USER_KEYS, people.create_key, Themselves()),
+    Route("GET", routes.USER_KEY, people.get_key, Themselves()),
+    Route("DELETE", routes.USER_KEY, people.revoke_key, Themselves()),
+    Route("GET", routes.USER_GRANTS, people.list_grants, Themselves()),
+    Route("POST", routes.USER_GRANTS, people.add_grant, ADMIN),
+    Route("DELETE", routes.USER_GRANTS, people.remove_grant, ADMIN),
     # Repositories.
-    Route("GET", routes.REPOSITORIES, repositories.list_all, READ),
-    Route("POST", routes.REPOSITORIES, repositories.create, ADMIN),
+    Route("GET", routes.REPOSITORIES, repositories.list_all, SignedIn()),
+    Route(
+        "POST",
+        routes.REPOSITORIES,
+        repositories.create,
+        ADMIN,
+        repository_name="body.name",
+    ),
     Route("GET", routes.REPOSITORY, repositories.get, READ),
     Route("DELETE", routes.REPOSITORY, repositories.delete, ADMIN),
     Route("GET", routes.REPOSITORY_METADATA, repositories.get_metadata, READ),
     # Branches.
     Route("GET", routes.BRANCHES, branches.list_all, READ),
-    Route("POST", routes.BRANCHES, branches.create, WRITE, is_idempotent=True),
+    Route(
+        "POST",
+        routes.BRANCHES,
+        branches.create,
+        WRITE,
+        "body.name",
+        reads=("body.source",),
+        is_idempotent=True,
+    ),
     Route("GET", routes.BRANCH, branches.get, READ, "branch"),
     Route("PUT", routes.BRANCH, branches.reset, WRITE, "branch"),
     Route("DELETE", routes.BRANCH, branches.delete, WRITE, "branch"),
@@ -59,6 +86,7 @@ ROUTES: tuple[Route, ...] = (
         commits.revert,
         WRITE,
         "branch",
+        reads=("body.ref",),
         is_idempotent=True,
     ),
     Route(
@@ -67,9 +95,17 @@ ROUTES: tuple[Route, ...] = (
         commits.cherry_pick,
         WRITE,
         "branch",
+        reads=("body.ref",),
         is_idempotent=True,
     ),
-    Route("PUT", routes.BRANCH_HARD_RESET, branches.hard_reset, WRITE, "branch"),
+    Route(
+        "PUT",
+        routes.BRANCH_HARD_RESET,
+        branches.hard_reset,
+        WRITE,
+        "branch",
+        reads=("query.ref",),
+    ),
     # Writing objects.
     Route(
         "POST",
@@ -81,23 +117,53 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("DELETE", routes.BRANCH_OBJECTS, writing.delete, WRITE, "branch"),
     Route("POST", routes.OBJECTS_DELETE, writing.delete_many, WRITE, "branch"),
-    Route("POST", routes.OBJECTS_COPY, writing.copy, WRITE, "branch"),
+    Route(
+        "POST",
+        routes.OBJECTS_COPY,
+        writing.copy,
+        WRITE,
+        "branch",
+        reads=("body.src_ref",),
+    ),
     Route("POST", routes.OBJECTS_MOVE, writing.move, WRITE, "branch"),
     Route(
         "PUT", routes.OBJECT_USER_METADATA, writing.set_user_metadata, WRITE, "branch"
     ),
     # Tags.
     Route("GET", routes.TAGS, tags.list_all, READ),
-    Route("POST", routes.TAGS, tags.create, WRITE, is_idempotent=True),
+    Route(
+        "POST",
+        routes.TAGS,
+        tags.create,
+        WRITE,
+        "body.id",
+        reads=("body.ref",),
+        is_idempotent=True,
+    ),
     Route("GET", routes.TAG, tags.get, READ, "tag"),
     Route("DELETE", routes.TAG, tags.delete, WRITE, "tag"),
     # History.
     Route("GET", routes.COMMIT, commits.get, READ, "commit"),
-    Route("GET", routes.REF_COMMITS, commits.list_history, READ, "ref"),
-    Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right"),
-    Route("GET", routes.REF_MERGE, merges.get_base, READ, "source"),
     Route(
-        "POST", routes.REF_MERGE, merges.merge, WRITE, "destination", is_idempotent=True
+        "GET",
+        routes.REF_COMMITS,
+        commits.list_history,
+        READ,
+        "ref",
+        reads=("query.stop_at",),
+    ),
+    Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right", reads=("left",)),
+    Route(
+        "GET", routes.REF_MERGE, merges.get_base, READ, "source", reads=("destination",)
+    ),
+    Route(
+        "POST",
+        routes.REF_MERGE,
+        merges.merge,
+        WRITE,
+        "destination",
+        reads=("source",),
+        is_idempotent=True,
     ),
     # Reading objects.
     Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),

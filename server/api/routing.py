@@ -11,35 +11,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
-from ..auth.authorize import Permission
+from ..auth.requirements import Anyone, ForEach, Requirement, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
+from .admission import Admission, Place
 from .call import Call, NoBody, NoQuery, Streamed
 from .targets import QueryReader, decode_component
+
+__all__ = [
+    "Anyone",
+    "Compiled",
+    "ForEach",
+    "Requirement",
+    "Route",
+    "Router",
+    "SignedIn",
+    "Themselves",
+    "compile_route",
+]
 
 Handler = Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
 
 JSON_BYTES_MAX = 4 * 1024 * 1024
 """A batch of 1,000 paths of 1,024 bytes, every character escaped, is 6 MiB; as people
 name things it is 0.1 MiB. 4 MiB holds any batch that is meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Anyone:
-    """In place of a permission: the operation is for everyone, also without a key."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """In place of a permission: the operation is for whoever proves who they are."""
-
-
-Requirement: TypeAlias = Permission | Anyone | SignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,14 @@ class Route:
     requirement: Requirement | None = None
     """What the caller must be; a route that does not say stops the start."""
     ref_name: str | None = None
-    """Which name of the template is the ref that the permission is asked for."""
+    """Where the ref is that the permission is asked for: a name of the template, or
+    `query.FIELD` or `body.FIELD`. None: it is asked for the repository."""
+    reads: tuple[str, ...] = ()
+    """Where further refs are, which must be readable. Every ref that a request can name
+    is here or in `ref_name`."""
+    repository_name: str = "repository"
+    """Where the repository is; where the template has no such name, and this is not
+    said, the operation is about the lake."""
     body_bytes_max: int | None = JSON_BYTES_MAX
     """Longest body; None: as long as it likes, because it is streamed."""
     is_idempotent: bool = False
@@ -86,14 +93,15 @@ class Compiled:
     body: msgspec.json.Decoder[Any] | None
     """None: there is no body, or the handler streams it."""
     is_streamed: bool
+    admission: Admission
 
 
 def compile_route(route: Route) -> Compiled:
     """Return `route` made ready.
 
     Raises:
-        TypeError: it declares no permission, or its handler no models. The server must
-            not start then.
+        TypeError: it declares no permission, or one for what it does not have, or its
+            handler no models. The server must not start then.
     """
     if route.requirement is None:
         raise TypeError(f"{route.method} {route.template} declares no permission")
@@ -102,17 +110,38 @@ def compile_route(route: Route) -> Compiled:
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
     if body not in (NoBody, Streamed) and not issubclass(body, RequestBody):
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
+    name_at = tuple(
+        (place, segment[1:-1])
+        for place, segment in enumerate(route.template.split("/"))
+        if segment.startswith("{")
+    )
     return Compiled(
         route,
-        tuple(
-            (place, segment[1:-1])
-            for place, segment in enumerate(route.template.split("/"))
-            if segment.startswith("{")
-        ),
+        name_at,
         QueryReader(query),
         msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
         body is Streamed,
+        _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
+
+
+def _compile_admission(
+    route: Route, names: tuple[str, ...], query: type[NoQuery], body: type[Any]
+) -> Admission:
+    assert route.requirement is not None
+    repository = Place.parse(route.repository_name)
+    has_repository = repository.part != "path" or repository.field in names
+    admission = Admission(
+        route.requirement,
+        repository if has_repository else None,
+        Place.parse(route.ref_name) if route.ref_name is not None else None,
+        tuple(Place.parse(place) for place in route.reads),
+    )
+    try:
+        admission.check(names, query, body)
+    except TypeError as error:
+        raise TypeError(f"{route.method} {route.template}: {error}") from None
+    return admission
 
 
 class Router:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lakebed.client import wire
 
+from ..auth.grants import Grant
+from ..auth.store import KeyInfo, User
 from ..history.commit import Commit
 from ..ids import BlobId, CommitId
 from ..refs.store import Branch, RefLogEntry, Repository, Tag
@@ -86,6 +88,33 @@ def show_move(move: RefLogEntry) -> wire.RefLogEntry:
 
 def _show_id(commit_id: CommitId | None) -> str | None:
     return commit_id.hex() if commit_id is not None else None
+
+
+def show_user(user: User) -> wire.User:
+    """Return the body of a user."""
+    return wire.User(
+        id=user.name,
+        creation_date=user.created_ms // 1000,
+        friendly_name=user.name,
+        is_admin=user.is_admin,
+    )
+
+
+def show_key(key: KeyInfo) -> wire.KeyInfo:
+    """Return the body of an access key, without its secret."""
+    return wire.KeyInfo(
+        access_key_id=key.access_key_id, creation_date=key.created_ms // 1000
+    )
+
+
+def show_grant(grant: Grant) -> wire.Grant:
+    """Return the body of a grant."""
+    return wire.Grant(
+        repository=grant.repository,
+        ref=grant.ref,
+        level=grant.level.word,
+        creation_date=grant.created_ms // 1000,
+    )
 
 
 def show_object(

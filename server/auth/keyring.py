@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .principal import Principal
 from .secrets import AccessKey, MasterKey, make_access_key
-from .store import AuthStore
+from .store import KeyStore
 
 _OPENED_MAX = 4096
 """Opened secrets kept, some 300 bytes each: more keys than sign requests at one time."""
@@ -30,7 +30,7 @@ class KnownKey:
 class Keyring:
     """The keys of a lake."""
 
-    def __init__(self, store: AuthStore, master_key: MasterKey) -> None:
+    def __init__(self, store: KeyStore, master_key: MasterKey) -> None:
         """Read keys from `store` and open their secrets with `master_key`."""
         self._store = store
         self._master_key = master_key
@@ -58,7 +58,7 @@ class Keyring:
             if len(self._opened) >= _OPENED_MAX:
                 self._opened.clear()
             self._opened[place] = key
-        return KnownKey(key, row.sealed_secret, Principal.of(row.user))
+        return KnownKey(key, row.sealed_secret, Principal.of(row.user, row.grants))
 
     async def has_users(self) -> bool:
         """Tell whether the lake has been set up."""

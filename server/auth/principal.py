@@ -6,6 +6,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from .grants import NO_GRANTS, Grants
 from .store import User
 
 
@@ -15,13 +16,28 @@ class Principal(Struct, frozen=True, gc=False):
     name: str
     """What commits and the ref log show."""
     is_admin: bool
+    """Whether they administer the lake."""
     created_ms: int
     """When the user was created; 0 if there is no such row."""
+    user_id: int = 0
+    """Of the user; 0 if there is no such row, and never used twice otherwise."""
+    grants: Grants = NO_GRANTS
+    """What they may do beside that; not read for administrators, who need none."""
+
+    @property
+    def is_user(self) -> bool:
+        """Whether there is such a user: the owner of a directory needs to be none."""
+        return self.user_id != 0
+
+    @property
+    def scope(self) -> str:
+        """What is theirs alone, also if another user of the same name comes later."""
+        return f"{self.user_id}/{self.name}"
 
     @classmethod
-    def of(cls, user: User) -> Self:
+    def of(cls, user: User, grants: Grants) -> Self:
         """Return the principal that `user` is."""
-        return cls(user.name, user.is_admin, user.created_ms)
+        return cls(user.name, user.is_admin, user.created_ms, user.id, grants)
 
 
 ANONYMOUS = Principal("anonymous", is_admin=False, created_ms=0)

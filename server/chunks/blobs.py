@@ -85,6 +85,25 @@ class BlobReader:
                     ahead.cancel()
                     await asyncio.gather(ahead, return_exceptions=True)
 
+    async def iter_spans(
+        self, blob_id: BlobId, size_bytes: int, start: int, stop: int
+    ) -> AsyncGenerator[list[Span]]:
+        """Yield the chunks that have the bytes [start, stop) of a large object, in order.
+
+        Reads the recipe and none of them.
+
+        Raises:
+            MissingDataError: a recipe record is not stored.
+            CorruptDataError: the recipe is not what its id says, or the object is not
+                `size_bytes` long.
+        """
+        root = await self.read_recipe(blob_id)
+        if root.size_bytes != size_bytes:
+            raise _wrong_size(blob_id, root.size_bytes, size_bytes)
+        walk = _Walk(self, root, start, stop)
+        while spans := await walk.next_batch():
+            yield spans
+
     async def read_recipe(self, recipe_id: bytes) -> Recipe:
         """Return a recipe record, from the cache if it is there.
 
@@ -99,7 +118,7 @@ class BlobReader:
             self._recipes.put(recipe_id, recipe)
         return recipe
 
-    async def _read_spans(self, spans: list[_Span]) -> list[bytes | memoryview]:
+    async def _read_spans(self, spans: list[Span]) -> list[bytes | memoryview]:
         """Return the wanted bytes of each of `spans`."""
         if not spans:
             return []
@@ -108,8 +127,8 @@ class BlobReader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """The part of a chunk that a range covers."""
+class Span:
+    """What a range covers of a chunk."""
 
     id: bytes
     size_bytes: int
@@ -118,6 +137,7 @@ class _Span:
     stop: int
 
     def cut(self, data: bytes) -> bytes | memoryview:
+        """Return what is covered of the chunk `data`."""
         if len(data) != self.size_bytes:
             raise _wrong_size(self.id, len(data), self.size_bytes)
         if self.stop - self.start == len(data):
@@ -135,9 +155,9 @@ class _Walk:
         """From the root down: a record, where it begins in the object, its rows."""
         self._enter(root, 0)
 
-    async def next_batch(self) -> list[_Span]:
+    async def next_batch(self) -> list[Span]:
         """Return the next chunks, about `_BATCH_BYTES` of them; none at the end."""
-        spans: list[_Span] = []
+        spans: list[Span] = []
         size_bytes = 0
         while self._open and size_bytes < _BATCH_BYTES:
             record, record_start, rows = self._open[-1]
@@ -164,10 +184,10 @@ class _Walk:
         rows = record.rows(max(start - record_start, 0), stop - record_start)
         self._open.append((record, record_start, rows))
 
-    def _span(self, row: RecipeRow, at: int) -> _Span:
+    def _span(self, row: RecipeRow, at: int) -> Span:
         start, stop = self._range
         first = max(start - at, 0)
-        return _Span(row.id, row.size_bytes, first, min(stop - at, row.size_bytes))
+        return Span(row.id, row.size_bytes, first, min(stop - at, row.size_bytes))
 
 
 def _wrong_size(id_: bytes, found: int, expected: int) -> CorruptDataError:

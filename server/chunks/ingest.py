@@ -35,6 +35,9 @@ _RECORDS_KEPT_MAX = 64
 FindStored = Callable[[Sequence[ChunkId]], set[bytes]]
 """Returns those chunk ids that the index knows."""
 
+OnChunk = Callable[[ChunkId, int], None]
+"""Told of each chunk of a large object and its size in bytes, in order."""
+
 
 class WrittenBlob(Struct, frozen=True, gc=False):
     """An object whose bytes are cut; what must still happen for it to be stored."""
@@ -63,6 +66,7 @@ class BlobWriter:
         find_stored: FindStored,
         *,
         sums: Sequence[Sum] = (),
+        on_chunk: OnChunk | None = None,
         executor: Executor | None = None,
     ) -> None:
         """Write through `appender` whatever `find_stored` does not know.
@@ -71,12 +75,14 @@ class BlobWriter:
             appender: takes the chunks of a large object.
             find_stored: asks the index; called in the writer's thread.
             sums: take all bytes too, in other threads if there are many.
+            on_chunk: told of the chunks of a large object, in the thread that writes.
             executor: where a large object is digested and written, beside being cut;
                 must not be the one that this writer runs in. A pool shared by the
                 process if None.
         """
         self._appender = appender
         self._find_stored = find_stored
+        self._on_chunk = on_chunk
         self._executor = executor
         self._digests = Digests(sums)
         self._pending: list[bytes | memoryview] = []
@@ -154,7 +160,9 @@ class BlobWriter:
         self._pending_bytes = 0
         executor = self._executor or ingest_executor()
         if self._large is None:
-            self._large = _LargeBlob(self._appender, self._find_stored, executor)
+            self._large = _LargeBlob(
+                self._appender, self._find_stored, self._on_chunk, executor
+            )
         # Hashed in one piece: after each piece a digest waits for the interpreter lock,
         # which cutting holds most of the time.
         fresh = self._large.cutter.feed(pieces)
@@ -166,7 +174,11 @@ class _LargeBlob:
     """The chunks of an object that is cut; writes one batch while the next is cut."""
 
     def __init__(
-        self, appender: PackAppender, find_stored: FindStored, executor: Executor
+        self,
+        appender: PackAppender,
+        find_stored: FindStored,
+        on_chunk: OnChunk | None,
+        executor: Executor,
     ) -> None:
         self.cutter = StreamCutter()
         self.recipe = RecipeBuilder()
@@ -175,6 +187,7 @@ class _LargeBlob:
         self._seen: set[ChunkId] = set()
         self._appender = appender
         self._find_stored = find_stored
+        self._on_chunk = on_chunk
         self._lane = Lane(executor)
 
     def write(self, chunks: Iterable[memoryview]) -> None:
@@ -183,6 +196,8 @@ class _LargeBlob:
         for chunk in chunks:
             chunk_id = hash_chunk(chunk)
             self.recipe.add(chunk_id, len(chunk))
+            if self._on_chunk is not None:
+                self._on_chunk(chunk_id, len(chunk))
             if chunk_id not in self._seen:
                 fresh[chunk_id] = chunk
         self._seen.update(fresh)

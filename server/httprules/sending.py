@@ -19,6 +19,7 @@ from ..repository.paths import show_path
 from ..tree.entry import Entry
 from .preconditions import Verdict, evaluate, matches_etag, show_date
 from .ranges import ByteRange, parse_range
+from .whole import WholeAnswer
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ async def send_object(
             )
         case Verdict.NOT_MODIFIED:
             headers.pop("Content-Type", None)
-            return web.Response(status=304, headers=headers)
+            return WholeAnswer(304, headers)
         case Verdict.SEND:
             pass
 
@@ -88,11 +89,10 @@ async def send_object(
         headers["Content-Range"] = wanted.content_range(entry.size_bytes)
     size_bytes = wanted.stop - wanted.start
     if request.method == "HEAD" or not size_bytes:
-        headers["Content-Length"] = str(size_bytes)
-        return web.Response(status=status, headers=headers)
+        return WholeAnswer(status, headers, announced_bytes=size_bytes)
     if size_bytes <= small_bytes_max:
         body = await _read_at_once(engine, entry, wanted)
-        return web.Response(status=status, headers=headers, body=body)
+        return WholeAnswer(status, headers, body)
     headers["Content-Length"] = str(size_bytes)
     response = web.StreamResponse(status=status, headers=headers)
     await _stream(engine, request, entry, wanted, response, log_fields or {})

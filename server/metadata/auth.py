@@ -1,10 +1,52 @@
-"""Users and keys in SQL: `auth/store.py` keeps the contract."""
+"""Users, keys and grants in SQL: `auth/store.py` has the contract.
+
+One statement finds a key, its user and the user's grants, so that every request is
+checked against one state, the newest. The grants come as one text, which is the key
+under which they are kept decoded; administrators have none looked up.
+"""
 
 from __future__ import annotations
 
-from ..auth.store import Credential, User
-from ..errors import CredentialExistsError, UserExistsError, UserNotFoundError
-from .database import Session
+from functools import lru_cache
+
+import msgspec
+
+from ..auth.grants import GRANTS_MAX, NO_GRANTS, Grant, Grants, Permission
+from ..auth.store import KEYS_MAX, Credential, KeyInfo, User
+from ..errors import (
+    AdministratorNeededError,
+    CredentialExistsError,
+    TooManyError,
+    UserExistsError,
+    UserNotFoundError,
+)
+from .database import Row, Session
+from .refs import LAST_CHARACTER, compare_above
+
+_USER = "id, name, is_admin, created_ms"
+_FIND_CREDENTIAL = """
+SELECT access_key_id, sealed_secret, credential.created_ms,
+       user.id, user.name, user.is_admin, user.created_ms,
+       CASE WHEN user.is_admin THEN '[]' ELSE (
+           SELECT json_group_array(json_array(repository, ref, level))
+           FROM access_grant WHERE access_grant.user_id = user.id
+       ) END
+FROM credential JOIN user ON user.id = credential.user_id
+WHERE access_key_id = ?
+"""
+_GRANTS_KEPT_MAX = 256
+"""Users whose grants are kept decoded: a text of at most 80 KiB each, mostly of 1."""
+
+
+@lru_cache(maxsize=_GRANTS_KEPT_MAX)
+def _read_grants(text: str) -> Grants:
+    """Return the grants in what `_FIND_CREDENTIAL` gives: follows from the text alone."""
+    rows = msgspec.json.decode(text, type=list[tuple[str, str, int]])
+    return Grants(tuple(Grant(row[0], row[1], Permission(row[2])) for row in rows))
+
+
+def _user_of(row: Row) -> User:
+    return User(row[0], row[1], bool(row[2]), row[3])
 
 
 class AuthReads:
@@ -19,23 +61,53 @@ class AuthReads:
 
     async def find_user(self, name: str) -> User | None:
         """See `AuthStore.find_user`."""
-        row = self._session.row(
-            "SELECT id, name, is_admin, created_ms FROM user WHERE name = ?", (name,)
+        row = self._session.row(f"SELECT {_USER} FROM user WHERE name = ?", (name,))
+        return None if row is None else _user_of(row)
+
+    async def list_users(self, *, prefix: str, after: str, limit: int) -> list[User]:
+        """See `AuthStore.list_users`."""
+        rows = self._session.rows(
+            f"SELECT {_USER} FROM user WHERE name {compare_above(prefix, after)} "
+            "AND name < ? ORDER BY name LIMIT ?",
+            (max(prefix, after), prefix + LAST_CHARACTER, limit),
         )
-        return None if row is None else User(row[0], row[1], bool(row[2]), row[3])
+        return [_user_of(row) for row in rows]
 
     async def find_credential(self, access_key_id: str) -> Credential | None:
         """See `AuthStore.find_credential`."""
-        row = self._session.row(
-            "SELECT access_key_id, sealed_secret, credential.created_ms, "
-            "user.id, user.name, user.is_admin, user.created_ms "
-            "FROM credential JOIN user ON user.id = user_id WHERE access_key_id = ?",
-            (access_key_id,),
-        )
+        row = self._session.row(_FIND_CREDENTIAL, (access_key_id,))
         if row is None:
             return None
         user = User(row[3], row[4], bool(row[5]), row[6])
-        return Credential(row[0], row[1], user, row[2])
+        grants = NO_GRANTS if user.is_admin else _read_grants(row[7])
+        return Credential(row[0], row[1], user, row[2], grants)
+
+    async def list_credentials(
+        self, user_id: int, *, prefix: str, after: str, limit: int
+    ) -> list[KeyInfo]:
+        """See `AuthStore.list_credentials`."""
+        rows = self._session.rows(
+            "SELECT access_key_id, created_ms FROM credential WHERE user_id = ? "
+            f"AND access_key_id {compare_above(prefix, after)} AND access_key_id < ? "
+            "ORDER BY access_key_id LIMIT ?",
+            (user_id, max(prefix, after), prefix + LAST_CHARACTER, limit),
+        )
+        return [KeyInfo(row[0], row[1]) for row in rows]
+
+    async def list_grants(
+        self, user_id: int, *, prefix: str, after: str, limit: int
+    ) -> list[Grant]:
+        """See `AuthStore.list_grants`."""
+        # There are `GRANTS_MAX` at most: nothing is gained by an index for the text.
+        rows = self._session.rows(
+            "SELECT repository, ref, level, created_ms FROM access_grant "
+            "WHERE user_id = ? "
+            f"AND repository || '/' || ref {compare_above(prefix, after)} "
+            "AND repository || '/' || ref < ? "
+            "ORDER BY repository || '/' || ref LIMIT ?",
+            (user_id, max(prefix, after), prefix + LAST_CHARACTER, limit),
+        )
+        return [Grant(row[0], row[1], Permission(row[2]), row[3]) for row in rows]
 
 
 class AuthWrites(AuthReads):
@@ -43,6 +115,10 @@ class AuthWrites(AuthReads):
 
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""
+        if not is_admin and not self._count("user WHERE is_admin"):
+            raise AdministratorNeededError(
+                f"cannot create user '{name}': the first user must be an administrator"
+            )
         row = self._session.row(
             "INSERT INTO user (name, is_admin, created_ms) VALUES (?, ?, ?) "
             "ON CONFLICT DO NOTHING RETURNING id",
@@ -52,12 +128,27 @@ class AuthWrites(AuthReads):
             raise UserExistsError(name)
         return User(row[0], name, is_admin, now_ms)
 
+    async def delete_user(self, user_id: int) -> bool:
+        """See `AuthStore.delete_user`."""
+        row = self._session.row("SELECT is_admin FROM user WHERE id = ?", (user_id,))
+        if row is None:
+            return False
+        if row[0] and self._count("user WHERE is_admin") == 1:
+            raise AdministratorNeededError(
+                "cannot delete the last administrator: make another one first"
+            )
+        # Keys and grants go with it: their tables say ON DELETE CASCADE.
+        return bool(self._session.run("DELETE FROM user WHERE id = ?", (user_id,)))
+
     async def add_credential(
         self, user_id: int, access_key_id: str, sealed_secret: bytes, *, now_ms: int
     ) -> None:
         """See `AuthStore.add_credential`."""
-        if self._session.row("SELECT 1 FROM user WHERE id = ?", (user_id,)) is None:
-            raise UserNotFoundError(f"#{user_id}")
+        self._require_user(user_id)
+        if self._count("credential WHERE user_id = ?", user_id) >= KEYS_MAX:
+            raise TooManyError(
+                f"cannot make another key: a user has at most {KEYS_MAX}: revoke some"
+            )
         added = self._session.run(
             "INSERT INTO credential "
             "(access_key_id, user_id, sealed_secret, created_ms) VALUES (?, ?, ?, ?) "
@@ -66,6 +157,49 @@ class AuthWrites(AuthReads):
         )
         if not added:
             raise CredentialExistsError(access_key_id)
+
+    async def delete_credential(self, user_id: int, access_key_id: str) -> bool:
+        """See `AuthStore.delete_credential`."""
+        return bool(
+            self._session.run(
+                "DELETE FROM credential WHERE access_key_id = ? AND user_id = ?",
+                (access_key_id, user_id),
+            )
+        )
+
+    async def set_grant(self, user_id: int, grant: Grant) -> None:
+        """See `AuthStore.set_grant`."""
+        self._require_user(user_id)
+        self._session.run(
+            "INSERT INTO access_grant (user_id, repository, ref, level, created_ms) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET level = excluded.level, created_ms = excluded.created_ms",
+            (user_id, grant.repository, grant.ref, int(grant.level), grant.created_ms),
+        )
+        if self._count("access_grant WHERE user_id = ?", user_id) > GRANTS_MAX:
+            raise TooManyError(
+                f"cannot grant more: a user has at most {GRANTS_MAX} grants: remove "
+                "some, or use '*' in one"
+            )
+
+    async def remove_grant(self, user_id: int, repository: str, ref: str) -> bool:
+        """See `AuthStore.remove_grant`."""
+        return bool(
+            self._session.run(
+                "DELETE FROM access_grant "
+                "WHERE user_id = ? AND repository = ? AND ref = ?",
+                (user_id, repository, ref),
+            )
+        )
+
+    def _require_user(self, user_id: int) -> None:
+        if self._session.row("SELECT 1 FROM user WHERE id = ?", (user_id,)) is None:
+            raise UserNotFoundError(f"#{user_id}")
+
+    def _count(self, rows: str, *values: int) -> int:
+        row = self._session.row(f"SELECT count(*) FROM {rows}", values)
+        assert row is not None
+        return int(row[0])
 
     async def set_up_first_user(
         self, name: str, access_key_id: str, sealed_secret: bytes, *, now_ms: int

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self, TypeVar
 
+from ..auth.grants import Grant
 from ..auth.store import User
 from ..chunks.appender import PackAppender
 from ..chunks.index import Frame, Location, StoredFrame
@@ -35,6 +36,7 @@ from .schema import create_database
 from .staging import scan
 from .submission import Submission
 from .transaction import SqlSnapshot, SqlTransaction
+from .uploads import find_pieces
 from .writer import GroupWriter, WriterCounters
 
 T = TypeVar("T")
@@ -241,6 +243,13 @@ class SqlMetadata(SqlSnapshot):
                 limit=limit,
             )
 
+    def read_pieces_blocking(
+        self, upload_id: str, numbers: Sequence[int]
+    ) -> list[bytes | None]:
+        """See `UploadScanner.read_pieces_blocking`."""
+        with self._lookups.session() as session:
+            return find_pieces(session, upload_id, numbers)
+
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""
         return await self.write(
@@ -256,6 +265,22 @@ class SqlMetadata(SqlSnapshot):
                 user_id, access_key_id, sealed_secret, now_ms=now_ms
             )
         )
+
+    async def delete_user(self, user_id: int) -> bool:
+        """See `AuthStore.delete_user`."""
+        return await self.write(lambda tx: tx.delete_user(user_id))
+
+    async def delete_credential(self, user_id: int, access_key_id: str) -> bool:
+        """See `AuthStore.delete_credential`."""
+        return await self.write(lambda tx: tx.delete_credential(user_id, access_key_id))
+
+    async def set_grant(self, user_id: int, grant: Grant) -> None:
+        """See `AuthStore.set_grant`."""
+        await self.write(lambda tx: tx.set_grant(user_id, grant))
+
+    async def remove_grant(self, user_id: int, repository: str, ref: str) -> bool:
+        """See `AuthStore.remove_grant`."""
+        return await self.write(lambda tx: tx.remove_grant(user_id, repository, ref))
 
     async def set_up_first_user(
         self, name: str, access_key_id: str, sealed_secret: bytes, *, now_ms: int

@@ -10,6 +10,7 @@ stop in between leaves the note, and the next one goes on.
 from __future__ import annotations
 
 from .database import Session
+from .uploads import end_uploads_of, purge_ended
 
 ROWS_AT_ONCE = 2000
 """Rows removed in one transaction: a few milliseconds of the write lock. At half the
@@ -25,10 +26,12 @@ def purge_some(session: Session, *, now_ms: int) -> int:
         "SELECT sequence, what, target_id FROM purge ORDER BY sequence LIMIT 1"
     )
     if note is None:
-        return _end_leases(session, now_ms)
+        return purge_ended(session) or _end_leases(session, now_ms)
     sequence, what, target_id = note
     if what == "branch":
         removed = _remove(session, "staged", "branch_id", "path, epoch", target_id)
+        if removed < ROWS_AT_ONCE:
+            removed += end_uploads_of(session, target_id, limit=ROWS_AT_ONCE)
     else:
         removed = _purge_repository(session, target_id)
     if removed < ROWS_AT_ONCE:
@@ -40,11 +43,12 @@ def purge_some(session: Session, *, now_ms: int) -> int:
 
 def _purge_repository(session: Session, repository_id: int) -> int:
     """Remove rows of a deleted repository; fewer than `ROWS_AT_ONCE` when it is gone."""
-    with_staging = (
-        "SELECT id FROM ref WHERE repository_id = ? AND staged_epoch > 0 LIMIT ?"
+    with_more = (
+        "SELECT id FROM ref WHERE repository_id = ? AND (staged_epoch > 0 OR EXISTS "
+        "(SELECT 1 FROM upload WHERE branch_id = ref.id AND ended = 0)) LIMIT ?"
     )
     removed = 0
-    for (branch_id,) in session.rows(with_staging, (repository_id, ROWS_AT_ONCE)):
+    for (branch_id,) in session.rows(with_more, (repository_id, ROWS_AT_ONCE)):
         session.run(
             "INSERT INTO purge (what, target_id) VALUES ('branch', ?)", (branch_id,)
         )

@@ -99,11 +99,12 @@ class RefWrites(RefReads):
     async def delete_ref(
         self, repository_id: int, name: str, *, kind: RefKind, actor: str, now_ms: int
     ) -> bool:
-        """See `RefTransaction.delete_ref`; staged rows of a branch are purged later."""
+        """See `RefTransaction.delete_ref`; the rest of a branch is purged later."""
         number = REF_KINDS.index(kind)
         row = self._session.row(
             "DELETE FROM ref WHERE repository_id = ? AND name = ? AND kind = ? "
-            "RETURNING id, head, staged_epoch",
+            "RETURNING id, head, staged_epoch > 0 OR EXISTS "
+            "(SELECT 1 FROM upload WHERE branch_id = ref.id AND ended = 0)",
             (repository_id, name, number),
         )
         if row is None:

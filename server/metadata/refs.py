@@ -35,7 +35,7 @@ _LIVE_REF = "FROM ref JOIN repository ON repository.id = ref.repository_id"
 NAMED = "repository.name IS NOT NULL"
 _LOG = "sequence, repository_id, ref, kind, at_ms, actor, action, old, new"
 
-_LAST_CHARACTER = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 """Above every character of a name: ends the range of names with one prefix."""
 
 _IDS_PER_STATEMENT_MAX = 4096
@@ -79,8 +79,8 @@ class RefReads:
         """See `RefReader.list_repositories`."""
         rows = self._session.rows(
             f"SELECT {REPOSITORY_COLUMNS} FROM repository "
-            f"WHERE name {_above(prefix, after)} AND name < ? ORDER BY name LIMIT ?",
-            (max(prefix, after), prefix + _LAST_CHARACTER, limit),
+            f"WHERE name {compare_above(prefix, after)} AND name < ? ORDER BY name LIMIT ?",
+            (max(prefix, after), prefix + LAST_CHARACTER, limit),
         )
         return [repository_of(row) for row in rows]
 
@@ -128,13 +128,13 @@ class RefReads:
         return self._session.rows(
             f"SELECT {_REF} {_LIVE_REF} "
             "WHERE ref.repository_id = ? AND ref.kind = ? "
-            f"AND ref.name {_above(prefix, after)} AND ref.name < ? "
+            f"AND ref.name {compare_above(prefix, after)} AND ref.name < ? "
             f"AND ref.hidden <= ? AND {NAMED} ORDER BY ref.name LIMIT ?",
             (
                 repository_id,
                 kind,
                 max(prefix, after),
-                prefix + _LAST_CHARACTER,
+                prefix + LAST_CHARACTER,
                 hidden,
                 limit,
             ),
@@ -204,7 +204,7 @@ class RefReads:
         return None if row is None else _log_entry_of(row)
 
 
-def _above(prefix: str, after: str) -> str:
+def compare_above(prefix: str, after: str) -> str:
     """Return how names compare with the greater of `prefix` and `after`."""
     return "> ?" if after >= prefix else ">= ?"
 

@@ -185,25 +185,27 @@ CREATE TABLE upload (
     branch_id  INTEGER NOT NULL,
     path       BLOB NOT NULL,
     initiator  TEXT NOT NULL,     -- name of the user who began it
-    extra      BLOB NOT NULL,     -- of the entry that it will become
     checksum   TEXT NOT NULL,     -- algorithm and type that were asked for, or empty
     created_ms INTEGER NOT NULL,
     touched_ms INTEGER NOT NULL,  -- when it or one of its parts came last
-    outcome    BLOB               -- of a completed one, so that a repeat succeeds
+    revision   INTEGER NOT NULL DEFAULT 0,  -- how many parts came
+    ended      INTEGER NOT NULL DEFAULT 0,  -- 1: gone, its parts are being purged
+    extra      BLOB NOT NULL      -- of the entry that it will become
 ) WITHOUT ROWID;
-CREATE INDEX upload_by_path ON upload (branch_id, path, id);
-CREATE INDEX upload_by_age ON upload (touched_ms);
+CREATE INDEX upload_by_path ON upload (branch_id, path, id) WHERE ended = 0;
+CREATE INDEX upload_by_age ON upload (touched_ms) WHERE ended = 0;
+CREATE INDEX upload_ended ON upload (id) WHERE ended = 1;
 
 CREATE TABLE upload_part (
     upload_id  TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE,
     number     INTEGER NOT NULL,
     md5        BLOB NOT NULL,
     size_bytes INTEGER NOT NULL,
-    pieces     BLOB NOT NULL,     -- the chunks of its bytes, or slices of chunks
-    checksums  BLOB NOT NULL,
+    checksum   BLOB NOT NULL,
     created_ms INTEGER NOT NULL,
+    pieces     BLOB NOT NULL,     -- the chunks of its bytes, or slices of chunks
     PRIMARY KEY (upload_id, number)
-) WITHOUT ROWID;
+);
 """
 """Tables of version 2; `migrations.py` adds them to a database of version 1."""
 

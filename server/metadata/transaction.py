@@ -12,6 +12,7 @@ from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
 from .staging import StagingReads, StagingWrites
+from .uploads import UploadReads, UploadWrites
 
 
 class _Over:
@@ -24,7 +25,7 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, AuthReads):
+class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:
@@ -33,7 +34,7 @@ class SqlSnapshot(RefReads, StagingReads, ChunkReads, AuthReads):
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, IdempotencyWrites, AuthWrites
+    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
 ):
     """`WriteTransaction` on the connection of the writer."""
 

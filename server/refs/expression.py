@@ -32,6 +32,7 @@ _SHAPE = re.compile(
     re.ASCII,
 )
 _STEP = re.compile(r"([~^])([0-9]*)", re.ASCII)
+_ID_BEGINNING = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class Expression:
     def is_plain_name(self) -> bool:
         """Whether it is a name alone, the one form that can be written to."""
         return self.at_ms is None and not self.steps and self.view == "merged"
+
+
+def reads_as_commit_id(name: str) -> bool:
+    """Tell whether `name` may be a commit id or the beginning of one.
+
+    A branch or tag may have such a name too (`20261101`), and only a look-up tells.
+    """
+    return _ID_BEGINNING.fullmatch(name) is not None
 
 
 def parse_expression(text: str) -> Expression:

@@ -20,7 +20,7 @@ from ..refs.store import Branch, RefLogEntry
 from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
-from .paging import Page, check_limit, cut_page
+from .paging import Filter, Page, check_limit, read_page
 from .publishing import start_full_purge, start_purge
 from .resolving import get_branch as get_branch_in
 from .resolving import get_repository, get_writable_branch, resolve
@@ -82,16 +82,22 @@ async def list_branches(
     after: str = "",
     limit: int,
     hidden: bool = False,
+    is_shown: Filter | None = None,
 ) -> Page[Branch]:
-    """Return a page of the branches, by name; `hidden` adds the hidden ones."""
-    found = await engine.metadata.list_branches(
-        (await get_repository(engine, repository)).id,
-        prefix=prefix,
-        after=after,
-        limit=check_limit(limit) + 1,
-        hidden=hidden,
+    """Return a page of the branches, by name; see `read_page`.
+
+    `hidden` adds the hidden ones.
+    """
+    where = await get_repository(engine, repository)
+
+    async def read(after: str, limit: int) -> list[Branch]:
+        return await engine.metadata.list_branches(
+            where.id, prefix=prefix, after=after, limit=limit, hidden=hidden
+        )
+
+    return await read_page(
+        read, lambda branch: branch.name, after=after, limit=limit, is_shown=is_shown
     )
-    return cut_page(found, limit, lambda branch: branch.name)
 
 
 async def delete_branch(

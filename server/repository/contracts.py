@@ -24,6 +24,7 @@ from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
 from ..staging.store import StagingReader, StagingScanner, StagingTransaction
+from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
 T = TypeVar("T")
 
@@ -51,23 +52,35 @@ class IdempotencyTransaction(Protocol):
         ...
 
 
-class Snapshot(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
+class Snapshot(
+    RefReader, StagingReader, StagingScanner, ChunkIndex, UploadReader, Protocol
+):
     """Everything readable, on one state."""
 
 
 class WriteTransaction(
     RefReader,
     StagingReader,
+    UploadReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
+    UploadTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
     """Everything that one transaction can do."""
 
 
-class Metadata(RefReader, StagingReader, StagingScanner, ChunkIndex, Protocol):
+class Metadata(
+    RefReader,
+    StagingReader,
+    StagingScanner,
+    ChunkIndex,
+    UploadReader,
+    UploadScanner,
+    Protocol,
+):
     """The database: reads by itself, each on the newest state; writes by action."""
 
     @property

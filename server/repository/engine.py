@@ -75,6 +75,7 @@ class Engine:
     """One process's way to all repositories of a lake."""
 
     metadata: Metadata
+    chunks: ChunkReader
     blobs: BlobReader
     nodes: StoredNodes
     commits: CommitCache
@@ -98,6 +99,7 @@ class Engine:
         chunks = ChunkReader(metadata, storage)
         return cls(
             metadata,
+            chunks,
             BlobReader(chunks),
             StoredNodes(chunks, NodeCache(node_cache_bytes)),
             CommitCache(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ids import CommitId
-from ..tree.cursor import Cursor, RowCursor
+from ..tree.cursor import Cursor
 from ..tree.entry import Entry, unpack_entry
 from ..tree.listing import list_page
 from ..tree.lookup import Measure, measure_prefix
@@ -33,6 +33,8 @@ class Listing:
     """Where it goes on; None at the end."""
     commit_id: CommitId
     """The commit read, beneath what is staged."""
+    staged_paths: frozenset[bytes] = frozenset()
+    """Those of the entries that are staged; it may have others too."""
 
 
 async def list_objects(
@@ -63,8 +65,9 @@ async def list_objects(
 
     async def action(snapshot: Snapshot) -> Listing:
         version = await resolve(engine, repository, ref, reader=snapshot)
+        rows = await _open_rows(engine, snapshot, version.require_data())
         page = list_page(
-            await _open_rows(engine, snapshot, version.require_data()),
+            rows,
             prefix=prefix,
             after=after,
             delimiter=delimiter,
@@ -77,14 +80,15 @@ async def list_objects(
             for item in page.items
         )
         next_after = page.items[-1].path if page.is_truncated else None
-        return Listing(items, next_after, version.commit.id)
+        staged = rows.staged_paths if isinstance(rows, OverlayCursor) else ()
+        return Listing(items, next_after, version.commit.id, frozenset(staged))
 
     return await engine.metadata.snapshot(action)
 
 
 async def _open_rows(
     engine: Engine, snapshot: Snapshot, version: Resolved
-) -> RowCursor:
+) -> Cursor | OverlayCursor:
     tree = Cursor(engine.nodes, version.commit.tree_id)
     if version.branch is None or version.view == "committed":
         return tree

@@ -11,6 +11,7 @@ from msgspec import Struct
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
+from ..chunks.joining import JoinedBlob
 from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
@@ -258,23 +259,36 @@ async def put_object(
         extra=encode_extra(extra) if extra is not None else b"",
         checksums=checksums() if checksums is not None else b"",
     )
-    await _publish(engine, state, entry, blob, lease, condition)
+    await publish(engine, state, entry, blob, lease, condition)
     return entry
 
 
-async def _publish(
+async def publish(
     engine: Engine,
     state: PathState,
     entry: Entry,
-    blob: WrittenBlob,
+    blob: WrittenBlob | JoinedBlob,
     lease: UploadLease,
     condition: Condition | None,
+    *,
+    also: Callable[[WriteTransaction, Branch], Awaitable[None]] | None = None,
 ) -> None:
+    """Stage `entry`, whose bytes are `blob`, at the path that `state` is of.
+
+    `also` runs in the same transaction, and refuses it by raising.
+
+    Raises:
+        PreconditionFailedError, ObjectNotFoundError: `condition` does not hold.
+        RefMovedError: the branch moves faster than the condition can be looked at.
+        and what `read_state` and `also` raise.
+    """
     packed = pack_entry(entry)
 
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
             return False
+        if also is not None:
+            await also(tx, branch_of(state))
         await stage(tx, state.repository, branch_of(state), [(entry.path, packed)])
         await lease.release(tx)
         return True

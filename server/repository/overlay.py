@@ -89,6 +89,8 @@ class OverlayCursor:
         """Lay `staged` over `base`; None shows the staged rows alone."""
         self._staged = staged
         self._base = base
+        self.staged_paths: set[bytes] = set()
+        """Of the rows that were taken, those that are staged."""
 
     def seek(self, path: bytes) -> None:
         """Go to the first row at `path` or behind it."""
@@ -117,6 +119,7 @@ class OverlayCursor:
             self._staged.advance()
             if packed is not None:
                 rows.append((path, packed))
+                self.staged_paths.add(path)
         return rows
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,6 +12,14 @@ T = TypeVar("T")
 
 PAGE_LIMIT_MAX = 1000
 """Items of a page: what S3 and the lakeFS API allow, about 300 KB of JSON."""
+
+
+PAGES_SCANNED_MAX = 10
+"""Pages of `PAGE_LIMIT_MAX` that one page of a listing with a filter looks at: about
+30 ms. What it has not found by then, the next one goes on to look for."""
+
+Filter = Callable[[str], bool]
+"""Tells by its name whether a listing shows something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +49,42 @@ def cut_page(items: Sequence[T], limit: int, name: Callable[[T], str]) -> Page[T
     if len(items) <= limit:
         return Page(tuple(items), None)
     return Page(tuple(items[:limit]), name(items[limit - 1]))
+
+
+async def read_page(
+    read: Callable[[str, int], Awaitable[Sequence[T]]],
+    name: Callable[[T], str],
+    *,
+    after: str,
+    limit: int,
+    is_shown: Filter | None,
+) -> Page[T]:
+    """Return a page of what `read` gives; with `is_shown`, only of what that shows.
+
+    A page with a filter may have fewer items than `limit`, or none, and not be the last.
+
+    Args:
+        read: gives up to so many items behind a name, in order.
+        name: of an item.
+        after: the name to go on behind.
+        limit: how many items to give at most.
+        is_shown: the filter.
+
+    Raises:
+        InvalidValueError: `limit` is none.
+    """
+    check_limit(limit)
+    if is_shown is None:
+        return cut_page(await read(after, limit + 1), limit, name)
+    shown: list[T] = []
+    for _ in range(PAGES_SCANNED_MAX):
+        found = await read(after, PAGE_LIMIT_MAX)
+        for item in found:
+            if is_shown(name(item)):
+                if len(shown) == limit:
+                    return Page(tuple(shown), name(shown[-1]))
+                shown.append(item)
+        if len(found) < PAGE_LIMIT_MAX:
+            return Page(tuple(shown), None)
+        after = name(found[-1])
+    return Page(tuple(shown), after)

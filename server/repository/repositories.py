@@ -11,7 +11,7 @@ from ..refs.store import CommitRow, Repository
 from .contracts import WriteTransaction
 from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID, EMPTY_TREE_FRAME, EMPTY_TREE_ID
-from .paging import Page, check_limit, cut_page
+from .paging import Filter, Page, read_page
 from .publishing import start_full_purge
 from .resolving import get_repository
 
@@ -85,13 +85,27 @@ def _first_commit(actor: str, now_ms: int) -> tuple[Commit, bytes, list[Frame]]:
 
 
 async def list_repositories(
-    engine: Engine, *, prefix: str = "", after: str = "", limit: int
+    engine: Engine,
+    *,
+    prefix: str = "",
+    after: str = "",
+    limit: int,
+    is_shown: Filter | None = None,
 ) -> Page[Repository]:
-    """Return a page of the repositories, by name."""
-    found = await engine.metadata.list_repositories(
-        prefix=prefix, after=after, limit=check_limit(limit) + 1
+    """Return a page of the repositories, by name; see `read_page`."""
+
+    async def read(after: str, limit: int) -> list[Repository]:
+        return await engine.metadata.list_repositories(
+            prefix=prefix, after=after, limit=limit
+        )
+
+    return await read_page(
+        read,
+        lambda repository: repository.name,
+        after=after,
+        limit=limit,
+        is_shown=is_shown,
     )
-    return cut_page(found, limit, lambda repository: repository.name)
 
 
 async def delete_repository(engine: Engine, name: str) -> None:

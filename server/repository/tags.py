@@ -8,7 +8,7 @@ from ..refs.store import Tag
 from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
-from .paging import Page, check_limit, cut_page
+from .paging import Filter, Page, read_page
 from .resolving import get_repository, resolve
 
 
@@ -58,14 +58,25 @@ async def get_tag(engine: Engine, repository: str, name: str) -> Tag:
 
 
 async def list_tags(
-    engine: Engine, repository: str, *, prefix: str = "", after: str = "", limit: int
+    engine: Engine,
+    repository: str,
+    *,
+    prefix: str = "",
+    after: str = "",
+    limit: int,
+    is_shown: Filter | None = None,
 ) -> Page[Tag]:
-    """Return a page of the tags, by name."""
+    """Return a page of the tags, by name; see `read_page`."""
     where = await get_repository(engine, repository)
-    found = await engine.metadata.list_tags(
-        where.id, prefix=prefix, after=after, limit=check_limit(limit) + 1
+
+    async def read(after: str, limit: int) -> list[Tag]:
+        return await engine.metadata.list_tags(
+            where.id, prefix=prefix, after=after, limit=limit
+        )
+
+    return await read_page(
+        read, lambda tag: tag.name, after=after, limit=limit, is_shown=is_shown
     )
-    return cut_page(found, limit, lambda tag: tag.name)
 
 
 async def delete_tag(engine: Engine, repository: str, name: str, *, actor: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.digests import Sum
-from ..chunks.ingest import BlobWriter, WrittenBlob
+from ..chunks.index import StoredFrame
+from ..chunks.ingest import BlobWriter, OnChunk, WrittenBlob
 from ..ids import ChunkId, Kind
 from .contracts import WriteTransaction
 from .engine import Engine
@@ -54,6 +55,22 @@ class UploadLease:
         self._lease_id, missing = await self._engine.metadata.write(action)
         return missing
 
+    def record(self, stored: Sequence[StoredFrame]) -> None:
+        """Record what was appended, and keep it too; blocks, for threads."""
+        asyncio.run_coroutine_threadsafe(self._record(stored), self._loop).result()
+
+    async def _record(self, stored: Sequence[StoredFrame]) -> None:
+        async def action(tx: WriteTransaction) -> int:
+            lease_id = self._lease_id
+            if lease_id is None:
+                lease_id = await tx.create_lease(self._engine.clock() + LEASE_MS)
+            for kind in (Kind.CHUNK, Kind.RECIPE):
+                ids = [frame.id for frame in stored if frame.kind is kind]
+                await tx.ensure(kind, ids, lease_id)
+            return lease_id
+
+        self._lease_id = await self._engine.metadata.write(action, stored=stored)
+
     async def release(self, tx: WriteTransaction) -> None:
         """End the lease in the transaction that makes its chunks reachable."""
         if self._lease_id is not None:
@@ -66,6 +83,7 @@ async def take_in(
     lease: UploadLease,
     *,
     sums: Sequence[Sum] = (),
+    on_chunk: OnChunk | None = None,
     check: Callable[[WrittenBlob], None] | None = None,
 ) -> WrittenBlob:
     """Cut and hash `body`, and append its chunks; nothing refers to them yet.
@@ -77,9 +95,12 @@ async def take_in(
         body: the bytes, at once or as they come.
         lease: keeps the chunks that were stored before.
         sums: take all bytes too; what one raises refuses the object.
+        on_chunk: told of the chunks of a large body, in a thread.
         check: gets the digests, once `sums` have all bytes; whatever it raises refuses the object.
     """
-    writer = BlobWriter(engine.metadata.appender, lease.keep, sums=sums)
+    writer = BlobWriter(
+        engine.metadata.appender, lease.keep, sums=sums, on_chunk=on_chunk
+    )
     if isinstance(body, bytes):
         blob = await _finish(writer, body)
     else:

@@ -24,13 +24,13 @@ _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _GRANTEE = f'<Grantee xmlns:xsi="{_INSTANCE}" xsi:type="CanonicalUser">'.encode()
 
 
-async def get_bucket_acl(call: Call) -> web.Response:
+async def get_bucket_acl(call: Call) -> web.StreamResponse:
     """Answer with the list of a bucket."""
     await require_bucket(call)
     return _show(call)
 
 
-async def get_object_acl(call: Call) -> web.Response:
+async def get_object_acl(call: Call) -> web.StreamResponse:
     """Answer with the list of an object."""
     located = await find_version(
         call, call.get_object_name(), call.parameters.get("versionId")
@@ -40,14 +40,14 @@ async def get_object_acl(call: Call) -> web.Response:
     return response
 
 
-async def put_bucket_acl(call: Call) -> web.Response:
+async def put_bucket_acl(call: Call) -> web.StreamResponse:
     """Set the list of a bucket to what it is."""
     await _require_private(call)
     await require_bucket(call)
     return call.answer_nothing(200)
 
 
-async def put_object_acl(call: Call) -> web.Response:
+async def put_object_acl(call: Call) -> web.StreamResponse:
     """Set the list of an object to what it is."""
     version = call.parameters.get("versionId")
     if version:
@@ -57,7 +57,7 @@ async def put_object_acl(call: Call) -> web.Response:
     return call.answer_nothing(200)
 
 
-def _show(call: Call) -> web.Response:
+def _show(call: Call) -> web.StreamResponse:
     owner = show_owner(call)
     grant: list[Element] = [("Grantee", owner), ("Permission", "FULL_CONTROL")]
     response = call.answer_document(

@@ -7,10 +7,9 @@ from aiohttp import web
 from ..httprules.preconditions import show_date
 from ..repository.objects import etag_text
 from ..tree.entry import Entry
-from ..tree.extra import decode_extra
 from .call import Call, invalid_argument
 from .checksum_elements import show_checksum
-from .object_headers import STANDARD
+from .object_headers import storage_class_of
 from .versions import find_version, show_version
 from .xml import Element
 
@@ -18,7 +17,7 @@ _HEADER = "x-amz-object-attributes"
 _NAMES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 
-async def get_attributes(call: Call) -> web.Response:
+async def get_attributes(call: Call) -> web.StreamResponse:
     """Answer with those attributes of an object that the request names."""
     wanted = _read_names(call)
     located = await find_version(
@@ -59,8 +58,6 @@ def _show(name: str, entry: Entry) -> list[Element]:
                 return []
             return [("ObjectParts", [("PartsCount", str(entry.part_count))])]
         case "StorageClass":
-            return [
-                ("StorageClass", decode_extra(entry.extra).storage_class or STANDARD)
-            ]
+            return [("StorageClass", storage_class_of(entry))]
         case _:
             return [("ObjectSize", str(entry.size_bytes))]

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from ..auth.authorize import Permission, authorize
-from ..errors import PermissionDeniedError
 from ..refs.store import Repository
 from ..repository.paging import PAGE_LIMIT_MAX
 from ..repository.repositories import list_repositories
@@ -20,30 +18,23 @@ REGION_OF_NOWHERE = "us-east-1"
 """AWS writes this region as an empty element."""
 
 
-async def list_buckets(call: Call) -> web.Response:
+async def list_buckets(call: Call) -> web.StreamResponse:
     """Answer with all repositories that the caller may read."""
     buckets: list[Element] = []
     after: str | None = ""
     while after is not None:
-        page = await list_repositories(call.engine, after=after, limit=PAGE_LIMIT_MAX)
-        buckets += [
-            ("Bucket", _show_bucket(repository))
-            for repository in page.items
-            if _may_read(call, repository)
-        ]
+        page = await list_repositories(
+            call.engine,
+            after=after,
+            limit=PAGE_LIMIT_MAX,
+            is_shown=lambda name: call.may_read(name, call.addressing.flat_ref),
+        )
+        buckets += [("Bucket", _show_bucket(repository)) for repository in page.items]
         after = page.next_after
     return call.answer_document(
         "ListAllMyBucketsResult",
         [("Owner", show_owner(call)), ("Buckets", buckets)],
     )
-
-
-def _may_read(call: Call, repository: Repository) -> bool:
-    try:
-        authorize(call.verified.principal, Permission.READ, repository.name, None)
-    except PermissionDeniedError:
-        return False
-    return True
 
 
 def _show_bucket(repository: Repository) -> list[Element]:
@@ -78,14 +69,14 @@ async def require_bucket(call: Call) -> Bucket:
     return bucket
 
 
-async def head_bucket(call: Call) -> web.Response:
+async def head_bucket(call: Call) -> web.StreamResponse:
     """Say that a bucket is there."""
     await require_bucket(call)
     region = call.gateway.settings.region
     return call.answer_nothing(200, {"x-amz-bucket-region": region})
 
 
-async def get_location(call: Call) -> web.Response:
+async def get_location(call: Call) -> web.StreamResponse:
     """Answer with the region of a bucket."""
     await require_bucket(call)
     region = call.gateway.settings.region
@@ -93,7 +84,7 @@ async def get_location(call: Call) -> web.Response:
     return call.answer_document("LocationConstraint", text)
 
 
-async def get_versioning(call: Call) -> web.Response:
+async def get_versioning(call: Call) -> web.StreamResponse:
     """Answer that S3's own versioning is off: ours is in refs."""
     await require_bucket(call)
     return call.answer_document("VersioningConfiguration", [])

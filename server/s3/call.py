@@ -9,7 +9,9 @@ from aiohttp import web
 from msgspec import Struct
 
 from ..auth.authenticate import Verified
+from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
+from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Bucket, ObjectName
@@ -56,23 +58,34 @@ class Call(Struct, frozen=True, gc=False):
         assert self.object_name is not None
         return self.object_name
 
+    def may_read(self, repository: str, ref: str | None) -> bool:
+        """Tell whether a listing shows the caller `ref`; None: the repository."""
+        return is_allowed(self.verified.principal, Permission.READ, repository, ref)
+
+    def require(self, permission: Permission, repository: str, ref: str) -> None:
+        """Return if the caller has `permission` at a ref that the target does not name.
+
+        Raises:
+            PermissionDeniedError: they have not.
+        """
+        authorize(self.verified.principal, permission, repository, ref)
+
     def base_headers(self) -> dict[str, str]:
         """Return the headers of every answer, to be added to."""
         return name_answer(self.request_id)
 
     def answer_nothing(
         self, status: int = 204, headers: Mapping[str, str] | None = None
-    ) -> web.Response:
+    ) -> WholeAnswer:
         """Return a response without a body."""
-        return web.Response(
-            status=status, headers={**self.base_headers(), **(headers or {})}
-        )
+        return WholeAnswer(status, {**self.base_headers(), **(headers or {})})
 
-    def answer_document(self, name: str, content: str | list[Element]) -> web.Response:
+    def answer_document(self, name: str, content: str | list[Element]) -> WholeAnswer:
         """Return a response with an XML document."""
-        return web.Response(
-            body=write_document(name, content),
-            headers={**self.base_headers(), **DOCUMENT_HEADERS},
+        return WholeAnswer(
+            200,
+            {**self.base_headers(), **DOCUMENT_HEADERS},
+            write_document(name, content),
         )
 
     def read_flag(self, name: str) -> bool:

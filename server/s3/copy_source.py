@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..auth.sigv4 import Headers
 from ..errors import (
     InvalidRefExpressionError,
@@ -81,7 +81,7 @@ async def find_source(call: Call) -> tuple[CopySource, Located]:
     """
     source = CopySource.parse(call.request.headers[HEADER], call.addressing)
     name = source.name
-    authorize(call.verified.principal, Permission.READ, name.repository, name.ref)
+    call.require(Permission.READ, name.repository, name.ref)
     try:
         located = await find_version(call, name, source.version)
     except (

@@ -30,7 +30,7 @@ _ALGORITHM = "x-amz-checksum-algorithm"
 _TAGGING_DIRECTIVE = "x-amz-tagging-directive"
 
 
-async def copy(call: Call) -> web.Response:
+async def copy(call: Call) -> web.StreamResponse:
     """Stage at the key what the source is; durable when this answers."""
     name = call.get_object_name()
     if not name.path:
@@ -51,7 +51,12 @@ async def copy(call: Call) -> web.Response:
             "the specified copy source is larger than the maximum allowable size for a "
             f"copy source: {size_bytes_max}; copy it in parts",
         )
-    changes_itself = replaces_metadata or replaces_tags or given.website_redirect
+    changes_itself = (
+        replaces_metadata
+        or replaces_tags
+        or given.website_redirect
+        or "x-amz-storage-class" in call.request.headers
+    )
     if not changes_itself and _is_same(name, source):
         raise S3Error(
             "InvalidRequest",
@@ -121,16 +126,20 @@ def _is_same(name: ObjectName, source: CopySource) -> bool:
 def _join(
     source: Entry, given: Extra, *, replaces_metadata: bool, replaces_tags: bool
 ) -> Extra:
-    """Return what is said of the copy; a redirect belongs to one key and stays there."""
+    """Return what is said of the copy.
+
+    Redirect and storage class are of the copy itself, and never come along.
+    """
     old = decode_extra(source.extra)
     return replace(
         given if replaces_metadata else old,
         tags=given.tags if replaces_tags else old.tags,
+        storage_class=given.storage_class,
         website_redirect=given.website_redirect,
     )
 
 
-def _answer(call: Call, entry: Entry, located: Located) -> web.Response:
+def _answer(call: Call, entry: Entry, located: Located) -> web.StreamResponse:
     content: list[Element] = [
         ("LastModified", show_time(entry.mtime_ms)),
         ("ETag", f'"{etag_text(entry)}"'),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 from msgspec import Struct
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..errors import LakeError, RepositoryNotFoundError
 from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
@@ -33,7 +33,7 @@ _MISSING = "NoSuchBucket"
 """What a ref that is not there is to a writer."""
 
 
-async def delete(call: Call) -> web.Response:
+async def delete(call: Call) -> web.StreamResponse:
     """Stage the deletion of an object; that there was none is no error."""
     name = call.get_object_name()
     version = call.parameters.get("versionId")
@@ -69,7 +69,7 @@ class _Item(Struct):
     error: S3Error | LakeError | None = None
 
 
-async def delete_many(call: Call) -> web.Response:
+async def delete_many(call: Call) -> web.StreamResponse:
     """Delete up to 1,000 objects: in one transaction for each ref that keys name."""
     items, is_quiet = _parse(await _read_body(call))
     by_ref: dict[str, list[_Item]] = {}
@@ -127,7 +127,7 @@ def _parse_item(element: InputElement) -> _Item:
 def _let_in(call: Call, item: _Item) -> ObjectName:
     """Return what `item` names, if the caller may delete it."""
     name = name_object(call.get_bucket(), item.key)
-    authorize(call.verified.principal, Permission.WRITE, name.repository, name.ref)
+    call.require(Permission.WRITE, name.repository, name.ref)
     if item.version is not None:
         require_staged(item.version, _WAY_OUT)
     if item.unsupported is not None:

@@ -9,7 +9,7 @@ from ..auth.sigv4 import Headers
 from .address import Level
 from .errors import S3Error
 from .object_headers import METADATA_PREFIX, PRIVATE_ACLS
-from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation
+from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation, Requirement
 
 TOKEN_PARAMETER = "X-Amz-Security-Token"  # noqa: S105 - a name, no token
 
@@ -18,9 +18,18 @@ class Dispatcher:
     """The table, made ready to be asked."""
 
     def __init__(self, table: Sequence[Operation]) -> None:
+        """Make `table` ready.
+
+        Raises:
+            TypeError: an operation declares no permission. The server must not start.
+        """
         self._rows: dict[tuple[str, Level], dict[str | None, Operation]] = {}
         self._by_header: dict[tuple[str, Level, str | None], Operation] = {}
         for operation in table:
+            # The types say so too, but this is what must not depend on a type checker.
+            requirement = operation.requirement
+            if not isinstance(requirement, Requirement):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{operation.name} declares no permission")
             place = (operation.method, operation.level)
             rows = self._rows.setdefault(place, {})
             if operation.header is not None:

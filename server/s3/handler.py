@@ -8,11 +8,14 @@ before the caller was let in.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from ..auth.authenticate import Authenticator
-from ..auth.authorize import authorize
+from ..auth.authorize import SOMEWHERE, Permission, authorize
+from ..auth.principal import Principal
+from ..auth.requirements import ForEach, SignedIn
 from ..auth.target import Target
 from ..errors import BodyStalledError, LakeError
 from ..httprules.streams import Streams
@@ -25,7 +28,8 @@ from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
 from .problems import answer_problem, error_response, name_failure
-from .table import TABLE, Operation
+from .table import TABLE, Operation, Requirement
+from .versions import STAGED
 
 log = logging.getLogger(__name__)
 
@@ -132,9 +136,13 @@ class S3Handler:
                 ref = object_name.ref
             else:
                 ref = bucket.ref or _listed_ref(parameters)
-        if operation.permission is not None:
-            repository = bucket.repository if bucket is not None else None
-            authorize(verified.principal, operation.permission, repository, ref)
+        repository = bucket.repository if bucket is not None else None
+        if (
+            operation.level is Level.BUCKET
+            and operation.requirement is Permission.ADMIN
+        ):
+            ref = None  # what makes or removes a bucket does it to all of its refs
+        _admit(verified.principal, operation.requirement, repository, ref, parameters)
         call = Call(
             self._gateway,
             request,
@@ -146,6 +154,30 @@ class S3Handler:
             addressing,
         )
         return await operation.handler(call)
+
+
+def _admit(
+    principal: Principal,
+    requirement: Requirement,
+    repository: str | None,
+    ref: str | None,
+    parameters: Mapping[str, str],
+) -> None:
+    """Return if `principal` may do what the target of a request says.
+
+    Raises:
+        PermissionDeniedError: they may not.
+    """
+    match requirement:
+        case Permission() as permission:
+            authorize(principal, permission, repository, ref)
+            version = parameters.get("versionId")
+            if version and version != STAGED:
+                authorize(principal, permission, repository, version)
+        case ForEach(permission):
+            authorize(principal, permission, repository, SOMEWHERE)
+        case SignedIn():
+            pass
 
 
 async def _answer_and_close(

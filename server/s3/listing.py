@@ -1,4 +1,4 @@
-"""ListObjectsV2.
+"""What all listings of objects share: what is asked, and the page that answers it.
 
 In a bucket `REPO` the part of a prefix before its first slash is a ref, and below it are
 the objects of that ref; without a slash the refs themselves are listed. In a bucket
@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from aiohttp import web
-
 from ..errors import InvalidRefExpressionError, RefNotFoundError
 from ..ids import CommitId
 from ..refs.expression import parse_expression
@@ -20,8 +18,9 @@ from ..repository.objects import etag_text
 from ..repository.resolving import get_repository
 from ..tree.entry import Entry
 from .address import encode_key
-from .buckets import require_bucket, show_owner, show_time
+from .buckets import require_bucket, show_time
 from .call import Call, invalid_argument
+from .object_headers import storage_class_of
 from .page_token import PageToken
 from .root_listing import iter_refs
 from .xml import Element
@@ -30,51 +29,79 @@ _SAFE = "/-._~"
 
 
 @dataclass(frozen=True, slots=True)
-class _Query:
-    """What a listing asks."""
+class Query:
+    """What a listing asks, in whatever version of the protocol."""
 
     prefix: str
     delimiter: str
-    start_after: str
-    token: PageToken | None
+    after: str
+    """The key, or common prefix, to go on behind."""
+    pinned: CommitId | None
+    """The commit of the first page, if the listing is of one state."""
     keys_max: int
     is_encoded: bool
-    with_owner: bool
 
     @classmethod
-    def read(cls, call: Call) -> _Query:
+    def read(cls, call: Call, *, after: str, pinned: CommitId | None = None) -> Query:
+        """Return the query of `call`, which goes on behind `after`.
+
+        An empty parameter is one that is not there: clients send both.
+
+        Raises:
+            S3Error: a parameter is malformed.
+        """
         get = call.parameters.get
-        token = get("continuation-token")
         encoding = get("encoding-type")
         if encoding not in (None, "", "url"):
             raise invalid_argument("encoding-type", encoding, "it must be 'url'")
         return cls(
             get("prefix", ""),
             get("delimiter", ""),
-            get("start-after", ""),
-            None if token is None else PageToken.decode(token),
+            after,
+            pinned,
             read_keys_max(call),
             encoding == "url",
-            call.read_flag("fetch-owner"),
         )
-
-    @property
-    def after(self) -> str:
-        """The key to go on behind; a token knows better than `start-after`."""
-        return self.start_after if self.token is None else self.token.after
 
     def show(self, text: str) -> str:
         """Return a key as the client wants it."""
         return quote(text, safe=_SAFE) if self.is_encoded else text
 
+    def show_common(self, call: Call) -> list[Element]:
+        """Return the elements that say what was asked."""
+        elements: list[Element] = [
+            ("Name", call.get_bucket().name),
+            ("Prefix", self.show(self.prefix)),
+            ("MaxKeys", str(self.keys_max)),
+        ]
+        if self.delimiter:
+            elements.append(("Delimiter", self.show(self.delimiter)))
+        if self.is_encoded:
+            elements.append(("EncodingType", "url"))
+        return elements
+
 
 @dataclass(frozen=True, slots=True)
-class _Lines:
+class Lines:
     """A page, in order."""
 
     objects: tuple[tuple[str, Entry], ...] = ()
     prefixes: tuple[str, ...] = ()
     next: PageToken | None = None
+    commit_id: CommitId | None = None
+    """The commit read, beneath what is staged; None if none was."""
+    staged_paths: frozenset[bytes] = frozenset()
+
+    def show_truncation(self) -> Element:
+        """Return the element that says whether more follows."""
+        return ("IsTruncated", "false" if self.next is None else "true")
+
+    def show_prefixes(self, query: Query) -> list[Element]:
+        """Return the elements of the common prefixes."""
+        return [
+            ("CommonPrefixes", [("Prefix", query.show(prefix))])
+            for prefix in self.prefixes
+        ]
 
 
 def read_keys_max(call: Call) -> int:
@@ -83,64 +110,81 @@ def read_keys_max(call: Call) -> int:
     Raises:
         S3Error: it is no number.
     """
-    text = call.parameters.get("max-keys", "")
     limit = call.gateway.settings.keys_max
+    return read_limit(call, "max-keys", limit)
+
+
+def read_limit(call: Call, name: str, limit: int) -> int:
+    """Return how many items a page may have: what the parameter `name` says or `limit`.
+
+    Raises:
+        S3Error: it is no number.
+    """
+    text = call.parameters.get(name, "")
     if not text:
         return limit
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise invalid_argument("max-keys", text, "it must be a number of 0 or more")
+        raise invalid_argument(name, text, "it must be a number of 0 or more")
     return min(int(text), limit)
 
 
-async def list_objects_v2(call: Call) -> web.Response:
-    """Answer with a page of the objects of a bucket."""
-    query = _Query.read(call)
+async def find_lines(call: Call, query: Query) -> Lines:
+    """Return the page that `query` asks of the bucket.
+
+    Raises:
+        RepositoryNotFoundError
+        RefNotFoundError, InvalidRefExpressionError: of a bucket `REPO.REF`.
+    """
     bucket = call.get_bucket()
     if query.keys_max == 0:
         await require_bucket(call)
-        lines = _Lines()
-    elif bucket.ref is not None:
-        lines = await _list_ref(call, query, bucket.ref, "")
-    elif "/" in query.prefix:
-        ref = query.prefix.partition("/")[0]
-        try:
-            lines = await _list_ref(call, query, ref, f"{ref}/")
-        except (RefNotFoundError, InvalidRefExpressionError):
-            lines = _Lines()
-    else:
-        lines = await _list_root(call, query)
-    return call.answer_document("ListBucketResult", _show(call, query, lines))
+        return Lines()
+    if bucket.ref is not None:
+        return await _list_ref(call, query, bucket.ref, "")
+    if "/" not in query.prefix:
+        return await _list_root(call, query)
+    ref = query.prefix.partition("/")[0]
+    try:
+        return await _list_ref(call, query, ref, f"{ref}/")
+    except (RefNotFoundError, InvalidRefExpressionError):
+        return Lines()
 
 
-async def _list_root(call: Call, query: _Query) -> _Lines:
+async def _list_root(call: Call, query: Query) -> Lines:
     repository = await get_repository(call.engine, call.get_bucket().repository)
     names = iter_refs(call.engine, repository, prefix=query.prefix, after=query.after)
     found: list[str] = []
     async for name in names:
+        if not call.may_read(repository.name, name):
+            continue
         if len(found) == query.keys_max:
-            return _Lines(prefixes=tuple(found), next=PageToken(found[-1]))
+            return Lines(prefixes=tuple(found), next=PageToken(found[-1]))
         found.append(f"{name}/")
-    return _Lines(prefixes=tuple(found))
+    return Lines(prefixes=tuple(found))
 
 
-async def _list_ref(call: Call, query: _Query, ref: str, head: str) -> _Lines:
+async def _list_ref(call: Call, query: Query, ref: str, head: str) -> Lines:
     """List the objects of `ref`, whose keys begin with `head`."""
     after = query.after
     if after > head and not after.startswith(head):
         if after.encode() > head.encode():
             return await _nothing(call, ref)
         after = ""
-    pinned = None if query.token is None else query.token.commit_id
+    repository = call.get_bucket().repository
+    pinned = query.pinned
+    # Whoever may not read commits by their id could have written one into the token.
+    if pinned is not None and not call.may_read(repository, pinned.hex()):
+        pinned = None
     listing = await list_objects(
         call.engine,
-        call.get_bucket().repository,
+        repository,
         ref if pinned is None else pinned.hex(),
         prefix=encode_key(query.prefix.removeprefix(head)),
         after=after.removeprefix(head).encode() if after.startswith(head) else b"",
         delimiter=query.delimiter.encode(),
         limit=query.keys_max,
     )
-    return _Lines(
+    return Lines(
         tuple(
             (head + item.path.decode(), item)
             for item in listing.items
@@ -152,12 +196,14 @@ async def _list_ref(call: Call, query: _Query, ref: str, head: str) -> _Lines:
             if isinstance(item, CommonPrefix)
         ),
         _next_token(listing, ref, head),
+        listing.commit_id,
+        listing.staged_paths,
     )
 
 
-async def _nothing(call: Call, ref: str) -> _Lines:
+async def _nothing(call: Call, ref: str) -> Lines:
     await require_bucket(call)
-    return _Lines()
+    return Lines()
 
 
 def _next_token(listing: Listing, ref: str, head: str) -> PageToken | None:
@@ -170,43 +216,13 @@ def _next_token(listing: Listing, ref: str, head: str) -> PageToken | None:
     return PageToken(head + listing.next_after.decode(), commit_id)
 
 
-def _show(call: Call, query: _Query, lines: _Lines) -> list[Element]:
-    show = query.show
-    elements: list[Element] = [
-        ("Name", call.get_bucket().name),
-        ("Prefix", show(query.prefix)),
+def show_object(query: Query, key: str, entry: Entry, *more: Element) -> list[Element]:
+    """Return the elements that tell of an object, with `more` before the last."""
+    return [
+        ("Key", query.show(key)),
+        ("LastModified", show_time(entry.mtime_ms)),
+        ("ETag", f'"{etag_text(entry)}"'),
+        ("Size", str(entry.size_bytes)),
+        *more,
+        ("StorageClass", storage_class_of(entry)),
     ]
-    if query.delimiter:
-        elements.append(("Delimiter", show(query.delimiter)))
-    if query.is_encoded:
-        elements.append(("EncodingType", "url"))
-    if "continuation-token" in call.parameters:
-        elements.append(("ContinuationToken", call.parameters["continuation-token"]))
-    if query.start_after:
-        elements.append(("StartAfter", show(query.start_after)))
-    elements += [
-        ("KeyCount", str(len(lines.objects) + len(lines.prefixes))),
-        ("MaxKeys", str(query.keys_max)),
-        ("IsTruncated", "false" if lines.next is None else "true"),
-    ]
-    if lines.next is not None:
-        elements.append(("NextContinuationToken", lines.next.encode()))
-    owner: list[Element] = [("Owner", show_owner(call))] if query.with_owner else []
-    elements += [
-        (
-            "Contents",
-            [
-                ("Key", show(key)),
-                ("LastModified", show_time(entry.mtime_ms)),
-                ("ETag", f'"{etag_text(entry)}"'),
-                ("Size", str(entry.size_bytes)),
-                *owner,
-                ("StorageClass", "STANDARD"),
-            ],
-        )
-        for key, entry in lines.objects
-    ]
-    elements += [
-        ("CommonPrefixes", [("Prefix", show(prefix))]) for prefix in lines.prefixes
-    ]
-    return elements

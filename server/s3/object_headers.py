@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from ..auth.sigv4 import Headers
 from ..errors import MetadataTooLargeError
+from ..tree.entry import Entry
 from ..tree.extra import Extra, decode_extra
 from .call import invalid_argument
 from .errors import S3Error
@@ -20,6 +21,17 @@ from .errors import S3Error
 PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control"})
 """Canned ACLs that say what is the case; AWS takes both where ACLs are off."""
 STANDARD = "STANDARD"
+STORAGE_CLASSES = frozenset(
+    {
+        "GLACIER_IR",
+        "INTELLIGENT_TIERING",
+        "ONEZONE_IA",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+    }
+)
+"""Kept as labels and given back; the bytes lie where all lie. AWS's other classes promise
+what clients act upon, such as that an object must be restored before it can be read."""
 METADATA_PREFIX = "x-amz-meta-"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 
@@ -71,16 +83,39 @@ def read_extra(headers: Headers) -> Extra | None:
             kept[field] = _read_value(name, value)
     if "content_encoding" in kept:
         kept["content_encoding"] = _without_chunking(kept["content_encoding"])
-    storage_class = headers.get("x-amz-storage-class", "STANDARD")
-    if storage_class != "STANDARD":
-        raise S3Error(
-            "InvalidStorageClass", "the storage class you specified is not valid"
-        )
+    storage_class = _read_storage_class(headers.get("x-amz-storage-class"))
+    if storage_class:
+        kept["storage_class"] = storage_class
     metadata = _read_metadata(headers)
     tags = read_tags(headers.get("x-amz-tagging", ""))
     if not metadata and not tags and not any(kept.values()):
         return None
     return Extra(user_metadata=metadata, tags=tags, **kept)
+
+
+def _read_storage_class(text: str | None) -> str:
+    """Return the label to keep; empty for the usual one.
+
+    Raises:
+        S3Error: it is none, or promises what we do not do.
+    """
+    if text is None or text == STANDARD:
+        return ""
+    if text not in STORAGE_CLASSES:
+        raise S3Error(
+            "InvalidStorageClass",
+            "the storage class you specified is not valid: use one of "
+            f"{STANDARD}, {', '.join(sorted(STORAGE_CLASSES))}",
+        )
+    return text
+
+
+def storage_class_of(entry: Entry) -> str:
+    """Return the storage class that `entry` is labelled with."""
+    # Pages have a thousand entries, nearly all without one: the bytes tell quickly.
+    if b"storage_class" not in entry.extra:
+        return STANDARD
+    return decode_extra(entry.extra).storage_class or STANDARD
 
 
 def _read_metadata(headers: Headers) -> dict[str, str]:
@@ -197,6 +232,8 @@ def show_extra(data: bytes) -> tuple[tuple[str, str], ...]:
             headers[name] = _encode(value)
     for key, value in extra.user_metadata.items():
         headers[METADATA_PREFIX + key] = _encode(value)
+    if extra.storage_class:
+        headers["x-amz-storage-class"] = extra.storage_class
     if extra.tags:
         headers["x-amz-tagging-count"] = str(len(extra.tags))
     return tuple(headers.items())

@@ -7,10 +7,9 @@ Every class of `errors.py` has a row in `CODES`; a test says so when a new one h
 
 from __future__ import annotations
 
-from aiohttp import web
-
 from .. import errors
 from ..errors import LakeError
+from ..httprules.whole import WholeAnswer
 from .errors import S3Error
 from .xml import DOCUMENT_HEADERS, Element, write_document
 
@@ -22,13 +21,19 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
     errors.BodyStalledError: ("RequestTimeout", 400),
+    errors.InvalidPartError: ("InvalidPart", 400),
+    errors.InvalidPartOrderError: ("InvalidPartOrder", 400),
+    errors.PartTooSmallError: ("EntityTooSmall", 400),
     errors.HeadTooLargeError: ("RequestHeaderSectionTooLarge", 400),
     errors.NotFoundError: ("NoSuchKey", 404),
     errors.RepositoryNotFoundError: ("NoSuchBucket", 404),
     errors.RefNotFoundError: ("NoSuchKey", 404),
     errors.CommitNotFoundError: ("NoSuchKey", 404),
     errors.ObjectNotFoundError: ("NoSuchKey", 404),
+    errors.UploadNotFoundError: ("NoSuchUpload", 404),
     errors.UserNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.CredentialNotFoundError: ("InvalidAccessKeyId", 403),
+    errors.GrantNotFoundError: ("AccessDenied", 403),
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),
     errors.ConflictError: ("OperationAborted", 409),
@@ -37,6 +42,8 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.UserExistsError: ("OperationAborted", 409),
     errors.CredentialExistsError: ("OperationAborted", 409),
     errors.AlreadySetUpError: ("OperationAborted", 409),
+    errors.AdministratorNeededError: ("OperationAborted", 409),
+    errors.TooManyError: ("OperationAborted", 409),
     errors.RefMovedError: ("ConditionalRequestConflict", 409),
     errors.MergeConflictError: ("OperationAborted", 409),
     errors.RevertNeedsParentError: ("OperationAborted", 409),
@@ -101,6 +108,17 @@ def explain(
         case errors.RangeNotSatisfiableError():
             code, status = _row_of(type(error))
             return code, status, {"ActualObjectSize": str(error.size_bytes)}
+        case errors.PartTooSmallError():
+            code, status = _row_of(type(error))
+            return (
+                code,
+                status,
+                {
+                    "ProposedSize": str(error.size_bytes),
+                    "MinSizeAllowed": str(error.bytes_min),
+                    "PartNumber": str(error.number),
+                },
+            )
         case errors.RefNotFoundError() | errors.InvalidRefExpressionError():
             return missing_ref, 404, {}
         case _:
@@ -119,7 +137,7 @@ def answer_problem(
     request_id: str,
     has_body: bool,
     missing_ref: str = "NoSuchKey",
-) -> web.Response:
+) -> WholeAnswer:
     """Return the response that says `error`.
 
     Args:
@@ -166,11 +184,11 @@ def error_response(
     resource: str,
     request_id: str,
     has_body: bool,
-) -> web.Response:
+) -> WholeAnswer:
     """Return a response with an error document, or with none."""
     headers = {**name_answer(request_id), **headers}
     if not has_body:
-        return web.Response(status=status, headers=headers)
+        return WholeAnswer(status, headers)
     content: list[Element] = [
         ("Code", code),
         ("Message", message),
@@ -179,8 +197,8 @@ def error_response(
         ("RequestId", request_id),
         ("HostId", request_id),
     ]
-    return web.Response(
-        status=status,
-        body=write_document("Error", content, namespace=""),
-        headers={**DOCUMENT_HEADERS, **headers},
+    return WholeAnswer(
+        status,
+        {**DOCUMENT_HEADERS, **headers},
+        write_document("Error", content, namespace=""),
     )

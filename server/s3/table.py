@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
 from ..auth.authorize import Permission
+from ..auth.requirements import ForEach, SignedIn
 from . import (
     access_lists,
     attributes,
     buckets,
     copying,
     deleting,
-    listing,
+    listing_v1,
+    listing_v2,
+    listing_versions,
     reading,
     tagging,
     writing,
@@ -32,6 +36,8 @@ from .object_headers import OVERRIDES
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
+Requirement: TypeAlias = Permission | SignedIn | ForEach
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -40,9 +46,8 @@ class Operation:
     name: str
     method: str
     level: Level
-    permission: Permission | None
-    """What the caller must be granted on the repository and ref; None: nothing but a
-    key, because the operation itself asks for each thing that it shows or changes."""
+    requirement: Requirement
+    """What the caller must be: a permission is asked for the repository and ref."""
     handler: Handler
     sub_resource: str | None = None
     """The parameter that selects it; None: the plain operation."""
@@ -85,17 +90,12 @@ COMMON_HEADERS = frozenset(
 
 _VERSION = frozenset({"versionId"})
 _READ = _VERSION | frozenset(OVERRIDES)
-_LIST = frozenset(
-    {
-        "continuation-token",
-        "delimiter",
-        "encoding-type",
-        "fetch-owner",
-        "max-keys",
-        "prefix",
-        "start-after",
-    }
-)
+_PAGE = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
+_LIST_V1 = _PAGE | {"marker"}
+_LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
+_LIST_VERSIONS = _PAGE | {"key-marker", "version-id-marker"}
+_LISTED = frozenset({"x-amz-optional-object-attributes"})
+"""Asks for the state of restored objects, of which there are none."""
 _CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
 _DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
 """Of an operation with a body."""
@@ -125,7 +125,7 @@ READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, None, buckets.list_buckets),
+    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
     Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
         "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
@@ -138,9 +138,30 @@ TABLE: tuple[Operation, ...] = (
         "GET",
         BUCKET,
         READ,
-        listing.list_objects_v2,
+        listing_v2.list_objects_v2,
         "list-type",
-        _LIST,
+        _LIST_V2,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjects",
+        "GET",
+        BUCKET,
+        READ,
+        listing_v1.list_objects,
+        None,
+        _LIST_V1,
+        _LISTED,
+    ),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        BUCKET,
+        READ,
+        listing_versions.list_versions,
+        "versions",
+        _LIST_VERSIONS,
+        _LISTED,
     ),
     Operation("GetObject", "GET", OBJECT, READ, reading.read, None, _READ),
     Operation("HeadObject", "HEAD", OBJECT, READ, reading.read, None, _READ),
@@ -248,7 +269,7 @@ TABLE: tuple[Operation, ...] = (
         "DeleteObjects",
         "POST",
         BUCKET,
-        None,
+        ForEach(WRITE),
         deleting.delete_many,
         "delete",
         headers=_DOCUMENT,

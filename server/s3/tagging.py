@@ -19,7 +19,7 @@ from .xml import Element
 from .xml_input import DOCUMENT_BYTES_MAX, malformed, read_document
 
 
-async def get_tags(call: Call) -> web.Response:
+async def get_tags(call: Call) -> web.StreamResponse:
     """Answer with the tags of an object."""
     located = await find_version(
         call, call.get_object_name(), call.parameters.get("versionId")
@@ -33,7 +33,7 @@ async def get_tags(call: Call) -> web.Response:
     return response
 
 
-async def put_tags(call: Call) -> web.Response:
+async def put_tags(call: Call) -> web.StreamResponse:
     """Stage an object with other tags, in place of those that it has."""
     document = read_document(
         await read_document_body(call, DOCUMENT_BYTES_MAX), "Tagging"
@@ -51,7 +51,7 @@ async def put_tags(call: Call) -> web.Response:
     return call.answer_nothing(200, {"x-amz-version-id": STAGED})
 
 
-async def delete_tags(call: Call) -> web.Response:
+async def delete_tags(call: Call) -> web.StreamResponse:
     """Stage an object without tags."""
     await refuse_body(call)
     await _replace(call, {})

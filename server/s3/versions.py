@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..auth.authorize import Permission, authorize
+from ..auth.authorize import Permission
 from ..errors import ObjectNotFoundError
 from ..repository.objects import Located, stat_object
 from ..repository.paths import show_path
@@ -64,7 +64,7 @@ async def find_version(call: Call, name: ObjectName, version: str | None) -> Loc
     ref = name.ref
     if version and check_version(version) != STAGED:
         ref = version
-        authorize(call.verified.principal, Permission.READ, name.repository, ref)
+        call.require(Permission.READ, name.repository, ref)
     if not name.path:
         raise ObjectNotFoundError(name.repository, ref, show_path(name.path))
     located = await stat_object(call.engine, name.repository, ref, name.path)

@@ -16,7 +16,7 @@ from .object_headers import read_extra
 EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 
-async def put(call: Call) -> web.Response:
+async def put(call: Call) -> web.StreamResponse:
     """Stage the body of the request as an object; durable when this answers."""
     name = call.get_object_name()
     body = Body(call)
@@ -60,7 +60,7 @@ async def put(call: Call) -> web.Response:
     return _answer_written(call, entry, body)
 
 
-async def _put_ref(call: Call, name: ObjectName, body: Body) -> web.Response:
+async def _put_ref(call: Call, name: ObjectName, body: Body) -> web.StreamResponse:
     """Answer what makes directories: a ref is one already.
 
     Raises:
@@ -75,13 +75,11 @@ async def _put_ref(call: Call, name: ObjectName, body: Body) -> web.Response:
     return call.answer_nothing(200, {"ETag": f'"{EMPTY_ETAG}"'})
 
 
-def _answer_written(call: Call, entry: Entry, body: Body) -> web.Response:
-    headers = call.base_headers()
-    headers["ETag"] = f'"{etag_text(entry)}"'
-    headers["x-amz-version-id"] = "null"
+def _answer_written(call: Call, entry: Entry, body: Body) -> web.StreamResponse:
+    headers = {"ETag": f'"{etag_text(entry)}"', "x-amz-version-id": "null"}
     if body.checksum is not None:
         headers.update(body.checksum.headers())
-    return web.Response(headers=headers)
+    return call.answer_nothing(200, headers)
 
 
 def read_condition(call: Call) -> Condition | None:

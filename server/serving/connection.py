@@ -30,7 +30,7 @@ class Hooks:
 
     opened: Callable[[Connection], None]
     closed: Callable[[Connection], None]
-    refuse: Callable[[bool], web.Response]
+    refuse: Callable[[bool], web.StreamResponse]
     """Words the refusal of what does not parse; True: a line of it is too long."""
     answered: Callable[[web.BaseRequest, web.StreamResponse], None]
     """Told once an answer is written, or the client is gone meanwhile."""

@@ -71,7 +71,7 @@ class DrainingServer:
         return len(self._open)
 
     def listen(
-        self, handler: Handler, refuse: Callable[[bool], web.Response]
+        self, handler: Handler, refuse: Callable[[bool], web.StreamResponse]
     ) -> ProtocolFactory:
         """Return what makes the protocol of each connection of one listener.
 

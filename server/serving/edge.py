@@ -52,7 +52,7 @@ class Edge:
         )
 
     def listen(
-        self, answer: Answer, refuse: Callable[[bool], web.Response]
+        self, answer: Answer, refuse: Callable[[bool], web.StreamResponse]
     ) -> ProtocolFactory:
         """Return what makes the protocol of each connection of one listener.
 

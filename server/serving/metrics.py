@@ -137,5 +137,5 @@ class MetricsPage:
 _HEADERS = {"Server": "lakebed", "X-Content-Type-Options": "nosniff"}
 
 
-def _answer(status: int, text: str) -> web.Response:
+def _answer(status: int, text: str) -> web.StreamResponse:
     return web.Response(status=status, text=text, headers=_HEADERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -264,10 +264,11 @@ def test_a_flat_listener_of_a_commit_is_read_only(
     s3 = flat(lake, ref).s3()
 
     assert s3.get_object(Bucket=bucket, Key="x")["Body"].read() == b"pinned"
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"no"),
         lambda: s3.delete_object(Bucket=bucket, Key="x"),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(ClientError) as failed:
             write()
         assert failed.value.response["Error"]["Code"] == "AccessDenied"

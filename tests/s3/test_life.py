@@ -50,8 +50,8 @@ def test_a_server_starts_says_so_and_stops(tmp_path: Path) -> None:
         assert (health.status, health.body) == (204, b"")
         assert b"/api/v1" in hint.body
         assert server.stop() == 0
-        assert server.process.stderr is not None
-        assert server.process.stderr.read() == ""
+        assert server.stderr is not None
+        assert server.stderr.read() == ""
     assert lake.stat().st_mode & 0o777 == 0o700
 
 

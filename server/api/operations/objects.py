@@ -27,7 +27,7 @@ async def read(call: Call[ReadQuery, NoBody]) -> web.StreamResponse:
     return await send_located(call, located)
 
 
-async def stat(call: Call[StatQuery, NoBody]) -> web.Response:
+async def stat(call: Call[StatQuery, NoBody]) -> web.StreamResponse:
     """Describe an object."""
     _refuse_presigning(call.query.presign)
     located = await stat_object(
@@ -42,7 +42,7 @@ async def stat(call: Call[StatQuery, NoBody]) -> web.Response:
     )
 
 
-async def list_all(call: Call[ObjectsQuery, NoBody]) -> web.Response:
+async def list_all(call: Call[ObjectsQuery, NoBody]) -> web.StreamResponse:
     """List objects, or with a delimiter the common prefixes of their paths."""
     query = call.query
     _refuse_presigning(query.presign)
@@ -70,7 +70,7 @@ async def list_all(call: Call[ObjectsQuery, NoBody]) -> web.Response:
     )
 
 
-async def get_properties(call: Call[PathQuery, NoBody]) -> web.Response:
+async def get_properties(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
     """Get what the backend says of an object."""
     await stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
@@ -78,7 +78,7 @@ async def get_properties(call: Call[PathQuery, NoBody]) -> web.Response:
     return answer(UnderlyingProperties(storage_class="STANDARD"))
 
 
-async def get_usage(call: Call[PrefixQuery, NoBody]) -> web.Response:
+async def get_usage(call: Call[PrefixQuery, NoBody]) -> web.StreamResponse:
     """Count the objects below a prefix, and their bytes."""
     prefix = call.query.prefix
     measured = await measure(

@@ -14,7 +14,7 @@ from ..parameters import CreateRepositoryQuery, RepositoriesQuery
 from ..shapes import show_repository
 
 
-async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.Response:
+async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.StreamResponse:
     """List repositories."""
     if call.query.search:
         raise NotImplementedYetError("search is not built yet: list by prefix")
@@ -23,11 +23,14 @@ async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.Response:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_repositories,
     )
     return answer_page(page, show_repository)
 
 
-async def create(call: Call[CreateRepositoryQuery, RepositoryCreation]) -> web.Response:
+async def create(
+    call: Call[CreateRepositoryQuery, RepositoryCreation],
+) -> web.StreamResponse:
     """Create a repository."""
     body = call.body
     if body.sample_data:
@@ -44,18 +47,18 @@ async def create(call: Call[CreateRepositoryQuery, RepositoryCreation]) -> web.R
     return answer_created(show_repository(repository))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get a repository."""
     return answer(show_repository(await get_repository(call.engine, call.repository)))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Delete a repository and everything in it."""
     await repositories.delete_repository(call.engine, call.repository)
     return answer_nothing()
 
 
-async def get_metadata(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_metadata(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get the metadata of a repository, which has none yet."""
     await get_repository(call.engine, call.repository)
     return answer_json(b"{}")

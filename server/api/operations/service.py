@@ -31,12 +31,12 @@ _VERSION = version("lakebed")
 VERSION_HEADER = "X-Lakebed-Version"
 
 
-async def check_health(call: Call[NoQuery, NoBody]) -> web.Response:
+async def check_health(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Say that the server answers."""
     return answer_nothing()
 
 
-async def get_config(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_config(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get what clients want to know of the server."""
     response = answer(
         Config(
@@ -63,7 +63,7 @@ async def get_config(call: Call[NoQuery, NoBody]) -> web.Response:
     return response
 
 
-async def get_current_user(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_current_user(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get who is asking."""
     principal = call.principal
     return answer(
@@ -72,12 +72,13 @@ async def get_current_user(call: Call[NoQuery, NoBody]) -> web.Response:
                 id=principal.name,
                 creation_date=principal.created_ms // 1000,
                 friendly_name=principal.name,
+                is_admin=principal.is_admin,
             )
         )
     )
 
 
-async def get_setup(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get_setup(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Say whether there is a first user."""
     is_set_up = await call.auth.is_set_up()
     return answer(
@@ -105,7 +106,7 @@ _FORWARDING_HEADERS = (
 )
 
 
-async def set_up(call: Call[NoQuery, Setup]) -> web.Response:
+async def set_up(call: Call[NoQuery, Setup]) -> web.StreamResponse:
     """Create the first user, an administrator; once, and from this machine."""
     _require_local(call.request, call.settings)
     body = call.body

@@ -13,7 +13,7 @@ from ..parameters import PageQuery
 from ..shapes import show_tag
 
 
-async def list_all(call: Call[PageQuery, NoBody]) -> web.Response:
+async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     """List tags."""
     page = await tags.list_tags(
         call.engine,
@@ -21,14 +21,14 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.Response:
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
+        is_shown=call.shown_refs,
     )
     return answer_page(page, show_tag)
 
 
-async def create(call: Call[NoQuery, TagCreation]) -> web.Response:
+async def create(call: Call[NoQuery, TagCreation]) -> web.StreamResponse:
     """Create a tag."""
     body = call.body
-    call.require_read(call.repository, body.ref)
 
     async def pin() -> CommitId:
         made = await tags.create_tag(
@@ -45,14 +45,14 @@ async def create(call: Call[NoQuery, TagCreation]) -> web.Response:
     return answer_created(Ref(id=body.id, commit_id=commit_id.hex()))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.Response:
+async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Get a tag."""
     return answer(
         show_tag(await tags.get_tag(call.engine, call.repository, call.names["tag"]))
     )
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.Response:
+async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """Delete a tag."""
     await tags.delete_tag(
         call.engine, call.repository, call.names["tag"], actor=call.actor

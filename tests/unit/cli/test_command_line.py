@@ -14,7 +14,7 @@ from lakebed.cli.help_page import PAGE
 from lakebed.cli.main import app, run
 from typer.main import get_command
 
-GROUPS = ("repo", "branch", "tag")
+GROUPS = ("repo", "branch", "tag", "user", "key", "grant")
 
 
 def command_names() -> set[str]:
@@ -78,6 +78,8 @@ def test_nothing_asked_shows_the_help(
         (["merge", "r/a", "other/b"], "in another repository than 'r'"),
         (["merge", "r/a", "b", "--resolve", "p=mine"], "is not PATH=SIDE"),
         (["merge", "r/a", "b", "--strategy", "mine"], "strategy"),
+        (["grant", "add", "ann", "read", "penguins"], "'penguins' is not REPO/REF"),
+        (["grant", "add", "ann", "own", "r/main"], "'own' is not one of"),
         (["reset", "r/a", "--hard"], "--hard and REF go together"),
         (["cat", "r/main/p", "--start", "3", "--end", "2"], "is not behind"),
         (["log", "r/main", "-n", "0"], "-n"),

@@ -6,11 +6,11 @@ import json
 from typing import Any, cast
 
 import pytest
-from aiohttp import web
 from lakebed.client.wire import decode_problem, read_conflicts
 from lakebed.server import errors
 from lakebed.server.api.problems import STATUS, TEXTS, answer_problem
 from lakebed.server.errors import LakeError
+from lakebed.server.httprules.whole import WholeAnswer
 from lakebed.server.ids import BlobId
 from lakebed.server.repository.combining import Conflict
 from lakebed.server.tree.entry import Entry
@@ -20,7 +20,7 @@ from support.error_classes import list_error_classes
 CLASSES = [kind for kind in list_error_classes() if kind is not LakeError]
 
 
-def body_of(response: web.Response) -> dict[str, Any]:
+def body_of(response: WholeAnswer) -> dict[str, Any]:
     assert isinstance(response.body, bytes)
     return cast("dict[str, Any]", json.loads(response.body))
 

@@ -12,11 +12,11 @@ from lakebed.server.auth.authenticate import (
     DirectoryToken,
     Principal,
 )
-from lakebed.server.auth.authorize import Permission, authorize
+from lakebed.server.auth.grants import NO_GRANTS
 from lakebed.server.auth.keyring import Keyring
 from lakebed.server.auth.secrets import AccessKey, MasterKey
 from lakebed.server.auth.store import Credential, User
-from lakebed.server.errors import PermissionDeniedError, UnauthenticatedError
+from lakebed.server.errors import UnauthenticatedError
 from multidict import CIMultiDict
 
 MASTER = MasterKey(bytes(32))
@@ -25,31 +25,20 @@ OWNER = Principal("owner", is_admin=True, created_ms=0)
 
 
 class Store:
-    """As much of `AuthStore` as signing in needs, with what it is told to have."""
+    """A `KeyStore` with what it is told to have."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Credential] = {}
 
     def add(self, key: AccessKey, name: str) -> None:
         user = User(1, name, True, 0)
-        self.rows[key.id] = Credential(key.id, MASTER.seal(key), user, 0)
+        self.rows[key.id] = Credential(key.id, MASTER.seal(key), user, 0, NO_GRANTS)
 
     async def count_users(self) -> int:
         return len(self.rows)
 
     async def find_credential(self, access_key_id: str) -> Credential | None:
         return self.rows.get(access_key_id)
-
-    async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
-        raise AssertionError
-
-    async def find_user(self, name: str) -> User | None:
-        raise AssertionError
-
-    async def add_credential(
-        self, user_id: int, access_key_id: str, sealed_secret: bytes, *, now_ms: int
-    ) -> None:
-        raise AssertionError
 
     async def set_up_first_user(
         self, name: str, access_key_id: str, sealed_secret: bytes, *, now_ms: int
@@ -136,13 +125,3 @@ async def test_the_token_lets_its_bearer_in(auth: Authenticator) -> None:
     request = Request(CIMultiDict({TOKEN_HEADER: "token"}))
 
     assert await auth.authenticate(request) == OWNER
-
-
-@pytest.mark.parametrize("permission", list(Permission))
-def test_what_nobody_granted_is_denied(permission: Permission) -> None:
-    authorize(OWNER, permission, "repo", "main")
-
-    with pytest.raises(PermissionDeniedError, match="'ann' may not"):
-        authorize(
-            Principal("ann", is_admin=False, created_ms=0), permission, "repo", "main"
-        )

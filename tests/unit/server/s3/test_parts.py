@@ -30,9 +30,9 @@ def test_every_operation_that_names_a_bucket_declares_a_permission() -> None:
     for operation in TABLE:
         if operation.level is Level.ROOT:
             continue
-        assert operation.permission is not None, operation.name
+        assert operation.requirement is not None, operation.name
         writes = operation.method in ("PUT", "POST", "DELETE")
-        assert (operation.permission is not Permission.READ) == writes
+        assert (operation.requirement is not Permission.READ) == writes
 
 
 def test_two_operations_in_one_place_are_refused() -> None:
