@@ -269,6 +269,16 @@ class RepositoryExistsError(ConflictError):
         self.repository = repository
 
 
+class RepositoryInUseError(ConflictError):
+    """A repository that was to be deleted only if unused has something in it."""
+
+    code = "repository-in-use"
+
+    def __init__(self, repository: str, what: str) -> None:
+        super().__init__(f"cannot delete '{repository}' as unused: it has {what}")
+        self.repository = repository
+
+
 class RefExistsError(ConflictError):
     """The branch or tag name is taken (they share one namespace)."""
 

@@ -105,7 +105,7 @@ def show(
 
     async def work(lake: AsyncClient) -> tuple[Ref, Commit, int]:
         found = await lake.get_branch(address.repository, address.ref)
-        commit = await lake.get_commit(address.repository, found.commit_id)
+        commit = await lake.get_commit(address.repository, address.ref)
         changes = lake.iter_uncommitted(
             address.repository, address.ref, limit=COUNT_MAX
         )
@@ -120,7 +120,7 @@ def show(
     more = " or more" if count == COUNT_MAX else ""
     fields = [
         ("branch", found.id),
-        ("commit", found.commit_id),
+        ("commit", commit.id),
         ("message", commit.message.partition("\n")[0]),
         ("committer", commit.committer),
         ("date", format_time(commit.creation_date)),

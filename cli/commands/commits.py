@@ -152,10 +152,19 @@ def show(
     address = parse_ref(ref)
 
     async def changes(lake: AsyncClient, made: Commit) -> AsyncIterator[Diff]:
-        if made.parents:
-            async for change in lake.iter_diff(
-                address.repository, made.parents[0], made.id
-            ):
+        from lakebed.client import PermissionDeniedError
+
+        if not made.parents:
+            return
+        sides = made.parents[0], made.id
+        try:
+            async for change in lake.iter_diff(address.repository, *sides):
+                yield change
+        except PermissionDeniedError:
+            # Whoever was granted some refs only may not name commits by their ids.
+            name = address.ref.rstrip("@$")
+            sides = f"{name}^1", f"{name}^0"
+            async for change in lake.iter_diff(address.repository, *sides):
                 yield change
 
     async def work(lake: AsyncClient) -> None:

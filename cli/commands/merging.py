@@ -95,7 +95,11 @@ def merge(
             resolutions=resolutions or None,
             squash=squash,
         )
-        return await lake.get_commit(address.repository, reference)
+        # By the name first, which needs no right to name commits by their ids.
+        made = await lake.get_commit(address.repository, into)
+        if made.id != reference:
+            made = await lake.get_commit(address.repository, reference)
+        return made
 
     _make_commit(server, work, address, into, as_document=as_document)
 

@@ -94,7 +94,7 @@ def show(
 
     async def work(lake: AsyncClient) -> tuple[Ref, Commit]:
         found = await lake.get_tag(address.repository, address.ref)
-        return found, await lake.get_commit(address.repository, found.commit_id)
+        return found, await lake.get_commit(address.repository, found.id)
 
     found, commit = ask(server, work)
     if as_document:

@@ -61,6 +61,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.CONFLICT: (
         errors.ConflictError,
         errors.RepositoryExistsError,
+        errors.RepositoryInUseError,
         errors.RefExistsError,
         errors.UserExistsError,
         errors.CredentialExistsError,

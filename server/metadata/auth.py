@@ -117,7 +117,8 @@ class AuthWrites(AuthReads):
         """See `AuthStore.create_user`."""
         if not is_admin and not self._count("user WHERE is_admin"):
             raise AdministratorNeededError(
-                f"cannot create user '{name}': the first user must be an administrator"
+                f"cannot create user '{name}': the first user must be an administrator: "
+                "make one first ('--admin', 'is_admin')"
             )
         row = self._session.row(
             "INSERT INTO user (name, is_admin, created_ms) VALUES (?, ?, ?) "

@@ -106,10 +106,13 @@ def check_headers(operation: Operation, headers: Headers) -> None:
             raise unknown_token()
         if lowered == "x-amz-acl" and headers[lowered] in PRIVATE_ACLS:
             continue  # it is what everything here is
+        why = ""
+        if lowered.startswith("x-amz-server-side-encryption"):
+            why = ": objects are not encrypted one by one, encrypt the disk"
         raise S3Error(
             "NotImplemented",
             f"a header you provided implies functionality that is not implemented: "
-            f"'{lowered[:80]}'",
+            f"'{lowered[:80]}'{why}",
             Header=lowered[:80],
         )
 

@@ -6,6 +6,7 @@ because clients read headers as Latin-1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from email.header import Header, decode_header
 from functools import lru_cache
@@ -44,6 +45,9 @@ TAGS_MAX, TAG_NAME_CHARS_MAX, TAG_VALUE_CHARS_MAX = 10, 128, 256
 
 _LINE_CHARS_MAX = 16 * METADATA_BYTES_MAX
 """More than any value takes when encoded: headers are never folded."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""What a header can be called; REST takes any name of metadata."""
 
 _KEPT = {
     "cache_control": "Cache-Control",
@@ -230,8 +234,14 @@ def show_extra(data: bytes) -> tuple[tuple[str, str], ...]:
         value: str = getattr(extra, field)
         if value:
             headers[name] = _encode(value)
+    missing = 0
     for key, value in extra.user_metadata.items():
-        headers[METADATA_PREFIX + key] = _encode(value)
+        if _HEADER_NAME.fullmatch(key) and value.isprintable():
+            headers[METADATA_PREFIX + key] = _encode(value)
+        else:
+            missing += 1
+    if missing:
+        headers["x-amz-missing-meta"] = str(missing)
     if extra.storage_class:
         headers["x-amz-storage-class"] = extra.storage_class
     if extra.tags:

@@ -19,7 +19,7 @@ from ..auth.requirements import ForEach, SignedIn
 from . import (
     access_lists,
     attributes,
-    buckets,
+    bucket_life,
     copying,
     deleting,
     listing_v1,
@@ -33,6 +33,11 @@ from .address import Level
 from .call import Call
 from .checksums import NAMED_HEADER, VALUE_HEADERS
 from .object_headers import OVERRIDES
+from .sub_resources import (
+    OBJECT_LOCKS,
+    answers_of_buckets,
+    refuse_object_lock,
+)
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -125,13 +130,37 @@ READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", ROOT, SignedIn(), buckets.list_buckets),
-    Operation("HeadBucket", "HEAD", BUCKET, READ, buckets.head_bucket),
     Operation(
-        "GetBucketLocation", "GET", BUCKET, READ, buckets.get_location, "location"
+        "ListBuckets",
+        "GET",
+        ROOT,
+        SignedIn(),
+        bucket_life.list_buckets,
+        parameters=frozenset(
+            {"bucket-region", "continuation-token", "max-buckets", "prefix"}
+        ),
     ),
     Operation(
-        "GetBucketVersioning", "GET", BUCKET, READ, buckets.get_versioning, "versioning"
+        "CreateBucket",
+        "PUT",
+        BUCKET,
+        ADMIN,
+        bucket_life.create_bucket,
+        headers=_DOCUMENT
+        | {"x-amz-bucket-object-lock-enabled", "x-amz-object-ownership"},
+    ),
+    Operation("DeleteBucket", "DELETE", BUCKET, ADMIN, bucket_life.delete_bucket),
+    Operation("HeadBucket", "HEAD", BUCKET, READ, bucket_life.head_bucket),
+    Operation(
+        "GetBucketLocation", "GET", BUCKET, READ, bucket_life.get_location, "location"
+    ),
+    *(
+        Operation(name, "GET", BUCKET, READ, handler, sub_resource, parameters)
+        for name, sub_resource, handler, parameters in answers_of_buckets()
+    ),
+    *(
+        Operation(name, "GET", OBJECT, READ, refuse_object_lock, sub_resource, _VERSION)
+        for sub_resource, name in OBJECT_LOCKS.items()
     ),
     Operation(
         "ListObjectsV2",

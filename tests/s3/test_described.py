@@ -241,3 +241,41 @@ def test_names_in_an_access_list_do_not_become_elements(
 
     root = ElementTree.fromstring(answer.body)
     assert len(root.findall(".//{*}Grantee")) == 1
+
+
+# --- metadata -------------------------------------------------------------------------
+
+
+def test_metadata_that_no_header_can_say_is_counted(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    s3.put_object(Bucket=repository, Key="main/x", Body=b"x")
+    path = f"/repositories/{repository}/branches/main/objects/stat/user_metadata?path=x"
+    said = {"one": "1", "a name": "2", "two": "lines\r\nx-evil: 1", "": "3", "ü": "4"}
+    server.rest("PUT", path, {"set": said})
+
+    for method in ("GET", "HEAD"):
+        got = server.send(method, f"/{repository}/main/x")
+
+        assert got.status == 200
+        named = {name for name in got.headers if name.startswith("x-amz-meta-")}
+        assert named == {"x-amz-meta-one"}
+        assert got.headers["x-amz-missing-meta"] == "4"
+        assert "x-evil" not in got.headers
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-customer-algorithm",
+    ],
+)
+def test_encryption_is_refused_with_the_reason(
+    server: ServerProcess, repository: str, header: str
+) -> None:
+    got = server.send("PUT", f"/{repository}/main/x", {header: "AES256"}, b"x")
+
+    assert (got.status, code_of(got)) == (501, "NotImplemented")
+    assert b"encrypt the disk" in got.body

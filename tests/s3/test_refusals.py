@@ -22,9 +22,7 @@ def error_of(answer: Answer) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("method", "path", "query"),
     [
-        ("PUT", "/B", ""),
-        ("DELETE", "/B", ""),
-        ("GET", "/B", "?policy"),
+        ("PUT", "/B", "?policy"),
         ("DELETE", "/B", "?lifecycle"),
         ("DELETE", "/B", "?policy"),
         ("PUT", "/B", "?nonsense"),

@@ -34,6 +34,7 @@ class Served:
     url: str
     """Of the server, without a slash at the end."""
     store: AuthStore
+    people: People
     master_key: MasterKey
 
     def session(self, key: AccessKey | None = ADMIN) -> ClientSession:
@@ -79,6 +80,13 @@ async def serve_api(
         await site.start()
         port = runner.addresses[0][1]
         try:
-            yield Served(engine, handler, f"http://127.0.0.1:{port}", store, master_key)
+            yield Served(
+                engine,
+                handler,
+                f"http://127.0.0.1:{port}",
+                store,
+                people,
+                master_key,
+            )
         finally:
             await runner.cleanup()

@@ -1,0 +1,464 @@
+"""Every route, asked by users who may do something and not everything.
+
+`guest` may read `lake/main` and write `lake/dev-*`; `lead` administers `team-*/*`.
+`lake` also has the branch `secret` and the tag `v1`; `other` is a repository of nobody.
+The table below has each route of the interface: a route that is added without a case
+fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, FormData
+from lakebed.client.wire import routes as paths
+from lakebed.server.api.routes import ROUTES
+from lakebed.server.auth.grants import Permission
+from lakebed.server.auth.principal import ANONYMOUS
+from lakebed.server.auth.secrets import AccessKey
+
+from support.api import Served
+from support.asking import Asker
+
+READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
+GRANTS = {
+    "guest": [("lake", "main", READ), ("lake", "dev-*", WRITE)],
+    "lead": [("team-*", "*", ADMIN)],
+}
+USERS = [*GRANTS, "admin"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, and whether it may be sent."""
+
+    status: int | None
+    """None: it is denied."""
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: str = ""
+    json: Any = None
+    who: str = "guest"
+
+
+def ok(status: int, *, who: str = "guest", query: str = "", json: Any = None, **names: str) -> Case:  # fmt: skip
+    return Case(status, names, query, json, who)
+
+
+def no(*, who: str = "guest", query: str = "", json: Any = None, **names: str) -> Case:
+    return Case(None, names, query, json, who)
+
+
+LAKE = {"repository": "lake"}
+MAIN, DEV, SECRET = (
+    {**LAKE, "branch": branch} for branch in ("main", "dev-x", "secret")
+)
+OTHER = {"repository": "other", "branch": "main"}
+COMMIT = "COMMIT"
+"""Stands for the id of the commit that `main` is at."""
+
+
+def writes(status: int, *, query: str = "", json: Any = None) -> list[Case]:
+    """Return the cases of a route that writes `{branch}`."""
+    return [
+        ok(status, query=query, json=json, **DEV),
+        *(no(query=query, json=json, **names) for names in (MAIN, SECRET, OTHER)),
+        no(query=query, json=json, who="lead", **DEV),
+    ]
+
+
+def reads(status: int = 200, *, query: str = "", name: str = "ref") -> list[Case]:
+    """Return the cases of a route that reads `{ref}` of `lake`."""
+    allowed = ["main", "main@", "main~0", "main^0", "dev-x"]
+    denied = ["secret", "secret~1", "v1", "main-2", "dev", COMMIT, COMMIT[:8], "a/b"]
+    return [
+        *(ok(status, query=query, **LAKE, **{name: ref}) for ref in allowed),
+        *(no(query=query, **LAKE, **{name: ref}) for ref in denied),
+        no(query=query, repository="other", **{name: "main"}),
+        no(query=query, who="lead", **LAKE, **{name: "main"}),
+    ]
+
+
+def of_user(status: int, *, json: Any = None, **names: str) -> list[Case]:
+    """Return the cases of a route that everybody may call for themselves."""
+    return [
+        ok(status, json=json, user="guest", **names),
+        no(json=json, user="lead", **names),
+        no(json=json, user="admin", **names),
+        no(json=json, user="nosuch", **names),
+    ]
+
+
+TABLE: dict[tuple[str, str], list[Case]] = {
+    ("GET", paths.HEALTHCHECK): [ok(204)],
+    ("GET", paths.CONFIG): [ok(200)],
+    ("GET", paths.SETUP): [ok(200)],
+    ("POST", paths.SETUP): [ok(409, json={"username": "x"})],
+    ("GET", paths.CURRENT_USER): [ok(200)],
+    ("GET", paths.USERS): [no(), no(query="?prefix=guest")],
+    ("POST", paths.USERS): [no(json={"id": "x"}), no(json={"id": "guest"})],
+    ("GET", paths.USER): of_user(200),
+    ("DELETE", paths.USER): [no(user="guest"), no(user="nosuch")],
+    ("GET", paths.USER_KEYS): of_user(200),
+    ("POST", paths.USER_KEYS): of_user(201),
+    ("GET", paths.USER_KEY): [
+        ok(200, user="guest", key="GUEST"),
+        ok(404, user="guest", key="LEAD"),
+        no(user="lead", key="LEAD"),
+    ],
+    ("DELETE", paths.USER_KEY): [
+        ok(404, user="guest", key="LEAD"),
+        no(user="lead", key="LEAD"),
+        no(user="lead", key="GUEST"),
+        ok(204, user="guest", key="GUEST"),
+    ],
+    ("GET", paths.USER_GRANTS): of_user(200),
+    ("POST", paths.USER_GRANTS): [
+        no(user="guest", json={"repository": "*", "ref": "*", "level": "admin"}),
+        no(user="lead", json={"repository": "*", "ref": "*", "level": "read"}),
+        no(
+            user="lead",
+            json={"repository": "team-a", "ref": "main", "level": "read"},
+            who="lead",
+        ),
+    ],
+    ("DELETE", paths.USER_GRANTS): [
+        no(user="guest", query="?repository=lake&ref=main"),
+        no(user="lead", query="?repository=team-*&ref=*"),
+    ],
+    ("GET", paths.REPOSITORIES): [ok(200)],
+    ("POST", paths.REPOSITORIES): [
+        no(json={"name": "lake"}),
+        no(json={"name": "team-b"}),
+        no(json={"name": "lake"}, who="lead"),
+        no(json={"name": "nosuch"}, who="lead"),
+        no(json={}),
+        ok(201, json={"name": "team-b"}, who="lead"),
+        ok(409, json={"name": "team-b"}, who="lead"),
+    ],
+    ("GET", paths.REPOSITORY): [
+        ok(200, **LAKE),
+        no(repository="other"),
+        no(who="lead", **LAKE),
+        ok(404, repository="team-nosuch", who="lead"),
+    ],
+    ("DELETE", paths.REPOSITORY): [
+        no(**LAKE),
+        no(repository="other"),
+        no(who="lead", **LAKE),
+        ok(204, repository="team-a", who="lead"),
+    ],
+    ("GET", paths.REPOSITORY_METADATA): [ok(200, **LAKE), no(repository="other")],
+    ("GET", paths.BRANCHES): [ok(200, **LAKE), no(repository="other")],
+    ("POST", paths.BRANCHES): [
+        ok(201, json={"name": "dev-new", "source": "main"}, **LAKE),
+        ok(409, json={"name": "dev-x", "source": "dev-x"}, **LAKE),
+        no(json={"name": "dev-new2", "source": "secret"}, **LAKE),
+        no(json={"name": "dev-new2", "source": "secret~1"}, **LAKE),
+        no(json={"name": "dev-new2", "source": COMMIT}, **LAKE),
+        no(json={"name": "new", "source": "main"}, **LAKE),
+        no(json={"name": "secret", "source": "main"}, **LAKE),
+        no(json={"name": "dev-new2", "source": "main"}, repository="other"),
+        no(json={"name": "dev-new2", "source": "main"}, who="lead", **LAKE),
+    ],
+    ("GET", paths.BRANCH): [
+        ok(200, **MAIN),
+        ok(200, **DEV),
+        ok(404, repository="lake", branch="dev-nosuch"),
+        no(**SECRET),
+        no(**OTHER),
+    ],
+    ("PUT", paths.BRANCH): writes(204, json={"type": "reset"}),
+    ("DELETE", paths.BRANCH): writes(204),
+    ("POST", paths.BRANCH_COMMITS): writes(201, json={"message": "m"}),
+    ("GET", paths.BRANCH_DIFF): [
+        ok(200, **MAIN),
+        ok(200, **DEV),
+        no(**SECRET),
+        no(**OTHER),
+    ],
+    ("POST", paths.BRANCH_REVERT): [
+        *writes(400, json={"ref": "dev-x", "parent_number": 0}),
+        ok(400, json={"ref": "main", "parent_number": 0}, **DEV),
+        no(json={"ref": "secret", "parent_number": 0}, **DEV),
+        no(json={"ref": COMMIT, "parent_number": 0}, **DEV),
+    ],
+    ("POST", paths.BRANCH_CHERRY_PICK): [
+        *writes(400, json={"ref": "main"}),
+        no(json={"ref": "secret"}, **DEV),
+        no(json={"ref": COMMIT}, **DEV),
+    ],
+    ("PUT", paths.BRANCH_HARD_RESET): [
+        *writes(400, query="?ref=main"),
+        no(query="?ref=secret", **DEV),
+        no(query="?ref=secret~1", **DEV),
+        no(query="?ref=v1", **DEV),
+        no(query=f"?ref={COMMIT}", **DEV),
+    ],
+    ("POST", paths.BRANCH_OBJECTS): writes(201, query="?path=new"),
+    ("DELETE", paths.BRANCH_OBJECTS): writes(204, query="?path=a"),
+    ("POST", paths.OBJECTS_DELETE): writes(200, json={"paths": ["a"]}),
+    ("POST", paths.OBJECTS_COPY): [
+        *writes(201, query="?dest_path=copy", json={"src_path": "a"}),
+        ok(
+            201,
+            query="?dest_path=copy",
+            json={"src_path": "a", "src_ref": "main"},
+            **DEV,
+        ),
+        *(
+            no(query="?dest_path=copy", json={"src_path": "a", "src_ref": ref}, **DEV)
+            for ref in ("secret", "secret@", "v1", COMMIT, COMMIT[:7])
+        ),
+    ],
+    ("POST", paths.OBJECTS_MOVE): writes(
+        200, json={"src_path": "a", "dst_path": "moved"}
+    ),
+    ("PUT", paths.OBJECT_USER_METADATA): writes(
+        201, query="?path=a", json={"set": {"k": "v"}}
+    ),
+    ("GET", paths.TAGS): [ok(200, **LAKE), no(repository="other")],
+    ("POST", paths.TAGS): [
+        ok(201, json={"id": "dev-1", "ref": "main"}, **LAKE),
+        no(json={"id": "dev-2", "ref": "secret"}, **LAKE),
+        no(json={"id": "dev-2", "ref": COMMIT}, **LAKE),
+        no(json={"id": "v2", "ref": "main"}, **LAKE),
+        no(json={"id": "v1", "ref": "main"}, **LAKE),
+        no(json={"id": "dev-2", "ref": "main"}, repository="other"),
+    ],
+    ("GET", paths.TAG): [
+        ok(404, tag="dev-nosuch", **LAKE),
+        no(tag="v1", **LAKE),
+        no(tag="main", repository="other"),
+    ],
+    ("DELETE", paths.TAG): [
+        ok(404, tag="dev-nosuch", **LAKE),
+        no(tag="v1", **LAKE),
+        no(tag="main", **LAKE),
+    ],
+    ("GET", paths.COMMIT): reads(name="commit"),
+    ("GET", paths.REF_COMMITS): [
+        *reads(),
+        ok(200, query="?stop_at=main~0", ref="main", **LAKE),
+        no(query="?stop_at=secret", ref="main", **LAKE),
+        no(query=f"?stop_at={COMMIT}", ref="main", **LAKE),
+    ],
+    ("GET", paths.REF_DIFF): [
+        ok(200, left="main", right="dev-x", **LAKE),
+        ok(200, left="dev-x", right="main~0", **LAKE),
+        no(left="main", right="secret", **LAKE),
+        no(left="secret", right="main", **LAKE),
+        no(left=COMMIT, right="main", **LAKE),
+        no(left="main", right=COMMIT, **LAKE),
+        no(left="main", right="main", repository="other"),
+    ],
+    ("GET", paths.REF_MERGE): [
+        ok(200, source="main", destination="dev-x", **LAKE),
+        no(source="secret", destination="main", **LAKE),
+        no(source="main", destination="secret", **LAKE),
+        no(source="main", destination=COMMIT, **LAKE),
+    ],
+    ("POST", paths.REF_MERGE): [
+        ok(400, source="dev-x~0", destination="dev-x", json={}, **LAKE),
+        ok(400, source="main", destination="dev-x", json={}, **LAKE),
+        no(source="secret", destination="dev-x", json={}, **LAKE),
+        no(source=COMMIT, destination="dev-x", json={}, **LAKE),
+        no(source="dev-x", destination="main", json={}, **LAKE),
+        no(source="dev-x", destination="secret", json={}, **LAKE),
+        no(source="main", destination="main", json={}, repository="other"),
+    ],
+    ("GET", paths.REF_OBJECTS): reads(query="?path=a"),
+    ("HEAD", paths.REF_OBJECTS): reads(query="?path=a"),
+    ("GET", paths.REF_OBJECT_STAT): reads(query="?path=a"),
+    ("GET", paths.REF_OBJECTS_LS): reads(),
+    ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
+    ("GET", paths.REF_DU): reads(),
+    ("GET", paths.REF_LOG): [
+        ok(200, name="main", **LAKE),
+        ok(404, name="dev-nosuch", **LAKE),
+        no(name="secret", **LAKE),
+        no(name="v1", **LAKE),
+        no(name="main", repository="other"),
+    ],
+    ("POST", paths.REF_UNDO): [
+        ok(400, name="dev-x", json={}, **LAKE),
+        no(name="main", json={}, **LAKE),
+        no(name="secret", json={}, **LAKE),
+        no(name="main", json={}, repository="other"),
+    ],
+}
+
+
+@pytest.fixture
+async def users(server: Served, ask: Asker) -> AsyncGenerator[dict[str, ClientSession]]:
+    """Make what the cases are about; return a session for each user, and the commit."""
+    await ask.put("a")
+    await ask.commit()
+    await ask("POST", "", json={"name": "other"})
+    await ask("POST", "", json={"name": "team-a"})
+    for branch in ("dev-x", "secret"):
+        body = {"name": branch, "source": "main"}
+        assert (await ask("POST", "/lake/branches", json=body)).status == 201
+    await ask("POST", "/lake/tags", json={"id": "v1", "ref": "main"})
+    await ask.put("only-here", branch="dev-x")
+    sessions = {"admin": ask.session}
+    for name, rows in GRANTS.items():
+        await server.people.create_user(name, is_admin=False)
+        key = AccessKey(name.upper(), f"{name}-secret")
+        user = await server.people.get_user(name, ANONYMOUS)
+        sealed = server.master_key.seal(key)
+        await server.store.add_credential(user.id, key.id, sealed, now_ms=0)
+        for repository, ref, level in rows:
+            await server.people.add_grant(
+                name, ANONYMOUS, repository=repository, ref=ref, level=level
+            )
+        sessions[name] = server.session(key)
+    yield sessions
+    for name in GRANTS:
+        await sessions[name].close()
+
+
+def put_in(value: Any, old: str, new: str) -> Any:
+    """Return `value` with `new` for every `old` in its texts."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, Mapping):
+        return {name: put_in(item, old, new) for name, item in value.items()}  # pyright: ignore
+    return value
+
+
+def swap(case: Case, old: str, new: str) -> Case:
+    """Return `case` about `new` wherever it is about `old`."""
+    return Case(
+        case.status,
+        put_in(case.names, old, new),
+        put_in(case.query, old, new),
+        put_in(case.json, old, new),
+        case.who,
+    )
+
+
+async def send(
+    session: ClientSession, method: str, template: str, case: Case
+) -> tuple[int, str]:
+    """Send the request of `case`; return the status and the text of the answer."""
+    options: dict[str, Any] = {} if case.json is None else {"json": case.json}
+    if template == paths.BRANCH_OBJECTS and method == "POST":
+        options["data"] = FormData({"content": "x"})
+    url = paths.fill(template, **case.names) + case.query
+    async with session.request(method, url, **options) as response:
+        return response.status, await response.text()
+
+
+@pytest.fixture
+async def head(users: dict[str, ClientSession], ask: Asker) -> str:
+    """Return the id of the commit that `main` is at."""
+    assert users
+    return str((await ask("GET", "/lake/branches/main")).json["commit_id"])
+
+
+def test_every_route_has_cases_of_both_kinds() -> None:
+    assert set(TABLE) == {(route.method, route.template) for route in ROUTES}
+    open_to_all = {
+        (route.method, route.template)
+        for route in ROUTES
+        if type(route.requirement).__name__ in ("Anyone", "SignedIn")
+    }
+    for row, cases in TABLE.items():
+        if row not in open_to_all:
+            assert any(case.status is None for case in cases), row
+
+
+@pytest.mark.parametrize("row", sorted(TABLE), ids=" ".join)
+async def test_a_route_is_open_to_whom_it_was_granted(
+    users: dict[str, ClientSession], head: str, row: tuple[str, str]
+) -> None:
+    # First those that are denied: what is let in may remove what they are about.
+    for case in sorted(TABLE[row], key=lambda case: case.status is not None):
+        status, text = await send(users[case.who], *row, swap(case, COMMIT, head))
+
+        if case.status is not None:
+            assert status == case.status, (case, text)
+            continue
+        assert status == 403, (case, text)
+        if row[0] != "HEAD":
+            assert '"permission-denied"' in text
+
+
+@pytest.mark.parametrize("row", sorted(TABLE), ids=" ".join)
+async def test_what_is_denied_is_answered_like_what_is_not_there(
+    users: dict[str, ClientSession], head: str, row: tuple[str, str]
+) -> None:
+    absents = {"secret": "absent1", "other": "absent2", "v1": "v9", head: "f" * 64}
+    for case in TABLE[row]:
+        if case.status is not None:
+            continue
+        real = swap(case, COMMIT, head)
+        answer = await send(users[case.who], *row, real)
+        for name, absent in absents.items():
+            status, text = await send(users[case.who], *row, swap(real, name, absent))
+
+            assert (status, text.replace(absent, name)) == answer
+
+
+async def test_the_administrator_may_do_all_of_it(
+    users: dict[str, ClientSession], head: str
+) -> None:
+    """Else a case could be denied for another reason than its rights."""
+    for row, cases in TABLE.items():
+        for case in cases:
+            if row[0] == "DELETE":
+                continue
+            status, text = await send(users["admin"], *row, swap(case, COMMIT, head))
+            assert status not in (401, 403), (row, case, text)
+            assert status < 500, (row, case, text)
+
+
+async def test_lists_show_what_may_be_read(
+    users: dict[str, ClientSession], ask: Asker
+) -> None:
+    for number in range(5):
+        await ask("POST", "/lake/tags", json={"id": f"w{number}", "ref": "main"})
+        await ask("POST", "/lake/tags", json={"id": f"dev-{number}", "ref": "main"})
+
+    async def list_names(who: str, path: str) -> list[str]:
+        found: list[str] = []
+        after = ""
+        while True:
+            url = f"/api/v1/repositories{path}?amount=2&after={after}"
+            async with users[who].get(url) as response:
+                page = await response.json()
+            found += [item["id"] for item in page["results"]]
+            if not page["pagination"]["has_more"]:
+                return found
+            after = page["pagination"]["next_offset"]
+
+    assert await list_names("admin", "") == ["lake", "other", "team-a"]
+    assert await list_names("guest", "") == ["lake"]
+    assert await list_names("lead", "") == ["team-a"]
+    assert await list_names("admin", "/lake/branches") == ["dev-x", "main", "secret"]
+    assert await list_names("guest", "/lake/branches") == ["dev-x", "main"]
+    assert await list_names("guest", "/lake/tags") == [f"dev-{n}" for n in range(5)]
+    assert len(await list_names("admin", "/lake/tags")) == 11
+
+
+async def test_grants_count_from_the_next_request_on(
+    users: dict[str, ClientSession], server: Served
+) -> None:
+    url = "/api/v1/repositories/lake/branches/secret"
+
+    async def status() -> int:
+        async with users["guest"].get(url) as response:
+            return response.status
+
+    seen = [await status()]
+    await server.people.add_grant(
+        "guest", ANONYMOUS, repository="l?ke", ref="s*", level=READ
+    )
+    seen.append(await status())
+    await server.people.remove_grant("guest", ANONYMOUS, repository="l?ke", ref="s*")
+    seen.append(await status())
+
+    assert seen == [403, 200, 403]
