@@ -35,6 +35,7 @@ from .auth.secrets import AccessKey, make_access_key
 from .errors import DurabilityLostError, LakeError, StartupError
 from .logs import set_up_logging
 from .repository.publishing import start_full_purge
+from .repository.uploads import start_expiring
 from .serving.access_log import AccessLog
 from .serving.draining import ProtocolFactory
 from .serving.listeners import BACKLOG, Bound, bind_all
@@ -126,6 +127,8 @@ async def _serve(
         gc.freeze()
         gc.set_threshold(_GC_YOUNG_COUNT, _GC_GENERATIONS, _GC_GENERATIONS)
         start_full_purge(application.engine)
+        if given.settings.uploads_kept_h:
+            start_expiring(application.engine, given.settings.uploads_kept_h)
         try:
             if given.init_admin:
                 await _init_admin(application, key)

@@ -105,6 +105,15 @@ class Settings:
     memory in all. Others wait."""
     streams_waiting_max: int = 128
     """Requests that may wait for a stream; the next is told to slow down."""
+    part_bytes_min: int = 5 * MIB
+    """Smallest part of an upload but for the last; AWS's figure. Parts of less than a
+    chunk are read again when they are joined, so that tiny ones cost their bytes twice."""
+    uploads_kept_h: int = 7 * 24
+    """Hours after which an upload that got no part is aborted; 0: never. A client that
+    goes on with an upload of last week is rare, the bytes of forgotten ones are not."""
+    silence_s_max: float = 10.0
+    """Time without a sign of an answer that is being worked at: clients and proxies
+    give up after 30 to 60 s."""
     keys_max: int = 1000
     """Keys and common prefixes of a page; AWS's figure."""
 

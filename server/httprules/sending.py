@@ -39,6 +39,7 @@ async def send_object(
     own_headers: Mapping[str, str],
     *,
     small_bytes_max: int,
+    span: ByteRange | None = None,
     whole_headers: Mapping[str, str] | None = None,
     log_fields: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
@@ -51,6 +52,7 @@ async def send_object(
         own_headers: of the protocol, with the Content-Type; they go before ours.
         small_bytes_max: up to here the bytes go in one piece with their head. It bounds
             what a response holds at once.
+        span: the bytes that are asked for otherwise than by a `Range` header.
         whole_headers: what is true only of all bytes together; left out of a range.
         log_fields: what tells this request in the log from others.
 
@@ -81,10 +83,13 @@ async def send_object(
         case Verdict.SEND:
             pass
 
-    wanted, status = _read_range(asked, etag, entry.size_bytes), 206
+    wanted = span or _read_range(asked, etag, entry.size_bytes)
+    status = 206
     if wanted is None:
         wanted, status = ByteRange(0, entry.size_bytes), 200
         headers.update(whole_headers or {})
+    elif wanted.start == wanted.stop:
+        status = 200  # no `Content-Range` can say so
     else:
         headers["Content-Range"] = wanted.content_range(entry.size_bytes)
     size_bytes = wanted.stop - wanted.start

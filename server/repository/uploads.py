@@ -7,6 +7,8 @@ so that they may come to any process, in any order, and again.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +18,12 @@ from msgspec import Struct
 from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
 from ..chunks.pieces import Piece, encode_pieces, raw_chunk, whole_chunk
-from ..errors import MetadataTooLargeError, RefNotFoundError, UploadNotFoundError
+from ..errors import (
+    LakeError,
+    MetadataTooLargeError,
+    RefNotFoundError,
+    UploadNotFoundError,
+)
 from ..ids import ChunkId
 from ..refs.store import Branch
 from ..tree.entry import EXTRA_BYTES_MAX
@@ -35,6 +42,11 @@ sizes of its parts: 84 bytes and some 200 parts of different sizes."""
 
 UPLOADS_AT_ONCE = 500
 """Uploads that expire in one transaction: a few milliseconds."""
+
+EXPIRY_PERIOD_S = 3600.0
+"""Between two looks for idle uploads; each costs one statement where there are none."""
+
+log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{44}", re.ASCII)
 
@@ -226,7 +238,22 @@ async def list_parts(
     """
     upload = await get_upload(engine, name)
     found = await engine.metadata.list_parts(upload.id, after=after, limit=limit + 1)
-    return upload, found[:limit], len(found) > limit
+    # A page of nothing says that nothing follows: nobody could ask for what does.
+    return upload, found[:limit], 0 < limit < len(found)
+
+
+def start_expiring(engine: Engine, kept_h: float) -> None:
+    """End uploads that got no part for `kept_h` hours, now and then, in the background."""
+
+    async def expire() -> None:
+        while True:
+            try:
+                await expire_uploads(engine, int(kept_h * 3_600_000))
+            except LakeError:
+                log.warning("cannot end idle uploads", exc_info=True)
+            await asyncio.sleep(EXPIRY_PERIOD_S)
+
+    engine.start_chore(expire)
 
 
 async def expire_uploads(engine: Engine, idle_ms: int) -> int:

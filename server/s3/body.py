@@ -39,13 +39,16 @@ _NO_TRAILERS: frozenset[str] = frozenset()
 class Body:
     """The body of one request, with what the client says that it is."""
 
-    def __init__(self, call: Call, *, may_be_absent: bool = False) -> None:
+    def __init__(
+        self, call: Call, *, may_be_absent: bool = False, has_checksum: bool = True
+    ) -> None:
         """Read what `call` says of its body.
 
         Args:
             call: the request.
             may_be_absent: a request without a length, which has no body, is taken for
                 one with an empty one.
+            has_checksum: the checksum that the headers give is that of the body.
 
         Raises:
             S3Error: what it says is malformed, or contradicts itself.
@@ -54,7 +57,7 @@ class Body:
         self._patience = Patience.of(call.gateway.settings)
         payload = Payload.parse(call.verified.claim.payload)
         self._md5 = _read_md5(request.headers.get("Content-MD5"))
-        self._claimed = Checksum.read(request.headers)
+        self._claimed = Checksum.read(request.headers) if has_checksum else None
         self.size_bytes = _read_size(request, payload, may_be_absent=may_be_absent)
         """Of the bytes that are meant, without any framing."""
         self._sha256 = payload.sha256
@@ -91,6 +94,11 @@ class Body:
         return ChunkedDecoder(
             self.size_bytes, on_head=self._signatures.expect, trailer_names=trailers
         )
+
+    @property
+    def algorithm(self) -> Algorithm | None:
+        """The kind of the checksum that the client gives or announces, if any."""
+        return None if self._claimed is None else self._claimed.algorithm
 
     @property
     def sums(self) -> list[Sum]:
@@ -189,13 +197,17 @@ class Body:
             )
 
 
-async def read_document_body(call: Call, bytes_max: int) -> bytes:
+async def read_document_body(
+    call: Call, bytes_max: int, *, has_checksum: bool = True
+) -> bytes:
     """Return the whole body of a request that sends a document, checked.
+
+    `has_checksum`: see `Body`.
 
     Raises:
         S3Error: it is over `bytes_max`, not what the client says, or broke off.
     """
-    body = Body(call, may_be_absent=True)
+    body = Body(call, may_be_absent=True, has_checksum=has_checksum)
     if body.size_bytes > bytes_max:
         raise S3Error(
             "MaxMessageLengthExceeded",

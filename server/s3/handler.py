@@ -194,6 +194,9 @@ async def _answer_and_close(
     request.protocol.force_close()
 
 
+_WRITES = frozenset({"PUT", "POST", "DELETE"})
+
+
 class _Where:
     """How far a request came: what a ref that is not there means to it."""
 
@@ -203,7 +206,7 @@ class _Where:
         self.missing_ref = "NoSuchKey"
 
     def enter(self, operation: Operation) -> None:
-        if operation.level is not Level.OBJECT or operation.method in ("PUT", "DELETE"):
+        if operation.level is not Level.OBJECT or operation.method in _WRITES:
             self.missing_ref = "NoSuchBucket"
 
 

@@ -7,6 +7,8 @@ Every class of `errors.py` has a row in `CODES`; a test says so when a new one h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import errors
 from ..errors import LakeError
 from ..httprules.whole import WholeAnswer
@@ -175,6 +177,20 @@ def name_answer(request_id: str) -> dict[str, str]:
     }
 
 
+def error_content(
+    code: str, message: str, facts: Mapping[str, str], resource: str, request_id: str
+) -> list[Element]:
+    """Return what is in an error document."""
+    return [
+        ("Code", code),
+        ("Message", message),
+        ("Resource", resource),
+        *facts.items(),
+        ("RequestId", request_id),
+        ("HostId", request_id),
+    ]
+
+
 def error_response(
     status: int,
     code: str,
@@ -190,14 +206,7 @@ def error_response(
     headers = {**name_answer(request_id), **headers}
     if not has_body:
         return WholeAnswer(status, headers)
-    content: list[Element] = [
-        ("Code", code),
-        ("Message", message),
-        ("Resource", resource),
-        *facts.items(),
-        ("RequestId", request_id),
-        ("HostId", request_id),
-    ]
+    content = error_content(code, message, facts, resource, request_id)
     return WholeAnswer(
         status,
         {**DOCUMENT_HEADERS, **headers},

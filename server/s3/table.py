@@ -20,13 +20,17 @@ from . import (
     access_lists,
     attributes,
     bucket_life,
+    completing,
     copying,
     deleting,
     listing_v1,
     listing_v2,
     listing_versions,
+    multipart,
+    part_copying,
     reading,
     tagging,
+    upload_listings,
     writing,
 )
 from .address import Level
@@ -94,7 +98,7 @@ COMMON_HEADERS = frozenset(
 )
 
 _VERSION = frozenset({"versionId"})
-_READ = _VERSION | frozenset(OVERRIDES)
+_READ = _VERSION | {"partNumber"} | frozenset(OVERRIDES)
 _PAGE = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
 _LIST_V1 = _PAGE | {"marker"}
 _LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
@@ -110,14 +114,18 @@ _PUT = _DOCUMENT | {
     "x-amz-website-redirect-location",
 }
 
-_COPY = frozenset(
+_SOURCE = frozenset(
     {
-        "x-amz-checksum-algorithm",
         "x-amz-copy-source",
         "x-amz-copy-source-if-match",
         "x-amz-copy-source-if-modified-since",
         "x-amz-copy-source-if-none-match",
         "x-amz-copy-source-if-unmodified-since",
+    }
+)
+_COPY = _SOURCE | frozenset(
+    {
+        "x-amz-checksum-algorithm",
         "x-amz-metadata-directive",
         "x-amz-storage-class",
         "x-amz-tagging",
@@ -125,6 +133,17 @@ _COPY = frozenset(
         "x-amz-website-redirect-location",
     }
 )
+
+_UPLOAD = frozenset(
+    {
+        "x-amz-checksum-algorithm",
+        "x-amz-checksum-type",
+        "x-amz-storage-class",
+        "x-amz-tagging",
+        "x-amz-website-redirect-location",
+    }
+)
+_PART = frozenset({"partNumber"})
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 ROOT, BUCKET, OBJECT = Level.ROOT, Level.BUCKET, Level.OBJECT
@@ -293,6 +312,76 @@ TABLE: tuple[Operation, ...] = (
         WRITE,
         deleting.delete,
         parameters=_VERSION,
+    ),
+    Operation(
+        "CreateMultipartUpload",
+        "POST",
+        OBJECT,
+        WRITE,
+        multipart.create,
+        "uploads",
+        headers=_UPLOAD,
+        takes_metadata=True,
+    ),
+    Operation(
+        "UploadPart",
+        "PUT",
+        OBJECT,
+        WRITE,
+        multipart.upload_part,
+        "uploadId",
+        _PART,
+        _DOCUMENT,
+    ),
+    Operation(
+        "UploadPartCopy",
+        "PUT",
+        OBJECT,
+        WRITE,
+        part_copying.copy,
+        "uploadId",
+        _PART,
+        _SOURCE | {"x-amz-copy-source-range"},
+        header="x-amz-copy-source",
+    ),
+    Operation(
+        "CompleteMultipartUpload",
+        "POST",
+        OBJECT,
+        WRITE,
+        completing.complete,
+        "uploadId",
+        headers=_DOCUMENT | {"x-amz-checksum-type", "x-amz-mp-object-size"},
+    ),
+    Operation(
+        "AbortMultipartUpload", "DELETE", OBJECT, WRITE, multipart.abort, "uploadId"
+    ),
+    Operation(
+        "ListParts",
+        "GET",
+        OBJECT,
+        READ,
+        upload_listings.list_parts,
+        "uploadId",
+        frozenset({"encoding-type", "max-parts", "part-number-marker"}),
+    ),
+    Operation(
+        "ListMultipartUploads",
+        "GET",
+        BUCKET,
+        READ,
+        upload_listings.list_uploads,
+        "uploads",
+        frozenset(
+            {
+                "delimiter",
+                "encoding-type",
+                "key-marker",
+                "max-uploads",
+                "prefix",
+                "upload-id-marker",
+            }
+        ),
     ),
     Operation(
         "DeleteObjects",

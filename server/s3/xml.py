@@ -21,7 +21,8 @@ Element = tuple[str, "str | Sequence[Element]"]
 """A name, and text or elements."""
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+"""How every document begins."""
 
 
 def write_document(
@@ -29,7 +30,7 @@ def write_document(
 ) -> bytes:
     """Return the document with the root element `name`."""
     attribute = f' xmlns="{namespace}"' if namespace else ""
-    pieces = [_HEAD, f"<{name}{attribute}>"]
+    pieces = [HEAD, f"<{name}{attribute}>"]
     _write(pieces, content)
     pieces.append(f"</{name}>")
     return "".join(pieces).encode()

@@ -6,6 +6,8 @@ the negatives of `tests/s3/test_write_negatives.py`.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -29,9 +31,13 @@ class Scene:
     server: ServerProcess
     repository: str
     other: str
+    is_kept: bool
+    """What a request refers to may be used again: none of them is let in."""
+    made: dict[str, str] = field(default_factory=dict[str, str])
+    """What was made for requests to refer to."""
 
     @classmethod
-    def make(cls, server: ServerProcess, name: str) -> Self:
+    def make(cls, server: ServerProcess, name: str, *, is_kept: bool = True) -> Self:
         """Make two repositories with `x`, which is committed and changed again."""
         names = (name, f"{name}-other")
         for each in names:
@@ -41,7 +47,13 @@ class Scene:
                 server.send("PUT", f"/{each}/main/victim", {}, body)
                 if body == b"old":
                     server.commit(each)
-        return cls(server, *names)
+        return cls(server, *names, is_kept)
+
+    def obtain(self, what: str, make: Callable[[], str]) -> str:
+        """Return something to refer to, made now if there is none to be used again."""
+        if what not in self.made or not self.is_kept:
+            self.made[what] = make()
+        return self.made[what]
 
     def fingerprint(self) -> list[bytes]:
         """Return all that a write could change."""
@@ -83,6 +95,8 @@ class Write:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     """None: the operation takes none."""
+    has_object_checksum: bool = False
+    """Its checksum headers speak of an object, not of the body: MD5 protects that."""
 
 
 def _object(name: str) -> Callable[[Scene], str]:
@@ -124,8 +138,73 @@ def _put_bucket_acl(scene: Scene) -> Write:
     return Write(f"/{scene.repository}", [("acl", "")], headers, b"")
 
 
+def _create_bucket(scene: Scene) -> Write:
+    return Write(f"/{scene.repository}-new-{next(_numbers)}", body=b"")
+
+
+def _delete_bucket(scene: Scene) -> Write:
+    def make() -> str:
+        name = f"{scene.repository}-gone-{next(_numbers)}"
+        return scene.server.create_repository(name)
+
+    return Write(f"/{scene.obtain('bucket', make)}")
+
+
+def _create_upload(scene: Scene) -> Write:
+    return Write(_object("uploaded")(scene), [("uploads", "")])
+
+
+def _upload_of(scene: Scene, *query: tuple[str, str]) -> Write:
+    """Return a request to an upload with one part."""
+    path = _object("uploaded")(scene)
+
+    def make() -> str:
+        answer = scene.server.send("POST", f"{path}?uploads=")
+        assert answer.status == 200, answer
+        found = answer.body.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0]
+        part = f"{path}?partNumber=1&uploadId={found.decode()}"
+        assert scene.server.send("PUT", part, {}, DATA).status == 200
+        return found.decode()
+
+    return Write(path, [*query, ("uploadId", scene.obtain("upload", make))])
+
+
+def _put_part(scene: Scene) -> Write:
+    write = _upload_of(scene, ("partNumber", "2"))
+    write.body = DATA
+    return write
+
+
+def _copy_part(scene: Scene) -> Write:
+    write = _upload_of(scene, ("partNumber", "3"))
+    write.headers["x-amz-copy-source"] = f"/{scene.repository}/main/x"
+    return write
+
+
+def _complete(scene: Scene) -> Write:
+    write = _upload_of(scene)
+    write.has_object_checksum = True
+    etag = hashlib.md5(DATA).hexdigest()
+    write.body = (
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
+        f"<ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    ).encode()
+    return write
+
+
+def _abort(scene: Scene) -> Write:
+    return _upload_of(scene)
+
+
+_numbers = itertools.count(1)
+
 WRITES: dict[str, Callable[[Scene], Write]] = {
+    "AbortMultipartUpload": _abort,
+    "CompleteMultipartUpload": _complete,
     "CopyObject": _copy,
+    "CreateBucket": _create_bucket,
+    "CreateMultipartUpload": _create_upload,
+    "DeleteBucket": _delete_bucket,
     "DeleteObject": _delete,
     "DeleteObjectTagging": _delete_tags,
     "DeleteObjects": _delete_many,
@@ -133,6 +212,8 @@ WRITES: dict[str, Callable[[Scene], Write]] = {
     "PutObject": _put,
     "PutObjectAcl": _put_object_acl,
     "PutObjectTagging": _put_tags,
+    "UploadPart": _put_part,
+    "UploadPartCopy": _copy_part,
 }
 
 
