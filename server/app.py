@@ -23,6 +23,7 @@ from .auth.secrets import open_master_key
 from .errors import DurabilityLostError, HeadTooLargeError
 from .figures import list_figures
 from .httprules.streams import Streams
+from .httprules.whole import WholeAnswer
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
 from .s3.address import Addressing
@@ -214,13 +215,14 @@ async def _answer_hint(
         base=base,
         s3=_S3_HINT.format(base=base) if speaks_s3 else "",
     )
-    return web.Response(
-        text=text,
-        headers={
-            "Server": "lakebed",
+    return WholeAnswer(
+        200,
+        {
+            "Content-Type": "text/plain; charset=utf-8",
             "X-Content-Type-Options": "nosniff",
             "X-Request-ID": exchange.request_id,
         },
+        text.encode(),
     )
 
 
@@ -228,7 +230,7 @@ _MALFORMED = "an error occurred when parsing the HTTP request"
 _LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
 
 
-def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
+def _refuse_as_s3(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
     return error_response(
         400,
         "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
@@ -236,17 +238,17 @@ def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
         {},
         {},
         resource="",
-        request_id=Exchange().request_id,
+        request_id=exchange.request_id,
         has_body=True,
     )
 
 
-def _refuse_as_rest(is_too_long: bool) -> web.StreamResponse:
+def _refuse_as_rest(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
     return problem_response(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if is_too_long
         else HTTPStatus.BAD_REQUEST,
         _LINE_TOO_LONG if is_too_long else _MALFORMED,
         HeadTooLargeError.code if is_too_long else "malformed",
-        headers={"Server": "lakebed", "X-Request-ID": Exchange().request_id},
+        headers={"X-Request-ID": exchange.request_id},
     )

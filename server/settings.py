@@ -133,6 +133,9 @@ class Settings:
     """Time in which a client must take something of what is being sent to it. Readers
     that work between reads pause for seconds; at half, a training step of a minute would
     cost its connection."""
+    linger_s: float = 10.0
+    """How long the rest of a body that was refused is read and thrown away, so that its
+    sender comes to see why."""
     handshake_s_max: float = 10.0
     """Time for the TLS handshake; it takes two round trips."""
     stop_s_max: float = 30.0

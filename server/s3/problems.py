@@ -170,11 +170,7 @@ def answer_problem(
 
 def name_answer(request_id: str) -> dict[str, str]:
     """Return the headers of every answer of the gateway."""
-    return {
-        "Server": "lakebed",
-        "x-amz-request-id": request_id,
-        "x-amz-id-2": request_id,
-    }
+    return {"x-amz-request-id": request_id, "x-amz-id-2": request_id}
 
 
 def error_content(
