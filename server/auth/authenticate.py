@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from .keyring import Keyring, KnownKey
 from .names import check_user_name
 from .principal import ANONYMOUS, Principal
 from .secrets import AccessKey
-from .sigv4 import Claim, Headers, SigningKeys, read_claim
+from .sigv4 import Claim, Headers, SigningKeys, read_claim, read_form_claim
 from .target import Target
 
 __all__ = [
@@ -136,10 +136,31 @@ class Authenticator:
         claim = read_claim(target, headers, services=(service,), regions=self._regions)
         if claim is None:
             return None
+        return await self._verify(
+            claim, lambda key: claim.verify(method, target, headers, key)
+        )
+
+    async def verify_form(self, fields: Mapping[str, str], *, service: str) -> Verified:
+        """Return who signed the policy of a form.
+
+        Args:
+            fields: of the form, by name, in lower case, with its `policy`.
+            service: what the signature must be for.
+
+        Raises:
+            SignatureRefusedError: it is not signed as it should be.
+        """
+        claim = read_form_claim(fields, services=(service,), regions=self._regions)
+        return await self._verify(
+            claim, lambda key: claim.verify_text(fields["policy"], key)
+        )
+
+    async def _verify(
+        self, claim: Claim, is_signed_with: Callable[[bytes], bool]
+    ) -> Verified:
         known = await self._keyring.find(claim.access_key_id)
-        key = known or self._keyring.dummy
-        signing_key = self._derive(key, claim)
-        is_right = claim.verify(method, target, headers, signing_key)
+        signing_key = self._derive(known or self._keyring.dummy, claim)
+        is_right = is_signed_with(signing_key)
         if known is None:
             raise SignatureRefusedError(
                 "InvalidAccessKeyId",

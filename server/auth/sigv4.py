@@ -22,7 +22,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,6 +120,12 @@ class Claim(Struct, frozen=True, gc=False):
                 Expires=_iso(signed_s + self.expires_s),
                 ServerTime=_iso(now_s),
             )
+
+    def verify_text(self, text: str, signing_key: bytes) -> bool:
+        """Tell whether the signature is that of `text` alone: of the policy of a form."""
+        signed = text.encode("utf-8", "surrogateescape")
+        expected = hmac.digest(signing_key, signed, "sha256").hex().encode()
+        return hmac.compare_digest(expected, self.signature.encode("utf-8", "replace"))
 
     def verify(
         self, method: str, target: Target, headers: Headers, signing_key: bytes
@@ -222,6 +228,44 @@ def read_claim(
         return None
     _check_scope(claim, services, regions)
     _check_signed_headers(claim, headers)
+    return claim
+
+
+def read_form_claim(
+    fields: Mapping[str, str], *, services: Collection[str], regions: Collection[str]
+) -> Claim:
+    """Return what the fields of a form say of the signature of their policy.
+
+    Args:
+        fields: by name, in lower case.
+        services: what the scope may name.
+        regions: what the scope may name; the first is told to clients.
+
+    Raises:
+        SignatureRefusedError: they do so in a way that cannot be right.
+    """
+    if fields.get("x-amz-algorithm") != ALGORITHM:
+        raise _unsupported_mechanism()
+    for name in ("x-amz-credential", "x-amz-date", "x-amz-signature"):
+        if not fields.get(name):
+            raise SignatureRefusedError(
+                "InvalidArgument",
+                f"a signed form needs the field '{name}'",
+                ArgumentName=name,
+            )
+    malformed = "AuthorizationQueryParametersError"
+    access_key_id, scope = _split_credential(fields["x-amz-credential"], malformed)
+    _check_date(fields["x-amz-date"], scope, malformed)
+    claim = Claim(
+        access_key_id,
+        scope,
+        fields["x-amz-date"],
+        (),
+        fields["x-amz-signature"],
+        UNSIGNED_PAYLOAD,
+        EXPIRES_S_MAX,  # the policy says when
+    )
+    _check_scope(claim, services, regions)
     return claim
 
 

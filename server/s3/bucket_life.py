@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..auth.authorize import Permission, authorize
 from ..errors import InvalidNameError, RepositoryInUseError
 from ..refs.store import Repository
 from ..repository.paging import PAGE_LIMIT_MAX
@@ -77,7 +76,6 @@ def _show_bucket(call: Call, repository: Repository) -> list[Element]:
 async def create_bucket(call: Call) -> web.StreamResponse:
     """Create a repository with the branch `main`, or that of a flat listener."""
     name = call.get_bucket().name
-    _require_whole(call)
     _check_options(call)
     await _check_document(call)
     try:
@@ -90,16 +88,6 @@ async def create_bucket(call: Call) -> web.StreamResponse:
     except InvalidNameError as error:
         raise S3Error("InvalidBucketName", str(error), BucketName=name) from error
     return call.answer_nothing(200, {"Location": f"/{name}"})
-
-
-def _require_whole(call: Call) -> None:
-    """Return if the caller may administer the whole repository, not one ref of it.
-
-    Raises:
-        PermissionDeniedError: they may not.
-    """
-    repository = call.get_bucket().repository
-    authorize(call.verified.principal, Permission.ADMIN, repository, None)
 
 
 def _check_options(call: Call) -> None:
@@ -138,7 +126,6 @@ async def _check_document(call: Call) -> None:
 
 async def delete_bucket(call: Call) -> web.StreamResponse:
     """Delete a repository that has no history and no objects."""
-    _require_whole(call)
     await refuse_body(call)
     bucket = call.get_bucket()
     if bucket.ref is not None and call.addressing.flat_ref is None:

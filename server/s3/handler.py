@@ -27,6 +27,9 @@ from .body import awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
+from .form import Form, is_form
+from .form_upload import read_key, store
+from .post_policy import PostPolicy
 from .problems import answer_problem, error_response, name_failure
 from .table import TABLE, Operation, Requirement
 from .versions import STAGED
@@ -119,6 +122,9 @@ class S3Handler:
             method, target, headers, service="s3"
         )
         if verified is None:
+            if is_form(request):
+                where.missing_ref = "NoSuchBucket"
+                return await self._take_form(request, target, exchange, addressing)
             raise S3Error("AccessDenied", "access denied: the request is not signed")
         exchange.user = verified.principal.name
         address = addressing.locate(target.path, read_host(headers))
@@ -154,6 +160,48 @@ class S3Handler:
             addressing,
         )
         return await operation.handler(call)
+
+    async def _take_form(
+        self,
+        request: web.BaseRequest,
+        target: Target,
+        exchange: Exchange,
+        addressing: Addressing,
+    ) -> web.Response:
+        """Answer PostObject: the one operation that is signed in its body."""
+        exchange.operation = "PostObject"
+        address = addressing.locate(target.path, read_host(request.headers))
+        if address.level is not Level.BUCKET or target.pairs:
+            raise S3Error("MethodNotAllowed", "a form is sent to a bucket")
+        bucket = address.bucket
+        assert bucket is not None
+        form = Form(request, self._gateway.settings)
+        await form.open()
+        if "policy" not in form.fields:
+            raise S3Error("AccessDenied", "access denied: the form is not signed")
+        verified = await self._auth.verify_form(form.fields, service="s3")
+        exchange.user = verified.principal.name
+        object_name = name_object(bucket, read_key(form))
+        policy = PostPolicy.parse(form.fields["policy"])
+        now_ms = self._gateway.engine.clock()
+        policy.check(form.fields, bucket=bucket.name, now_ms=now_ms)
+        authorize(
+            verified.principal,
+            Permission.WRITE,
+            object_name.repository,
+            object_name.ref,
+        )
+        call = Call(
+            self._gateway,
+            request,
+            exchange.request_id,
+            verified,
+            _NONE,
+            bucket,
+            object_name,
+            addressing,
+        )
+        return await store(call, form, policy)
 
 
 def _admit(

@@ -35,9 +35,18 @@ async def get_tags(call: Call) -> web.StreamResponse:
 
 async def put_tags(call: Call) -> web.StreamResponse:
     """Stage an object with other tags, in place of those that it has."""
-    document = read_document(
-        await read_document_body(call, DOCUMENT_BYTES_MAX), "Tagging"
-    )
+    data = await read_document_body(call, DOCUMENT_BYTES_MAX)
+    await _replace(call, parse_tags(data))
+    return call.answer_nothing(200, {"x-amz-version-id": STAGED})
+
+
+def parse_tags(data: bytes) -> dict[str, str]:
+    """Return the tags in the document `data`.
+
+    Raises:
+        S3Error: it is none, or they are none.
+    """
+    document = read_document(data, "Tagging")
     sets = list(document.children("TagSet"))
     if len(sets) != 1:
         raise malformed(f"it has {len(sets)} tag sets, not one")
@@ -47,8 +56,7 @@ async def put_tags(call: Call) -> web.StreamResponse:
         if name is None or value is None:
             raise malformed("a tag has no key or no value")
         pairs.append((name, value))
-    await _replace(call, check_tags(pairs))
-    return call.answer_nothing(200, {"x-amz-version-id": STAGED})
+    return check_tags(pairs)
 
 
 async def delete_tags(call: Call) -> web.StreamResponse:

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from support.s3server import ServerProcess
 
-MODEL: Any = botocore.session.Session().get_service_model("s3")
+SESSION: Any = botocore.session.Session()
+MODEL: Any = SESSION.get_service_model("s3")
 
 ELSEWHERE = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse"})
 """Sent to another host."""

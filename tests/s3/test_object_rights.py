@@ -127,7 +127,7 @@ def test_who_may_write_nowhere_deletes_nothing_and_is_told_so(
 
 def test_tags_need_rights_as_objects_do(person: Any, shared: str) -> None:
     key = {"Bucket": shared, "Key": "open/x"}
-    tagging = {"Tagging": {"TagSet": []}}
+    tagging: dict[str, Any] = {"Tagging": {"TagSet": []}}
 
     assert person.get_object_tagging(**key)["TagSet"] == [{"Key": "k", "Value": "v"}]
     assert refusal(person.put_object_tagging, **key, **tagging) == DENIED
