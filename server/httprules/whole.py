@@ -50,9 +50,7 @@ class WholeAnswer(web.StreamResponse):
         self._given = headers
         self.body = body
         """Bytes of the body."""
-        self._announced_bytes = (
-            len(body) if announced_bytes is None else announced_bytes
-        )
+        self._announced_bytes = announced_bytes
         self._request: web.BaseRequest | None = None
         self._stays_open = True
         self._is_sent = False
@@ -123,7 +121,10 @@ class WholeAnswer(web.StreamResponse):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines.append(f"Date: {show_date(int(time.time()))}")
         if status not in _NO_LENGTH:
-            lines.append(f"Content-Length: {self._announced_bytes}")
+            length = self._announced_bytes
+            lines.append(
+                f"Content-Length: {len(self.body) if length is None else length}"
+            )
         if not self._stays_open:
             lines.append("Connection: close")
         elif minor == 0:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..chunks.index import Location, StoredFrame
 from ..errors import PackGoneError
 from ..ids import Kind
-from .database import Row, Session, blob_array
+from .database import Row, RowInsert, Session, blob_array
 
 IDS_PER_STATEMENT_MAX = 4096
 """Bounds what one statement binds and returns: about 1 MiB of rows."""
@@ -16,11 +16,13 @@ _LOCATION = (
     "chunk.id, pack.name, offset, stored_bytes, plain_bytes, codec, base "
     "FROM chunk JOIN pack ON pack.id = pack_id WHERE kind = ?"
 )
-_RECORD = (
-    "INSERT INTO chunk (kind, id, pack_id, offset, stored_bytes, plain_bytes, codec, "
-    "base) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) "
+_RECORD = RowInsert(
+    "INSERT INTO chunk "
+    "(kind, id, pack_id, offset, stored_bytes, plain_bytes, codec, base)",
+    8,
     # Whoever stores it again means to use it: it must not be collected any more.
-    "DO UPDATE SET condemned_ms = NULL WHERE condemned_ms IS NOT NULL"
+    "ON CONFLICT (kind, id) "
+    "DO UPDATE SET condemned_ms = NULL WHERE condemned_ms IS NOT NULL",
 )
 
 
@@ -165,7 +167,7 @@ def record_frames(
             )
         )
     rows.sort()  # neighbours of the index are written together
-    session.run_many(_RECORD, rows)
+    session.insert(_RECORD, rows)
 
 
 def seal(session: Session, name: str, size_bytes: int) -> None:

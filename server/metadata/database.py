@@ -9,6 +9,7 @@ that connection would see an old state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,29 @@ def blob_array(blobs: tuple[bytes, ...]) -> object:
 
 _untyped: Any = apsw  # the stub of `carray` names a Buffer that Python 3.11 has not
 _carray = _untyped.carray
+
+
+class RowInsert:
+    """An INSERT of any number of rows in few steps.
+
+    The library gives up the interpreter lock for each step of a statement, and gets it
+    back only when the event loop lets go of it. A statement of 64 rows is one step.
+    """
+
+    counts = (64, 16, 4, 1)
+    """Rows of a statement, the most first: few enough that all stay prepared."""
+
+    def __init__(self, head: str, columns: int, tail: str = "") -> None:
+        """Put together `head VALUES ... tail`, for rows of so many `columns`."""
+        row = f"({', '.join('?' * columns)})"
+        self._sql = {
+            count: f"{head} VALUES {', '.join([row] * count)} {tail}"
+            for count in self.counts
+        }
+
+    def sql(self, count: int) -> str:
+        """Return the statement that inserts `count` rows."""
+        return self._sql[count]
 
 
 class Session:
@@ -125,6 +149,15 @@ class Session:
             self._cursor.executemany(sql, values)
         except apsw.Error as error:
             raise self._failure(error) from error
+
+    def insert(self, statement: RowInsert, rows: Sequence[Row]) -> None:
+        """Insert `rows`, in order."""
+        at = 0
+        for count in statement.counts:
+            while len(rows) - at >= count:
+                some = rows[at : at + count]
+                self.run(statement.sql(count), tuple(chain.from_iterable(some)))
+                at += count
 
     @property
     def last_row_id(self) -> int:

@@ -34,7 +34,7 @@ from .reads import LOOKUPS_MAX, SessionPool, SnapshotReader
 from .reserve import Reserve
 from .schema import create_database
 from .staging import scan
-from .submission import Submission
+from .submission import Staging, Submission
 from .transaction import SqlSnapshot, SqlTransaction
 from .uploads import find_pieces
 from .writer import GroupWriter, WriterCounters
@@ -201,6 +201,15 @@ class SqlMetadata(SqlSnapshot):
         self._writer.submit(submission)
         result: T = await submission.future
         return result
+
+    async def stage_change(
+        self, branch_id: int, change: Change, *, frames: Sequence[Frame] = ()
+    ) -> None:
+        """See `Metadata.stage_change`; raises what `write` does."""
+        staging = Staging(branch_id, change)
+        submission = Submission(staging, frames, (), asyncio.get_running_loop())
+        self._writer.submit(submission)
+        await submission.future
 
     async def snapshot(self, action: Callable[[SqlSnapshot], Awaitable[T]]) -> T:
         """See `Metadata.snapshot`."""

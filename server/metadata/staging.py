@@ -14,7 +14,7 @@ from ..errors import RefNotFoundError
 from ..refs.store import Branch
 from ..staging.store import Change, PathState
 from ..tree.entry import PackedEntry
-from .database import Row, Session
+from .database import Row, RowInsert, Session
 from .refs import BRANCH, ref_of, repository_of
 
 _READ_PATH = """
@@ -122,28 +122,8 @@ class StagingWrites(StagingReads):
 
     async def stage(self, branch_id: int, changes: Sequence[Change]) -> None:
         """See `StagingTransaction.stage`."""
-        row = self._session.row(
-            "SELECT epoch, staged_epoch FROM ref "
-            f"WHERE id = ? AND kind = {BRANCH} AND EXISTS (SELECT 1 FROM repository "
-            "WHERE id = ref.repository_id AND name IS NOT NULL)",
-            (branch_id,),
-        )
-        if row is None:
+        if not stage(self._session, branch_id, changes):
             raise RefNotFoundError("", f"#{branch_id}", what="branch")
-        if not changes:
-            return
-        epoch, staged_epoch = row
-        if len(changes) == 1:
-            path, entry = changes[0]
-            self._session.run(_STAGE, (branch_id, path, epoch, entry))
-        else:
-            self._session.run_many(
-                _STAGE, ((branch_id, path, epoch, entry) for path, entry in changes)
-            )
-        if staged_epoch != epoch:
-            self._session.run(
-                "UPDATE ref SET staged_epoch = ? WHERE id = ?", (epoch, branch_id)
-            )
 
     async def purge_dead(self, branch_id: int, *, limit: int) -> int:
         """See `StagingTransaction.purge_dead`; of a deleted branch all rows are dead.
@@ -174,6 +154,25 @@ class StagingWrites(StagingReads):
             "AND epoch < ? ORDER BY path, epoch LIMIT ?",
             (branch_id, start, live_from, limit),
         )
+
+
+def stage(session: Session, branch_id: int, changes: Sequence[Change]) -> bool:
+    """Stage `changes` under the open epoch of a branch; tell whether there is one."""
+    row = session.row(
+        "SELECT epoch, staged_epoch FROM ref "
+        f"WHERE id = ? AND kind = {BRANCH} AND EXISTS (SELECT 1 FROM repository "
+        "WHERE id = ref.repository_id AND name IS NOT NULL)",
+        (branch_id,),
+    )
+    if row is None:
+        return False
+    if not changes:
+        return True
+    epoch, staged_epoch = row
+    session.insert(_STAGE, [(branch_id, path, epoch, entry) for path, entry in changes])
+    if staged_epoch != epoch:
+        session.run("UPDATE ref SET staged_epoch = ? WHERE id = ?", (epoch, branch_id))
+    return True
 
 
 def scan(
@@ -221,6 +220,4 @@ _NEWEST = (
     "SELECT path, entry FROM staged WHERE branch_id = ? AND path = ? "
     "AND epoch BETWEEN ? AND ? ORDER BY epoch DESC LIMIT 1"
 )
-_STAGE = (
-    "INSERT OR REPLACE INTO staged (branch_id, path, epoch, entry) VALUES (?, ?, ?, ?)"
-)
+_STAGE = RowInsert("INSERT OR REPLACE INTO staged (branch_id, path, epoch, entry)", 4)

@@ -8,16 +8,26 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Condition
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..chunks.index import Frame, StoredFrame
 from ..errors import BusyError
 from ..ids import Kind
+from ..staging.store import Change
 from .transaction import SqlTransaction
+
+Action = Callable[[SqlTransaction], Awaitable[Any]]
+
+
+class Staging(NamedTuple):
+    """One change that is to be staged, whatever the branch holds."""
+
+    branch_id: int
+    change: Change
 
 
 class Submission:
-    """One call of `write`: its action, its frames, and who waits for it."""
+    """One write: what it does, its frames, and who waits for it."""
 
     __slots__ = (
         "action",
@@ -35,7 +45,7 @@ class Submission:
 
     def __init__(
         self,
-        action: Callable[[SqlTransaction], Awaitable[Any]],
+        action: Action | Staging,
         frames: Sequence[Frame],
         stored: Sequence[StoredFrame],
         loop: asyncio.AbstractEventLoop,

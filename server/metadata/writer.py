@@ -31,6 +31,7 @@ from ..errors import (
     DurabilityLostError,
     LakeError,
     PackGoneError,
+    RefNotFoundError,
     StorageFailedError,
     StorageFullError,
 )
@@ -40,7 +41,8 @@ from .database import Session
 from .directory import LockFile
 from .driving import drive
 from .reserve import Reserve
-from .submission import GroupQueue, Submission, answer, fail
+from .staging import stage
+from .submission import Action, GroupQueue, Staging, Submission, answer, fail
 from .transaction import SqlTransaction
 
 log = logging.getLogger(__name__)
@@ -325,25 +327,49 @@ class GroupWriter:
         Raises:
             LakeError: the transaction is lost.
         """
-        run = self._session.run
-        transaction = self._transaction
+        stagings: list[tuple[Submission, Staging]] = []
         for one in group:
             if one.error is not None or one in again:
                 continue
-            run("SAVEPOINT one")
-            transaction.begin()
-            try:
-                one.result = drive(one.action(transaction))
-            except Exception as error:
-                if self._session.failed is not None:
-                    raise self._session.failed from error
-                one.error = error
-                run("ROLLBACK TO one")
-            finally:
-                transaction.end()
+            if isinstance(one.action, Staging):
+                stagings.append((one, one.action))
+                continue
+            self._stage_together(stagings)
+            stagings.clear()
+            self._run_action(one, one.action)
+        self._stage_together(stagings)
+
+    def _run_action(self, one: Submission, action: Action) -> None:
+        run = self._session.run
+        transaction = self._transaction
+        run("SAVEPOINT one")
+        transaction.begin()
+        try:
+            one.result = drive(action(transaction))
+        except Exception as error:
             if self._session.failed is not None:
-                raise self._session.failed  # an action must not hide it
-            run("RELEASE one")
+                raise self._session.failed from error
+            one.error = error
+            run("ROLLBACK TO one")
+        finally:
+            transaction.end()
+        if self._session.failed is not None:
+            raise self._session.failed  # an action must not hide it
+        run("RELEASE one")
+
+    def _stage_together(self, stagings: list[tuple[Submission, Staging]]) -> None:
+        """Stage what follows each other without an action in between.
+
+        The one thing that can be wrong with one of them, a branch that is not there, is
+        seen before anything is written: so they need no savepoints.
+        """
+        by_branch: dict[int, list[tuple[Submission, Staging]]] = {}
+        for pair in stagings:
+            by_branch.setdefault(pair[1].branch_id, []).append(pair)
+        for branch_id, pairs in by_branch.items():
+            if not stage(self._session, branch_id, [each.change for _, each in pairs]):
+                error = RefNotFoundError("", f"#{branch_id}", what="branch")
+                fail([one for one, _ in pairs], error)
 
     def _save_from(self, error: Exception, group: list[Submission]) -> list[Submission]:
         """Return those of a failed `group` that may try once more.

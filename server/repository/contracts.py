@@ -23,7 +23,7 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
-from ..staging.store import StagingReader, StagingScanner, StagingTransaction
+from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
 T = TypeVar("T")
@@ -100,6 +100,19 @@ class Metadata(
         `frames` are appended to the open pack if they are not stored yet (a stored one
         is `ensure`d instead); `stored` were appended before, through `appender`. Both
         are durable and recorded before `action` runs.
+        """
+        ...
+
+    async def stage_change(
+        self, branch_id: int, change: Change, *, frames: Sequence[Frame] = ()
+    ) -> None:
+        """Stage one change, as `write` with `StagingTransaction.stage` would.
+
+        It is what most writes are: those of one group are staged together, which costs
+        a fraction of as many actions.
+
+        Raises:
+            RefNotFoundError: the branch was deleted meanwhile.
         """
         ...
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.digests import Sum
+from ..chunks.index import Frame
 from ..chunks.ingest import WrittenBlob
 from ..chunks.joining import JoinedBlob
 from ..errors import (
@@ -283,6 +284,9 @@ async def publish(
         and what `read_state` and `also` raise.
     """
     packed = pack_entry(entry)
+    if condition is None and also is None and not blob.stored and not lease.is_taken:
+        await _stage_alone(engine, state, entry.path, packed, blob.frames)
+        return
 
     async def action(tx: WriteTransaction) -> bool:
         if condition is not None and not await is_still(tx, state, entry.path):
@@ -303,6 +307,23 @@ async def publish(
             engine, state.repository.name, state.ref.name, entry.path
         )
     raise RefMovedError(state.ref.name)
+
+
+async def _stage_alone(
+    engine: Engine,
+    state: PathState,
+    path: bytes,
+    packed: PackedEntry,
+    frames: Sequence[Frame],
+) -> None:
+    """Stage an entry that depends on nothing: what most uploads are."""
+    branch = branch_of(state)
+    try:
+        await engine.metadata.stage_change(branch.id, (path, packed), frames=frames)
+    except RefNotFoundError:
+        # The transaction knows the branch by its id alone.
+        name = state.repository.name
+        raise RefNotFoundError(name, branch.name, what="branch") from None
 
 
 def branch_of(state: PathState) -> Branch:

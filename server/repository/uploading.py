@@ -35,6 +35,11 @@ class UploadLease:
         self._loop = asyncio.get_running_loop()
         self._lease_id: int | None = None
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether there is something to release."""
+        return self._lease_id is not None
+
     def keep(self, ids: Sequence[ChunkId]) -> set[bytes]:
         """Return those of `ids` that are stored and kept now; blocks, for threads."""
         found = list(self._engine.metadata.find_blocking(Kind.CHUNK, ids))

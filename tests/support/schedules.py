@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from lakebed.server.chunks.index import Frame, StoredFrame
 from lakebed.server.repository.contracts import Metadata, WriteTransaction
 from lakebed.server.repository.engine import Engine
+from lakebed.server.staging.store import Change
 
 T = TypeVar("T")
 Step = Callable[[], Awaitable[object]]
@@ -41,6 +42,15 @@ class _ScheduledMetadata:
         if step is not None:
             await step()
         return await self._inner.write(action, frames=frames, stored=stored)
+
+    async def stage_change(
+        self, branch_id: int, change: Change, *, frames: Sequence[Frame] = ()
+    ) -> None:
+        step = self.steps.pop(self.write_count, None)
+        self.write_count += 1
+        if step is not None:
+            await step()
+        await self._inner.stage_change(branch_id, change, frames=frames)
 
 
 class Schedule:
