@@ -32,12 +32,17 @@ class Principal(Struct, frozen=True, gc=False):
     @property
     def scope(self) -> str:
         """What is theirs alone, also if another user of the same name comes later."""
-        return f"{self.user_id}/{self.name}"
+        return f"{self.user_id}/{self.name}"  # `name_of_scope` reads it
 
     @classmethod
     def of(cls, user: User, grants: Grants) -> Self:
         """Return the principal that `user` is."""
         return cls(user.name, user.is_admin, user.created_ms, user.id, grants)
+
+
+def name_of_scope(scope: str) -> str:
+    """Return the name of the user whose `Principal.scope` is `scope`."""
+    return scope.partition("/")[2]
 
 
 ANONYMOUS = Principal("anonymous", is_admin=False, created_ms=0)

@@ -32,7 +32,7 @@ class Upload(Struct, frozen=True, gc=False):
     branch_id: int
     path: bytes
     initiator: str
-    """Name of the user who began it."""
+    """Who began it: a text that names one user for ever, `Principal.scope`."""
     checksum: str
     """What a protocol wants to know of its checksums; empty: nothing."""
     extra: bytes

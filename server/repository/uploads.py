@@ -84,7 +84,7 @@ async def create_upload(
         repository: the repository.
         branch: the branch.
         path: the path on it.
-        initiator: name of the user.
+        initiator: who begins it, `Upload.initiator`.
         checksum: what the protocol wants to know of its checksums.
         extra: what is said of the object.
 

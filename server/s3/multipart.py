@@ -29,7 +29,7 @@ from .xml import Element
 _NUMBER_DIGITS_MAX = 5
 
 
-async def create(call: Call) -> web.Response:
+async def create(call: Call) -> web.StreamResponse:
     """Begin an upload; its parts may then come to any server of the lake."""
     name = _read_path(call)
     asked = UploadChecksum.read(call.request.headers)
@@ -40,7 +40,7 @@ async def create(call: Call) -> web.Response:
         name.repository,
         name.ref,
         name.path,
-        initiator=call.verified.principal.name,
+        initiator=call.verified.principal.scope,
         checksum="" if asked is None else str(asked),
         extra=extra,
     )
@@ -90,7 +90,7 @@ def read_upload_name(call: Call) -> UploadName:
         name.ref,
         name.path,
         call.parameters["uploadId"],
-        None if principal.is_admin else principal.name,
+        None if principal.is_admin else principal.scope,
     )
 
 
@@ -120,7 +120,7 @@ def parse_part_number(name: str, text: str) -> int:
     return number
 
 
-async def upload_part(call: Call) -> web.Response:
+async def upload_part(call: Call) -> web.StreamResponse:
     """Store the body of the request as a part; durable when this answers."""
     name = read_upload_name(call)
     number = read_part_number(call)
@@ -202,7 +202,7 @@ def show_part_checksum(part: Part) -> dict[str, str]:
     return {} if stored is None else {stored.header: stored.text}
 
 
-async def abort(call: Call) -> web.Response:
+async def abort(call: Call) -> web.StreamResponse:
     """End an upload without an object."""
     await refuse_body(call)
     await abort_upload(call.engine, read_upload_name(call))

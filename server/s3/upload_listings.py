@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from ..auth.principal import name_of_scope
 from ..errors import RefNotFoundError, UploadNotFoundError
 from ..repository.completing import PART_NUMBER_MAX
 from ..repository.listings import CommonPrefix
@@ -25,7 +26,7 @@ from .xml import Element
 _SAFE = "/-._~"
 
 
-async def list_parts(call: Call) -> web.Response:
+async def list_parts(call: Call) -> web.StreamResponse:
     """Answer with a page of the parts of an upload."""
     limit = read_limit(call, "max-parts", call.gateway.settings.keys_max)
     after = read_limit(call, "part-number-marker", PART_NUMBER_MAX)
@@ -75,7 +76,8 @@ def _show_part(part: Part) -> list[Element]:
 
 
 def _show_user(upload: Upload) -> list[Element]:
-    return [("ID", upload.initiator), ("DisplayName", upload.initiator)]
+    name = name_of_scope(upload.initiator)
+    return [("ID", name), ("DisplayName", name)]
 
 
 def _read_encoding(call: Call) -> bool:
@@ -90,7 +92,7 @@ def _read_encoding(call: Call) -> bool:
     return encoding == "url"
 
 
-async def list_uploads(call: Call) -> web.Response:
+async def list_uploads(call: Call) -> web.StreamResponse:
     """Answer with a page of the uploads of a bucket that are under way."""
     get = call.parameters.get
     bucket = call.get_bucket()

@@ -121,7 +121,7 @@ CREATE TABLE upload (
     id         TEXT PRIMARY KEY,
     branch_id  INTEGER NOT NULL,
     path       BLOB NOT NULL,
-    initiator  TEXT NOT NULL,     -- name of the user who began it
+    initiator  TEXT NOT NULL,     -- who began it: id and name of a user
     checksum   TEXT NOT NULL,     -- algorithm and type that were asked for, or empty
     created_ms INTEGER NOT NULL,
     touched_ms INTEGER NOT NULL,  -- when it or one of its parts came last

@@ -116,3 +116,24 @@ def test_a_user_of_an_old_name_inherits_nothing(
     assert second.send_as_it_is("GET", target, {}).status == 403
     assert b"InvalidAccessKeyId" in second.send("GET", "/lake/main/a", key=old).body
     assert b"AccessDenied" in second.send("GET", "/lake/main/a", key=new).body
+
+
+def test_an_upload_stays_with_the_user_who_began_it(
+    pair: tuple[ServerProcess, ServerProcess],
+) -> None:
+    first, second = pair
+    everything = {"repository": "lake", "ref": "*", "level": "admin"}
+    old: Any = second.s3(add_user(first, "fay"))
+    first.rest("POST", "/auth/users/fay/grants", everything)
+    upload = old.create_multipart_upload(Bucket="lake", Key="main/up")["UploadId"]
+    listed = old.list_multipart_uploads(Bucket="lake")["Uploads"]
+    assert [item["Initiator"]["DisplayName"] for item in listed] == ["fay"]
+
+    first.rest("DELETE", "/auth/users/fay")
+    new: Any = second.s3(add_user(first, "fay"))
+    first.rest("POST", "/auth/users/fay/grants", everything)
+
+    with pytest.raises(new.exceptions.NoSuchUpload):
+        new.list_parts(Bucket="lake", Key="main/up", UploadId=upload)
+    with pytest.raises(new.exceptions.NoSuchUpload):
+        new.abort_multipart_upload(Bucket="lake", Key="main/up", UploadId=upload)

@@ -40,6 +40,8 @@ class Place:
     """An empty repository of `lead`."""
     commit: str
     """That of `main`."""
+    upload: str
+    """An upload of `guest`, to `dev-x/b`."""
     keys: Mapping[str, AccessKey]
 
     def fill(self, text: str) -> str:
@@ -49,6 +51,7 @@ class Place:
             ("OTHER", self.other),
             ("TEAM", self.team),
             ("COMMIT", self.commit),
+            ("UPLOAD", self.upload),
         ):
             text = text.replace(name, value)
         return text
@@ -122,6 +125,13 @@ def writes(
     ]
 
 
+def of_version(sub_resource: str = "", body: str = "", **headers: str) -> list[Case]:
+    """Return the case of a write to a version, which is read to be refused."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    mark = f"?{sub_resource}&" if sub_resource else "?"
+    return [Case(None, f"/REPO/dev-x/a{mark}versionId=COMMIT", body, named)]
+
+
 def of_bucket(sub_resource: str = "", status: int = 200) -> list[Case]:
     """Return the cases of an operation that reads something of a bucket."""
     mark = f"?{sub_resource}" if sub_resource else ""
@@ -171,20 +181,78 @@ def copies(status: int, query: str = "", **headers: str) -> list[Case]:
     ]
 
 
+def uploads(status: int, query: str, body: str = "") -> list[Case]:
+    """Return the cases of an operation on the upload of `guest`."""
+    mark = f"?{query}uploadId=UPLOAD"
+    denied = ["/REPO/secret/b", "/REPO.secret/b", "/REPO/v1/b", "/OTHER/main/b", "/REPO/COMMIT/b"]  # fmt: skip
+    return [
+        Case(status, "/REPO/dev-x/b" + mark, body),
+        Case(404, "/REPO/dev-x/c" + mark, body),
+        Case(404, "/REPO/dev-x/b" + mark, body, who="lead"),
+        *(Case(None, path + mark, body) for path in denied),
+    ]
+
+
 def md5(body: str) -> dict[str, str]:
     digest = hashlib.md5(body.encode(), usedforsecurity=False).digest()
     return {"Content-MD5": b64encode(digest).decode()}
 
 
+PROBES = {
+    "GetBucketAccelerateConfiguration": ("accelerate", 200),
+    "GetBucketAcl": ("acl", 200),
+    "GetBucketAnalyticsConfiguration": ("analytics", 200),
+    "GetBucketCors": ("cors", 404),
+    "GetBucketEncryption": ("encryption", 404),
+    "GetBucketIntelligentTieringConfiguration": ("intelligent-tiering", 200),
+    "GetBucketInventoryConfiguration": ("inventory", 200),
+    "GetBucketLifecycleConfiguration": ("lifecycle", 404),
+    "GetBucketLocation": ("location", 200),
+    "GetBucketLogging": ("logging", 200),
+    "GetBucketMetricsConfiguration": ("metrics", 200),
+    "GetBucketNotificationConfiguration": ("notification", 200),
+    "GetBucketOwnershipControls": ("ownershipControls", 200),
+    "GetBucketPolicy": ("policy", 404),
+    "GetBucketPolicyStatus": ("policyStatus", 404),
+    "GetBucketReplication": ("replication", 404),
+    "GetBucketRequestPayment": ("requestPayment", 200),
+    "GetBucketTagging": ("tagging", 404),
+    "GetBucketVersioning": ("versioning", 200),
+    "GetBucketWebsite": ("website", 404),
+    "GetObjectLockConfiguration": ("object-lock", 404),
+    "GetPublicAccessBlock": ("publicAccessBlock", 404),
+}
+"""What clients ask of a bucket: the parameter, and the answer to who may read it."""
+
 TAGGING = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"
+COMPLETE = (
+    "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
+    f"<ETag>{'0' * 32}</ETag></Part></CompleteMultipartUpload>"
+)
 DELETE = "<Delete><Object><Key>dev-x/a</Key></Object></Delete>"
 
 CASES: dict[str, list[Case]] = {
     "ListBuckets": [Case(200, "/")],
     "HeadBucket": of_bucket(),
-    "GetBucketLocation": of_bucket("location"),
-    "GetBucketVersioning": of_bucket("versioning"),
-    "GetBucketAcl": of_bucket("acl"),
+    "CreateBucket": [
+        Case(200, "/TEAM-new", who="lead"),
+        Case(409, "/TEAM", who="lead"),
+        Case(None, "/REPO", who="lead"),
+        Case(None, "/REPO-new", who="lead"),
+        Case(None, "/TEAM-new"),
+        Case(None, "/REPO"),
+        Case(None, "/OTHER"),
+    ],
+    "DeleteBucket": [
+        Case(204, "/TEAM", who="lead"),
+        Case(404, "/TEAM-nosuch", who="lead"),
+        Case(None, "/REPO", who="lead"),
+        Case(None, "/REPO.dev-x", who="lead"),
+        Case(None, "/REPO"),
+        Case(None, "/TEAM"),
+        Case(None, "/OTHER"),
+    ],
+    **{name: of_bucket(*probe) for name, probe in PROBES.items()},
     "PutBucketAcl": [
         Case(200, "/TEAM?acl", headers={"x-amz-acl": "private"}, who="lead"),
         Case(None, "/REPO?acl", headers={"x-amz-acl": "private"}),
@@ -200,12 +268,34 @@ CASES: dict[str, list[Case]] = {
     "GetObjectAttributes": reads("attributes", x_amz_object_attributes="ETag"),
     "GetObjectTagging": reads("tagging"),
     "GetObjectAcl": reads("acl"),
+    "GetObjectLegalHold": reads("legal-hold", 400),
+    "GetObjectRetention": reads("retention", 400),
     "PutObject": writes(200, body="new"),
+    "CreateMultipartUpload": writes(200, "uploads"),
+    "UploadPart": [
+        *uploads(200, "partNumber=1&", "part"),
+        Case(None, "/REPO/main/b?partNumber=1&uploadId=UPLOAD", "part"),
+    ],
+    "UploadPartCopy": copies(200, "?partNumber=1&uploadId=UPLOAD"),
+    "CompleteMultipartUpload": [
+        *uploads(400, "", COMPLETE),
+        Case(None, "/REPO/main/b?uploadId=UPLOAD", COMPLETE),
+    ],
+    "AbortMultipartUpload": [
+        *uploads(204, ""),
+        Case(None, "/REPO/main/b?uploadId=UPLOAD"),
+    ],
+    "ListParts": uploads(200, ""),
+    "ListMultipartUploads": lists("uploads"),
     "CopyObject": copies(200),
-    "PutObjectTagging": writes(200, "tagging", TAGGING),
-    "DeleteObjectTagging": writes(204, "tagging"),
-    "PutObjectAcl": writes(200, "acl", x_amz_acl="private"),
-    "DeleteObject": writes(204),
+    "PutObjectTagging": writes(200, "tagging", TAGGING)
+    + of_version("tagging", TAGGING),
+    "DeleteObjectTagging": writes(204, "tagging") + of_version("tagging"),
+    "PutObjectAcl": [
+        *writes(200, "acl", x_amz_acl="private"),
+        *of_version("acl", x_amz_acl="private"),
+    ],
+    "DeleteObject": writes(204) + of_version(),
     "DeleteObjects": [
         Case(200, "/REPO?delete", DELETE, md5(DELETE)),
         Case(None, "/OTHER?delete", DELETE, md5(DELETE)),
@@ -236,7 +326,9 @@ def place(server: ServerProcess) -> Place:
         keys[user] = add_user(server, name)
         for where, ref, level in rows:
             grant(server, name, where, ref, level)
-    return Place(repository, other, team, commit, keys)
+    guest = server.s3(keys["guest"])
+    made = guest.create_multipart_upload(Bucket=repository, Key="dev-x/b")
+    return Place(repository, other, team, commit, made["UploadId"], keys)
 
 
 def add_user(server: ServerProcess, name: str) -> AccessKey:

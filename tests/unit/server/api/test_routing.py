@@ -13,7 +13,14 @@ from lakebed.client.wire import routes as paths
 from lakebed.server.api.call import Call, NoBody, NoQuery, Streamed
 from lakebed.server.api.parameters import PathQuery
 from lakebed.server.api.routes import ROUTES
-from lakebed.server.api.routing import Anyone, Route, Router, compile_route
+from lakebed.server.api.routing import (
+    Anyone,
+    Route,
+    Router,
+    Themselves,
+    compile_route,
+)
+from lakebed.server.auth.grants import Permission
 from lakebed.server.errors import (
     InvalidValueError,
     MethodNotAllowedError,
@@ -63,6 +70,24 @@ def test_every_route_is_described_and_names_its_ref(route: Route) -> None:
     # Whatever in a path is neither a repository, a user nor a key is a ref.
     assert set(names) - {"repository", "user", "key"} <= refs
     compile_route(route)
+
+
+REF_FIELDS = {"ref", "source", "src_ref", "stop_at"}
+"""What fields that name a ref are called, in queries and bodies."""
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.template}")
+def test_every_ref_of_a_query_or_body_is_asked_for(route: Route) -> None:
+    if route.template.startswith(paths.USERS):
+        return  # the `ref` of a grant is a glob
+    query, body = route.models
+    named = {
+        f"{part}.{field}"
+        for part, shape in (("query", query), ("body", body))
+        for field in REF_FIELDS & set(getattr(shape, "__struct_fields__", ()))
+    }
+
+    assert named <= {route.ref_name, *route.reads}
 
 
 @given(repository=names, branch=names)
@@ -131,6 +156,21 @@ def test_any_path_is_matched_or_refused(noise: str) -> None:
 def test_a_route_without_a_permission_stops_the_start() -> None:
     with pytest.raises(TypeError, match="declares no permission"):
         Router([Route("GET", "/a", plain)])
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route("GET", "/a/{x}", plain, Permission.READ, "y"),
+        Route("GET", "/a/{x}", plain, Permission.READ, "query.x"),
+        Route("GET", "/a/{x}", plain, Permission.READ, "x", reads=("body.x",)),
+        Route("GET", "/a/{x}", plain, Permission.READ, "x", reads=("header.x",)),
+        Route("GET", "/a/{x}", plain, Themselves()),
+    ],
+)
+def test_a_permission_for_what_is_not_there_stops_the_start(route: Route) -> None:
+    with pytest.raises(TypeError, match=r"there is no|no place"):
+        Router([route])
 
 
 def test_a_handler_without_models_stops_the_start() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -33,6 +35,14 @@ def test_every_operation_that_names_a_bucket_declares_a_permission() -> None:
         assert operation.requirement is not None, operation.name
         writes = operation.method in ("PUT", "POST", "DELETE")
         assert (operation.requirement is not Permission.READ) == writes
+
+
+def test_an_operation_without_a_permission_stops_the_start() -> None:
+    missing: Any = None
+    unmarked = replace(TABLE[0], requirement=missing)
+
+    with pytest.raises(TypeError, match="ListBuckets declares no permission"):
+        Dispatcher([unmarked, *TABLE[1:]])
 
 
 def test_two_operations_in_one_place_are_refused() -> None:
