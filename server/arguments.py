@@ -26,6 +26,9 @@ LIMITS = {
 }
 """The limits by name, with their defaults."""
 
+_MAY_BE_ZERO = frozenset({"uploads_kept_h"})
+"""Limits that 0 switches off."""
+
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 
 
@@ -201,6 +204,8 @@ def _read_limit(text: str) -> tuple[str, float]:
         value = type(default)(number)
     except ValueError:
         value = type(default)(-1)
+    if value == 0 and name in _MAY_BE_ZERO:
+        return name, value
     if not 0 < value < float("inf"):
         kind = "a whole number" if isinstance(default, int) else "a number"
         raise StartupError(

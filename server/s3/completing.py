@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -57,7 +58,7 @@ async def complete(call: Call) -> web.StreamResponse:
                 name,
                 listed,
                 part_bytes_min=call.gateway.settings.part_bytes_min,
-                describe=claims.describe,
+                describe=partial(claims.describe, listed),
                 condition=condition,
             )
         return SlowAnswer("CompleteMultipartUploadResult", _show(call, done))
@@ -141,8 +142,10 @@ class _Claims:
         size_bytes = None if size is None else int(size)
         return cls(algorithm, text, read_kind(headers), size_bytes)
 
-    def describe(self, upload: Upload, parts: Sequence[Part]) -> bytes:
-        """Return the checksums of the entry that `parts` become.
+    def describe(
+        self, listed: Sequence[ListedPart], upload: Upload, parts: Sequence[Part]
+    ) -> bytes:
+        """Return the checksums of the entry that `parts`, as they are `listed`, become.
 
         Raises:
             S3Error: it is not what the client says.
@@ -155,6 +158,8 @@ class _Claims:
                 f"match what was computed: {size_bytes}",
             )
         asked = UploadChecksum.parse(upload.checksum)
+        if asked is not None and asked.kind == "COMPOSITE":
+            _require_checksums(asked, listed)
         checksum = sum_up(asked, parts)
         if self.kind is not None and asked is not None and self.kind != asked.kind:
             raise S3Error(
@@ -185,6 +190,17 @@ class _Claims:
                 "BadDigest",
                 f"the {self.algorithm.value} you specified did not match the "
                 "calculated checksum",
+            )
+
+
+def _require_checksums(asked: UploadChecksum, listed: Sequence[ListedPart]) -> None:
+    for part in listed:
+        if part.checksum is None:
+            raise S3Error(
+                "InvalidRequest",
+                f"the upload was created using a {asked.algorithm.value.lower()} "
+                "checksum. The complete request must include the checksum for each "
+                f"part. It was missing for part {part.number} in the request.",
             )
 
 

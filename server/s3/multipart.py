@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..httprules.whole import WholeAnswer
 from ..repository.completing import PART_NUMBER_MAX
 from ..repository.upload_store import Part
 from ..repository.uploads import (
@@ -159,7 +160,7 @@ async def upload_part(call: Call) -> web.StreamResponse:
     headers = call.base_headers()
     headers["ETag"] = f'"{part.md5.hex()}"'
     headers.update(show_part_checksum(part))
-    return web.Response(headers=headers)
+    return WholeAnswer(200, headers)
 
 
 class PartSum:

@@ -23,14 +23,17 @@ from lakebed.server.repository import (
     repositories,
 )
 from lakebed.server.repository.engine import Engine
+from lakebed.server.repository.uploads import UploadName
 from lakebed.server.storage.local import LocalPackStorage
 from lakebed.server.tree.entry import Entry
 
+from support import uploads
 from support.engines import make_directory, open_engine
 from support.faults import Fault, FaultPlan, FaultyPackStorage
 
 R = "repo"
 LARGE = random.Random(1).randbytes(3_000_000)
+PARTS = [random.Random(seed).randbytes(1_500_000) for seed in (2, 3)]
 Operation = Callable[[Engine], Awaitable[object]]
 State = dict[str, dict[bytes, bytes]]
 
@@ -45,6 +48,19 @@ async def prepare(engine: Engine) -> None:
     await commits.commit_branch(engine, R, "dev", message="m", actor="me")
     await branches.create_branch(engine, R, "work", "main", actor="me")
     await objects.put_object(engine, R, "work", b"b", b"staged")
+    name = await uploads.begin(engine, R, b"parts")
+    await uploads.put_parts(engine, name, PARTS)
+
+
+async def complete(engine: Engine) -> None:
+    """Complete the upload that `prepare` began; not what it was completed to before."""
+    branch = await branches.get_branch(engine, R, "main")
+    (upload,) = await engine.metadata.list_uploads(
+        branch.id, after=(b"", ""), stop=None, limit=2
+    )
+    name = UploadName(R, "main", upload.path, upload.id, uploads.USER)
+    stored = await engine.metadata.list_parts(upload.id, after=0, limit=9)
+    await uploads.complete(engine, name, [uploads.listed(part) for part in stored])
 
 
 async def read_state(engine: Engine) -> State:
@@ -71,6 +87,7 @@ OPERATIONS: dict[str, Operation] = {
     "put": lambda e: objects.put_object(e, R, "main", b"new", b"bytes"),
     "put-large": lambda e: objects.put_object(e, R, "main", b"new", LARGE),
     "commit": lambda e: commits.commit_branch(e, R, "work", message="m", actor="me"),
+    "complete": complete,
     "merge": lambda e: merges.merge(e, R, "dev", "main", actor="me"),
 }
 
@@ -125,3 +142,28 @@ async def test_it_happened_or_it_did_not(
         assert state in (before, after), counted.calls[call]
         if is_acknowledged:
             assert state == after, f"lost after {counted.calls[call]} failed"
+
+
+async def test_an_upload_can_be_completed_after_a_completion_that_failed(
+    prepared: Path,
+) -> None:
+    _, _, counted = await attempt(prepared, complete, None)
+
+    for call in range(len(counted.calls)):
+        copy = make_directory()
+        shutil.copytree(prepared, copy / "lake")
+        plan = FaultPlan(call, Fault.REFUSED)
+        storage = FaultyPackStorage(LocalPackStorage(copy / "lake"), plan)
+        is_acknowledged = False
+        with suppress(LakeError):
+            async with open_engine(copy / "lake", storage=storage) as engine:
+                await complete(engine)
+                is_acknowledged = True
+        async with open_engine(copy / "lake") as engine:
+            if not is_acknowledged:
+                await complete(engine)
+            state = await read_state(engine)
+        shutil.rmtree(copy)
+
+        assert storage.injected
+        assert state["main"][b"parts"] == b"".join(PARTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -320,6 +321,20 @@ def test_noise_is_pieces_or_damage(noise: bytes) -> None:
     except CorruptDataError:
         return
     assert encode_pieces(pieces) == (b"\x01" + noise if noise else b"")
+
+
+def test_pieces_are_those_of_format_1() -> None:
+    """A failure here means that uploads under way can no longer be completed."""
+    golden = Path(__file__).parents[3] / "golden" / "pieces-v1.hex"
+    data = bytes.fromhex(golden.read_text())
+    pieces = [
+        Piece(ChunkId(bytes(range(32))), 1_048_576, 0, 1_048_576, PieceEnd.CUT),
+        Piece(ChunkId(bytes(range(1, 33))), 300_000, 0, 300_000, PieceEnd.END),
+        Piece(ChunkId(bytes(range(2, 34))), 500, 7, 400, PieceEnd.RAW),
+    ]
+
+    assert encode_pieces(pieces) == data
+    assert list(decode_pieces(data)) == pieces
 
 
 def test_slices_of_the_tests_are_right() -> None:
