@@ -148,6 +148,11 @@ def _sign_as(key: AccessKey) -> Break:
     return make
 
 
+def _sign_as_revoked(plan: Plan, scene: Scene) -> Raw:
+    plan.signer = Signer(scene.revoked)
+    return plan.sign()
+
+
 def _tamper(plan: Plan, scene: Scene) -> Raw:
     raw = plan.sign()
     if not plan.data:
@@ -242,6 +247,7 @@ CASES = (
         _sign_as(AccessKey("NOBODYSKEY", ADMIN.secret)),
         "InvalidAccessKeyId",
     ),
+    _by("revoked key", _sign_as_revoked, "InvalidAccessKeyId"),
     Case("tampered body", _tamper, _tampered_codes),
     _by("unsigned metadata", _add("x-amz-meta-evil", "1"), "AccessDenied"),
     _by("unsigned tags", _add("x-amz-tagging", "evil=1"), "AccessDenied"),

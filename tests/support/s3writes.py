@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.s3.address import Level
 from lakebed.server.s3.table import TABLE, Operation
 
@@ -31,6 +32,8 @@ class Scene:
     server: ServerProcess
     repository: str
     other: str
+    revoked: AccessKey
+    """A key of an administrator that was good once."""
     is_kept: bool
     """What a request refers to may be used again: none of them is let in."""
     made: dict[str, str] = field(default_factory=dict[str, str])
@@ -47,7 +50,7 @@ class Scene:
                 server.send("PUT", f"/{each}/main/victim", {}, body)
                 if body == b"old":
                     server.commit(each)
-        return cls(server, *names, is_kept)
+        return cls(server, *names, _revoke(server, name), is_kept)
 
     def obtain(self, what: str, make: Callable[[], str]) -> str:
         """Return something to refer to, made now if there is none to be used again."""
@@ -72,6 +75,17 @@ class Scene:
                 # The errors among them name the request.
                 found.append(answer.body.partition(b"<RequestId>")[0])
         return found
+
+
+def _revoke(server: ServerProcess, name: str) -> AccessKey:
+    """Return a key of an administrator that was good until now."""
+    user = f"{name}-gone"
+    server.rest("POST", "/auth/users", {"id": user, "is_admin": True})
+    made = server.rest("POST", f"/auth/users/{user}/credentials")
+    key = AccessKey(made["access_key_id"], made["secret_access_key"])
+    assert server.send("GET", f"/{name}/main/x", key=key).status == 200
+    server.rest("DELETE", f"/auth/users/{user}/credentials/{key.id}")
+    return key
 
 
 def _readable(level: Level, *sub_resources: str) -> list[str]:
