@@ -45,7 +45,7 @@ class Patience:
         except TimeoutError:
             raise BodyStalledError(self._step_bytes, self._step_s_max) from None
         self._left_s -= loop.time() - before_s
-        if isinstance(read, bytes):
+        if isinstance(read, bytes | bytearray):
             self._taken_bytes += len(read)
             if self._taken_bytes >= self._step_bytes:
                 self._taken_bytes = 0

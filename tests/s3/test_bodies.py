@@ -434,3 +434,20 @@ def test_a_body_that_stalls_is_given_up_by_rest_too(
     assert b"body-stalled" in answer.body
     large = impatient.send("PUT", "/repo/main/large", {}, os.urandom(1_000_000))
     assert large.status == 200
+
+
+@pytest.mark.parametrize("sent", [0, 70])
+def test_a_form_that_stalls_is_given_up(impatient: ServerProcess, sent: int) -> None:
+    """Also before it is known who sends it."""
+    raw = Raw("POST", "/repo", headers={"host": impatient.address})
+    raw.headers["content-type"] = "multipart/form-data; boundary=b"
+    raw.headers["content-length"] = "1000000"
+    raw.body = (
+        b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nmain/form\r\n--b'
+    )
+
+    with Wire(impatient) as wire:
+        wire.send(raw.head + raw.body[:sent])
+        answer = wire.read("POST")
+
+    assert (answer.status, code_of(answer)) == (400, "RequestTimeout")
