@@ -80,7 +80,7 @@ def bench(*arguments: str) -> None:
     install(DEV_LOCK)
     if not arguments:
         for script in sorted((ROOT / "benchmarks").glob("*.py")):
-            if script.stem not in ("__init__", "report"):
+            if '__name__ == "__main__"' in script.read_text():
                 print(script.stem)
         return
     run(PYTHON, "-m", f"benchmarks.{arguments[0]}", *arguments[1:])

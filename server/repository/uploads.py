@@ -38,7 +38,7 @@ from .uploading import UploadLease, take_in
 
 CHECKSUM_BYTES_MIN = 1024
 """Room that is left beside the extras of an upload for the checksum of the whole and the
-sizes of its parts: 84 bytes and some 200 parts of different sizes."""
+sizes of its parts: 84 bytes, and some 130 parts of different sizes."""
 
 UPLOADS_AT_ONCE = 500
 """Uploads that expire in one transaction: a few milliseconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ..repository.resolving import get_repository, resolve_in
 from .address import Bucket
@@ -18,8 +19,14 @@ def show_owner(call: Call) -> list[Element]:
 
 def show_time(time_ms: int) -> str:
     """Return a time as S3 documents write it."""
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+    seconds, rest_ms = divmod(time_ms, 1000)
+    return f"{_show_second(seconds)}.{rest_ms:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _show_second(seconds: int) -> str:
+    """Return a second: what is written together mostly lies within few of them."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 async def require_bucket(call: Call) -> Bucket:

@@ -54,14 +54,14 @@ class Upload:
         return {**self.where, "UploadId": self.id}
 
     def put(self, number: int, body: bytes, **given: Any) -> dict[str, Any]:
-        answer = self.s3.upload_part(
+        answer: dict[str, Any] = self.s3.upload_part(
             **self.target, PartNumber=number, Body=body, **given
         )
         self._note(number, answer)
         return answer
 
     def copy(self, number: int, source: str, **given: Any) -> dict[str, Any]:
-        answer = self.s3.upload_part_copy(
+        answer: dict[str, Any] = self.s3.upload_part_copy(
             **self.target, PartNumber=number, CopySource=source, **given
         )["CopyPartResult"]
         self._note(number, answer)
@@ -73,20 +73,23 @@ class Upload:
 
     def complete(self, *numbers: int, **given: Any) -> dict[str, Any]:
         listed = [self.parts[number] for number in numbers or sorted(self.parts)]
-        return self.s3.complete_multipart_upload(
+        done: dict[str, Any] = self.s3.complete_multipart_upload(
             **self.target, MultipartUpload={"Parts": listed}, **given
         )
+        return done
 
 
 def refused(call: Any, *arguments: Any, **named: Any) -> tuple[str, int]:
     with pytest.raises(ClientError) as caught:
         call(*arguments, **named)
-    response: Any = caught.value.response
+    error: Any = caught.value
+    response = error.response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def read(s3: Any, bucket: str, key: str, **given: Any) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key, **given)["Body"].read()
+    body: bytes = s3.get_object(Bucket=bucket, Key=key, **given)["Body"].read()
+    return body
 
 
 def blob_id(server: ServerProcess, repository: str, path: str) -> str:

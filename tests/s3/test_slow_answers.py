@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from botocore.exceptions import ClientError
+from lakebed.server.chunks import joining
 from lakebed.server.chunks.joining import JoinedBlob
 from lakebed.server.errors import StorageFailedError
 from lakebed.server.repository import completing
@@ -35,7 +36,7 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened = threading.Event()
         self.failure: Exception | None = None
-        join: Any = completing.join_blob
+        join: Any = joining.join_blob
 
         def wait_and_join(*arguments: Any, **named: Any) -> JoinedBlob:
             assert self.opened.wait(30)
@@ -176,5 +177,5 @@ def test_an_error_that_comes_soon_has_its_status(
 
     with pytest.raises(ClientError, match="InvalidPart") as caught:
         slow.complete()
-    response: Any = caught.value.response
-    assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error: Any = caught.value
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
