@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import SignatureRefusedError, UnauthenticatedError
+from .form_claim import is_signed, read_form_claim
 from .keyring import Keyring, KnownKey
 from .names import check_user_name
 from .principal import ANONYMOUS, Principal
 from .secrets import AccessKey
-from .sigv4 import Claim, Headers, SigningKeys, read_claim, read_form_claim
+from .sigv4 import Claim, Headers, SigningKeys, read_claim
 from .target import Target
 
 __all__ = [
@@ -152,7 +153,7 @@ class Authenticator:
         """
         claim = read_form_claim(fields, services=(service,), regions=self._regions)
         return await self._verify(
-            claim, lambda key: claim.verify_text(fields["policy"], key)
+            claim, lambda key: is_signed(fields["policy"], claim, key)
         )
 
     async def _verify(

@@ -17,19 +17,25 @@ Source: AWS, "Signature Version 4 signing process"; `docs/design/s3.md` 3.1.
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import hmac
 import re
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import lru_cache
 
 from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..errors import SignatureRefusedError
+from .scope import (
+    TERMINATOR,
+    Scope,
+    check_date,
+    check_scope,
+    seconds_of,
+    split_credential,
+)
 from .target import Target
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -39,10 +45,8 @@ EXPIRES_S_MAX = 7 * 24 * 3600
 
 Headers = CIMultiDictProxy[str] | CIMultiDict[str]
 
-_TERMINATOR = "aws4_request"
 _SHA256_HEADER = "x-amz-content-sha256"
 _SHA256_PARAMETER = "X-Amz-Content-Sha256"
-_TIME = re.compile(r"([0-9]{8})T[0-9]{6}Z", re.ASCII)
 _AUTHORIZATION = re.compile(
     rf"({ALGORITHM} +Credential=[^,\s]+[,\s]+SignedHeaders=[^,\s]+)[,\s]+"
     r"Signature=([^,\s]+)\s*",
@@ -66,18 +70,6 @@ _NAMES_CACHE_MAX = 256
 sends others each time fills it with at most 16 KiB each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a derived key is good for."""
-
-    date: str
-    region: str
-    service: str
-
-    def __str__(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/{_TERMINATOR}"
-
-
 class Claim(Struct, frozen=True, gc=False):
     """What a signed request says of itself; nothing of it is proven yet."""
 
@@ -99,7 +91,7 @@ class Claim(Struct, frozen=True, gc=False):
         Raises:
             SignatureRefusedError: it is too old, too new, or has expired.
         """
-        signed_s = _seconds(self.time)
+        signed_s = seconds_of(self.time)
         if self.expires_s is None:
             if abs(now_s - signed_s) > skew_s_max:
                 raise SignatureRefusedError(
@@ -120,12 +112,6 @@ class Claim(Struct, frozen=True, gc=False):
                 Expires=_iso(signed_s + self.expires_s),
                 ServerTime=_iso(now_s),
             )
-
-    def verify_text(self, text: str, signing_key: bytes) -> bool:
-        """Tell whether the signature is that of `text` alone: of the policy of a form."""
-        signed = text.encode("utf-8", "surrogateescape")
-        expected = hmac.digest(signing_key, signed, "sha256").hex().encode()
-        return hmac.compare_digest(expected, self.signature.encode("utf-8", "replace"))
 
     def verify(
         self, method: str, target: Target, headers: Headers, signing_key: bytes
@@ -166,7 +152,7 @@ class SigningKeys:
 def derive_key(secret: str, scope: Scope) -> bytes:
     """Return the signing key that `secret` has for `scope`."""
     key = b"AWS4" + secret.encode()
-    for part in (scope.date, scope.region, scope.service, _TERMINATOR):
+    for part in (scope.date, scope.region, scope.service, TERMINATOR):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
@@ -223,49 +209,16 @@ def read_claim(
     elif authorizations:
         claim = _read_header(authorizations, headers)
     elif any(name == "AWSAccessKeyId" for name, _ in target.pairs):
-        raise _unsupported_mechanism()  # presigned with version 2
+        raise unsupported_mechanism()  # presigned with version 2
     else:
         return None
-    _check_scope(claim, services, regions)
-    _check_signed_headers(claim, headers)
-    return claim
-
-
-def read_form_claim(
-    fields: Mapping[str, str], *, services: Collection[str], regions: Collection[str]
-) -> Claim:
-    """Return what the fields of a form say of the signature of their policy.
-
-    Args:
-        fields: by name, in lower case.
-        services: what the scope may name.
-        regions: what the scope may name; the first is told to clients.
-
-    Raises:
-        SignatureRefusedError: they do so in a way that cannot be right.
-    """
-    if fields.get("x-amz-algorithm") != ALGORITHM:
-        raise _unsupported_mechanism()
-    for name in ("x-amz-credential", "x-amz-date", "x-amz-signature"):
-        if not fields.get(name):
-            raise SignatureRefusedError(
-                "InvalidArgument",
-                f"a signed form needs the field '{name}'",
-                ArgumentName=name,
-            )
-    malformed = "AuthorizationQueryParametersError"
-    access_key_id, scope = _split_credential(fields["x-amz-credential"], malformed)
-    _check_date(fields["x-amz-date"], scope, malformed)
-    claim = Claim(
-        access_key_id,
-        scope,
-        fields["x-amz-date"],
-        (),
-        fields["x-amz-signature"],
-        UNSIGNED_PAYLOAD,
-        EXPIRES_S_MAX,  # the policy says when
+    malformed = (
+        "AuthorizationHeaderMalformed"
+        if claim.expires_s is None
+        else "AuthorizationQueryParametersError"
     )
-    _check_scope(claim, services, regions)
+    check_scope(claim.scope, services, regions, malformed)
+    _check_signed_headers(claim, headers)
     return claim
 
 
@@ -279,7 +232,7 @@ def _read_header(authorizations: list[str], headers: Headers) -> Claim:
                 "authorization header is malformed: it needs Credential, SignedHeaders "
                 "and Signature, in this order",
             )
-        raise _unsupported_mechanism()
+        raise unsupported_mechanism()
     credential, signature = match.groups()
     payload = headers.get(_SHA256_HEADER)
     if payload is None:
@@ -289,7 +242,7 @@ def _read_header(authorizations: list[str], headers: Headers) -> Claim:
         )
     access_key_id, scope, signed_headers = _read_credential(credential)
     time_text = headers.get("x-amz-date", "")
-    _check_date(time_text, scope, "AuthorizationHeaderMalformed")
+    check_date(time_text, scope, "AuthorizationHeaderMalformed")
     return Claim(
         access_key_id,
         scope,
@@ -307,14 +260,14 @@ def _read_credential(text: str) -> tuple[str, Scope, tuple[str, ...]]:
     match = _CREDENTIAL.fullmatch(text)
     assert match is not None  # `_AUTHORIZATION` has matched
     credential, signed_headers = match.groups()
-    access_key_id, scope = _split_credential(credential, "AuthorizationHeaderMalformed")
+    access_key_id, scope = split_credential(credential, "AuthorizationHeaderMalformed")
     return access_key_id, scope, tuple(signed_headers.split(";"))
 
 
 def _read_query(target: Target, query: dict[str, str], headers: Headers) -> Claim:
     malformed = "AuthorizationQueryParametersError"
     if query.get("X-Amz-Algorithm") != ALGORITHM:
-        raise _unsupported_mechanism()
+        raise unsupported_mechanism()
     names = [name for name, _ in target.pairs if name in _QUERY_SET]
     if sorted(names) != sorted(_QUERY_NAMES):
         raise SignatureRefusedError(
@@ -327,9 +280,9 @@ def _read_query(target: Target, query: dict[str, str], headers: Headers) -> Clai
         raise SignatureRefusedError(
             malformed, f"X-Amz-Expires must be a number from 1 to {EXPIRES_S_MAX}"
         )
-    access_key_id, scope = _split_credential(query["X-Amz-Credential"], malformed)
+    access_key_id, scope = split_credential(query["X-Amz-Credential"], malformed)
     time_text = query["X-Amz-Date"]
-    _check_date(time_text, scope, malformed)
+    check_date(time_text, scope, malformed)
     return Claim(
         access_key_id,
         scope,
@@ -351,58 +304,6 @@ def _read_presigned_payload(target: Target, headers: Headers) -> str:
     if payload is None:
         payload = dict(target.pairs).get(_SHA256_PARAMETER, UNSIGNED_PAYLOAD)
     return payload
-
-
-def _split_credential(credential: str, malformed: str) -> tuple[str, Scope]:
-    match credential.split("/"):
-        case [access_key_id, date, region, service, terminator] if (
-            terminator == _TERMINATOR and access_key_id
-        ):
-            return access_key_id, Scope(date, region, service)
-        case _:
-            raise SignatureRefusedError(
-                malformed,
-                "credential is malformed: write it as "
-                f"'KEY-ID/YYYYMMDD/REGION/SERVICE/{_TERMINATOR}'",
-            )
-
-
-def _check_date(time_text: str, scope: Scope, malformed: str) -> None:
-    match = _TIME.fullmatch(time_text)
-    if match is None or _seconds(time_text) < 0:
-        raise SignatureRefusedError(
-            "AccessDenied",
-            "a signed request needs a valid X-Amz-Date: write it as '20261101T120000Z'",
-        )
-    if match[1] != scope.date:
-        raise SignatureRefusedError(
-            malformed,
-            f"date of the credential is '{scope.date}', not that of X-Amz-Date, "
-            f"'{match[1]}'",
-        )
-
-
-def _check_scope(
-    claim: Claim, services: Collection[str], regions: Collection[str]
-) -> None:
-    malformed = (
-        "AuthorizationHeaderMalformed"
-        if claim.expires_s is None
-        else "AuthorizationQueryParametersError"
-    )
-    if claim.scope.service not in services:
-        raise SignatureRefusedError(
-            malformed,
-            f"service of the credential is '{claim.scope.service[:40]}', not "
-            f"'{min(services)}'",
-        )
-    if claim.scope.region not in regions:
-        region = next(iter(regions))
-        raise SignatureRefusedError(
-            malformed,
-            f"the region '{claim.scope.region[:40]}' is wrong; expecting '{region}'",
-            Region=region,
-        )
 
 
 def _check_signed_headers(claim: Claim, headers: Headers) -> None:
@@ -430,7 +331,8 @@ def _find_unsigned(names: tuple[str, ...], signed: tuple[str, ...]) -> tuple[str
     return tuple(unsigned)
 
 
-def _unsupported_mechanism() -> SignatureRefusedError:
+def unsupported_mechanism() -> SignatureRefusedError:
+    """Return the error that refuses any other way to sign."""
     return SignatureRefusedError(
         "InvalidRequest",
         "the authorization mechanism you have provided is not supported. Please use "
@@ -441,15 +343,6 @@ def _unsupported_mechanism() -> SignatureRefusedError:
 def _trim(value: str) -> str:
     value = value.strip(" \t")
     return _SPACES.sub(" ", value) if "  " in value else value
-
-
-@lru_cache(maxsize=256)
-def _seconds(time_text: str) -> int:
-    """Return `time_text` in seconds since 1970; -1 if there is no such time."""
-    try:
-        return calendar.timegm(time.strptime(time_text, "%Y%m%dT%H%M%SZ"))
-    except ValueError:
-        return -1
 
 
 def _iso(seconds: float) -> str:

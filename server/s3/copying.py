@@ -17,7 +17,7 @@ from .body import refuse_body
 from .buckets import show_time
 from .call import Call, invalid_argument
 from .checksum_elements import show_checksum
-from .checksums import Algorithm, StoredChecksum
+from .checksums import Algorithm, StoredChecksum, decode_field, encode_field
 from .copy_source import CopySource, find_source
 from .errors import S3Error
 from .object_headers import read_extra
@@ -113,7 +113,8 @@ async def _sum_up(call: Call, source: Entry) -> bytes | None:
     ):
         async for piece in pieces:
             await asyncio.to_thread(running.update, piece)
-    return StoredChecksum(algorithm, running.digest()).encode()
+    name, value = StoredChecksum(algorithm, running.digest()).value()
+    return encode_field({**decode_field(source.checksums), name: value})
 
 
 def _is_same(name: ObjectName, source: CopySource) -> bool:

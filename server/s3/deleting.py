@@ -28,6 +28,8 @@ from .xml_input import Element as InputElement
 
 KEYS_MAX = 1000
 """Keys of one DeleteObjects; AWS's figure."""
+_UNSUPPORTED = ("LastModifiedTime", "Size")
+"""Conditions of a key that S3 has for directory buckets alone."""
 _WAY_OUT = "delete the object at its branch"
 _MISSING = "NoSuchBucket"
 """What a ref that is not there is to a writer."""
@@ -110,17 +112,20 @@ def _parse(data: bytes) -> tuple[list[_Item], bool]:
 
 
 def _parse_item(element: InputElement) -> _Item:
-    key = element.find_text("Key")
-    if not key:
+    # Once over the children, not once a name: a thousand items stop the event loop.
+    texts: dict[str, str] = {}
+    for child in element.children():
+        name = child.name
+        if name in texts:
+            raise malformed(f"'{name}' comes several times")
+        texts[name] = child.text
+    if not texts.get("Key"):
         raise malformed("an object has no key")
-    unsupported = next(
-        (name for name in ("LastModifiedTime", "Size") if element.find_text(name)), None
-    )
     return _Item(
-        key,
-        element.find_text("VersionId") or None,
-        element.find_text("ETag") or None,
-        unsupported,
+        texts["Key"],
+        texts.get("VersionId") or None,
+        texts.get("ETag") or None,
+        next((name for name in _UNSUPPORTED if texts.get(name)), None),
     )
 
 

@@ -63,7 +63,7 @@ def read_key(form: Form) -> str:
     return key
 
 
-async def store(call: Call, form: Form, policy: PostPolicy) -> web.Response:
+async def store(call: Call, form: Form, policy: PostPolicy) -> web.StreamResponse:
     """Stage the file of `form`, whose policy was checked; durable when this answers."""
     name = call.get_object_name()
     if not name.path:
@@ -152,7 +152,9 @@ def _read_redirect(form: Form) -> str | None:
     return url
 
 
-def _answer(call: Call, form: Form, entry: Entry, redirect: str | None) -> web.Response:
+def _answer(
+    call: Call, form: Form, entry: Entry, redirect: str | None
+) -> web.StreamResponse:
     bucket, key = call.get_bucket().name, form.fields["key"]
     etag = f'"{etag_text(entry)}"'
     headers = {"ETag": etag, "x-amz-version-id": STAGED}

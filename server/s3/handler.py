@@ -167,7 +167,7 @@ class S3Handler:
         target: Target,
         exchange: Exchange,
         addressing: Addressing,
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """Answer PostObject: the one operation that is signed in its body."""
         exchange.operation = "PostObject"
         address = addressing.locate(target.path, read_host(request.headers))

@@ -12,9 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from lakebed.server.auth.scope import Scope
 from lakebed.server.auth.sigv4 import (
     Claim,
-    Scope,
     SigningKeys,
     canonical_request,
     derive_key,

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lakebed.server.auth.authenticate import Verified
 from lakebed.server.auth.principal import ANONYMOUS
+from lakebed.server.auth.scope import Scope
 from lakebed.server.auth.secrets import AccessKey
-from lakebed.server.auth.sigv4 import Claim, Scope, derive_key
+from lakebed.server.auth.sigv4 import Claim, derive_key
 from lakebed.server.s3.aws_chunked import (
     LINE_BYTES_MAX,
     SIGNED_CHUNK_BYTES_MIN,
