@@ -8,6 +8,7 @@ from __future__ import annotations
 _STATUS = {
     "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
+    "AccessForbidden": 403,
     "BadDigest": 400,
     "BucketNotEmpty": 409,
     "EntityTooLarge": 400,

@@ -125,6 +125,13 @@ class S3Handler:
             if is_form(request):
                 where.missing_ref = "NoSuchBucket"
                 return await self._take_form(request, target, exchange, addressing)
+            if (
+                method == "OPTIONS"
+            ):  # a browser asks before a page of another origin may
+                raise S3Error(
+                    "AccessForbidden",
+                    "CORSResponse: CORS is not enabled for this bucket",
+                )
             raise S3Error("AccessDenied", "access denied: the request is not signed")
         exchange.user = verified.principal.name
         address = addressing.locate(target.path, read_host(headers))

@@ -159,6 +159,38 @@ def test_attributes_say_what_is_asked_for(
     assert (size["ObjectSize"], "ETag" in size) == (7, False)
 
 
+def test_parts_are_told_page_by_page(s3: Any, repository: str) -> None:
+    key = {"Bucket": repository, "Key": "main/x"}
+    upload = s3.create_multipart_upload(**key)["UploadId"]
+    sizes = [5 * 2**20, 5 * 2**20, 6 * 2**20, 7]
+    done: list[dict[str, Any]] = []
+    for number, size in enumerate(sizes, 1):
+        part = s3.upload_part(
+            **key, UploadId=upload, PartNumber=number, Body=bytes(size)
+        )
+        done.append({"PartNumber": number, "ETag": part["ETag"]})
+    s3.complete_multipart_upload(
+        **key, UploadId=upload, MultipartUpload={"Parts": done}
+    )
+
+    pages: list[list[int]] = []
+    marker = 0
+    while True:
+        got = s3.get_object_attributes(
+            **key,
+            ObjectAttributes=["ObjectParts"],
+            MaxParts=3,
+            PartNumberMarker=marker,
+        )["ObjectParts"]
+        assert got["TotalPartsCount"] == 4
+        pages.append([part["Size"] for part in got["Parts"]])
+        if not got["IsTruncated"]:
+            break
+        marker = got["NextPartNumberMarker"]
+
+    assert pages == [sizes[:3], sizes[3:]]
+
+
 @pytest.mark.parametrize("names", ["", ",", "Size", "ETag,Owner"])
 def test_attributes_that_are_none_are_refused(
     server: ServerProcess, repository: str, names: str

@@ -266,3 +266,15 @@ def test_long_lines_are_taken_up_to_the_limit(
     assert (
         server.send("GET", f"/{repository}/main/x", {"X-Long": value * 2}).status == 400
     )
+
+
+def test_a_page_of_another_origin_may_nothing(
+    server: ServerProcess, repository: str
+) -> None:
+    asked = {"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"}
+
+    for target in (f"/{repository}", f"/{repository}/main/x", "/no-such-bucket"):
+        got = server.send("OPTIONS", target, asked, key=None)
+
+        assert (got.status, error_of(got)["Code"]) == (403, "AccessForbidden")
+        assert not any(name.startswith("access-control") for name in got.headers)
