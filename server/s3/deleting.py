@@ -45,7 +45,7 @@ async def delete(call: Call) -> web.StreamResponse:
         # Spark and pyarrow remove the markers of directories, and a ref is none.
         await get_repository(call.engine, name.repository)
         return call.answer_nothing()
-    if not version:
+    if version is None:
         await delete_object(
             call.engine, name.repository, name.ref, name.path, condition=condition
         )
