@@ -478,6 +478,30 @@ def test_a_url_may_say_in_its_query_how_its_body_is_signed(scene: Scene) -> None
     assert send(scene, raw, "").body == b"new"
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm"),
+        ("X-Amz-Checksum-Crc32", "X-Amz-Sdk-Checksum-Algorithm"),
+    ],
+    ids=["JavaScript", "Go"],
+)
+def test_a_checksum_in_a_url_is_that_of_no_bytes(
+    scene: Scene, names: tuple[str, str]
+) -> None:
+    """SDKs presign the checksum of the empty body that they have then."""
+    path = f"/{scene.repository}/main/hoisted"
+    raw = Raw("PUT", path, headers={"host": scene.server.address}, body=b"bytes")
+    raw.query = list(zip(names, ("AAAAAA==", "CRC32"), strict=True))
+    raw.sign_query(Signer(ADMIN), UNSIGNED)
+
+    answer = send(scene, raw, "")
+
+    assert answer.status == 200
+    assert "x-amz-checksum-crc32" not in answer.headers
+    assert raw_send(scene, "DELETE", path).status == 204
+
+
 def test_a_url_may_bind_the_bytes_that_are_uploaded(scene: Scene) -> None:
     path = f"/{scene.repository}/main/bound"
     raw = Raw("PUT", path, headers={"host": scene.server.address})
