@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -21,8 +21,10 @@ from ..auth.authorize import (
     authorize_for_user,
 )
 from ..auth.principal import Principal
-from ..auth.requirements import ForEach, Requirement, Themselves
+from ..auth.requirements import Anyone, SignedIn, Themselves
 from .call import Call, NoQuery
+
+Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves
 
 USER = "user"
 """The name of a template that stands for a user."""
@@ -115,11 +117,7 @@ class Admission:
                     _read_path(self.repository, names),
                     _read_path(self.ref, names),
                 )
-            case ForEach(permission):
-                self._ask(
-                    principal, permission, _read_path(self.repository, names), SOMEWHERE
-                )
-            case _:
+            case Anyone() | SignedIn():
                 pass
         for place in self.reads:
             if place.part == "path":

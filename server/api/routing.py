@@ -17,16 +17,15 @@ import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
-from ..auth.requirements import Anyone, ForEach, Requirement, SignedIn, Themselves
+from ..auth.requirements import Anyone, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
-from .admission import Admission, Place
+from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
 from .targets import QueryReader, decode_component
 
 __all__ = [
     "Anyone",
     "Compiled",
-    "ForEach",
     "Requirement",
     "Route",
     "Router",

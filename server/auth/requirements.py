@@ -7,7 +7,6 @@ in its place where that is not the question. A row that says nothing stops the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from .grants import Permission
 
@@ -35,6 +34,3 @@ class ForEach:
     """
 
     permission: Permission
-
-
-Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves | ForEach
