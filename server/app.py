@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from .api.answers import name_answer
 from .api.handler import ApiHandler
 from .api.problems import problem_response
 from .auth.authenticate import Authenticator, DirectoryToken
@@ -220,7 +221,7 @@ async def _answer_hint(
         {
             "Content-Type": "text/plain; charset=utf-8",
             "X-Content-Type-Options": "nosniff",
-            "X-Request-ID": exchange.request_id,
+            **name_answer(exchange.request_id),
         },
         text.encode(),
     )
@@ -250,5 +251,5 @@ def _refuse_as_rest(exchange: Exchange, is_too_long: bool) -> web.StreamResponse
         else HTTPStatus.BAD_REQUEST,
         _LINE_TOO_LONG if is_too_long else _MALFORMED,
         HeadTooLargeError.code if is_too_long else "malformed",
-        headers={"X-Request-ID": exchange.request_id},
+        headers=name_answer(exchange.request_id),
     )

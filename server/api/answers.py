@@ -24,7 +24,7 @@ _TEXT_HEADERS = {**_JSON_HEADERS, "Content-Type": "text/plain; charset=utf-8"}
 
 def name_answer(request_id: str) -> dict[str, str]:
     """Return the headers of every answer of this interface."""
-    return {"X-Request-ID": request_id}
+    return {"Server": "lakebed", "X-Request-ID": request_id}
 
 
 def answer(body: Body | Page[Any], status: HTTPStatus = HTTPStatus.OK) -> WholeAnswer:

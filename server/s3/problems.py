@@ -170,7 +170,11 @@ def answer_problem(
 
 def name_answer(request_id: str) -> dict[str, str]:
     """Return the headers of every answer of the gateway."""
-    return {"x-amz-request-id": request_id, "x-amz-id-2": request_id}
+    return {
+        "Server": "lakebed",
+        "x-amz-request-id": request_id,
+        "x-amz-id-2": request_id,
+    }
 
 
 def error_content(
