@@ -6,6 +6,8 @@ version that can be deleted is `null`, the change that is not committed yet.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from aiohttp import web
 from msgspec import Struct
 
@@ -164,6 +166,8 @@ async def _delete_at(call: Call, ref: str, items: list[_Item]) -> None:
     except RepositoryNotFoundError:
         raise
     except LakeError as error:
+        if explain(error, missing_ref=_MISSING)[1] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise  # it is no fault of a key: the client tries all of them again
         for item, _ in named:
             item.error = error
         return

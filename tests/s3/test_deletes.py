@@ -240,6 +240,7 @@ def test_a_thousand_keys_go_at_once_and_more_do_not(
             b'<!DOCTYPE a [<!ENTITY x "main/a">]>'
             b"<Delete><Object><Key>&x;</Key></Object></Delete>"
         ),
+        b"<Delete><Object><Key>main/a<b/>c</Key></Object></Delete>",
         b"main/a",
         b"\xff\xfe",
     ],
