@@ -22,6 +22,9 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / "python"
 RUNTIME_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+CLIENTS_VENV = ROOT / ".venv-clients"
+CLIENTS_PYTHON = CLIENTS_VENV / BIN.name / "python"
+CLIENTS_LOCK = ROOT / "requirements-clients.lock"
 PYTHON_MIN = (3, 11)
 
 
@@ -44,6 +47,14 @@ def test_long(*arguments: str) -> None:
     """Run the long tests too (minutes to hours); arguments go to pytest."""
     install(DEV_LOCK)
     run(PYTHON, "-m", "pytest", "-q", *arguments)
+
+
+def test_clients(*arguments: str) -> None:
+    """Run the tests with real S3 clients; arguments go to pytest."""
+    install_clients()
+    # A file at a time: importing a client takes longer than most of its tests.
+    options = ("-q", "-n", "2", "--dist", "loadfile", "-o", "testpaths=tests/clients")
+    run(CLIENTS_PYTHON, "-m", "pytest", *options, *arguments)
 
 
 def check() -> None:
@@ -83,18 +94,21 @@ def lock() -> None:
     compile_ = (BIN / "uv", "pip", "compile", *options.split(), *inputs.split())
     run(*compile_, "-o", RUNTIME_LOCK)
     run(*compile_, "--group", "dev", "-c", RUNTIME_LOCK, "-o", DEV_LOCK)
+    run(*compile_, "--group", "clients", "-c", DEV_LOCK, "-o", CLIENTS_LOCK)
 
 
 def clean() -> None:
     """Remove the environment and every cache."""
-    for name in (".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"):
-        shutil.rmtree(ROOT / name, ignore_errors=True)
+    caches = (".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+    for folder in (VENV, CLIENTS_VENV, *(ROOT / name for name in caches)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 TASKS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "test": test,
     "test-long": test_long,
+    "test-clients": test_clients,
     "check": check,
     "format": format,
     "bench": bench,
@@ -120,6 +134,22 @@ def install(lock_file: Path) -> None:
     here = ("--no-deps", "--no-build-isolation", "-e", ROOT)
     run(*pip, "install", *quiet, *here)
     stamp.write_text(fingerprint(lock_file))
+
+
+def install_clients() -> None:
+    """Bring `.venv-clients` to the state of its lock file, if it is not in it."""
+    install(DEV_LOCK)  # which has uv: pip takes minutes where uv takes seconds
+    stamp = CLIENTS_VENV / "installed-from"
+    if stamp.is_file() and stamp.read_text() == fingerprint(CLIENTS_LOCK):
+        return
+    print(f"installing into {CLIENTS_VENV} ...", file=sys.stderr, flush=True)
+    run(BIN / "uv", "venv", "-q", "--clear", "--python", PYTHON, CLIENTS_VENV)
+    pip = (BIN / "uv", "pip", "install", "-q", "--python", CLIENTS_PYTHON)
+    locked = ("--require-hashes", "-r", CLIENTS_LOCK)
+    # What builds a package that has no wheel comes from the lock file as well.
+    run(*pip, *locked, "--build-constraints", CLIENTS_LOCK)
+    run(*pip, "--no-deps", "--no-build-isolation", "-e", ROOT)
+    stamp.write_text(fingerprint(CLIENTS_LOCK))
 
 
 def fingerprint(lock_file: Path) -> str:
@@ -172,7 +202,7 @@ def main(arguments: list[str]) -> None:
         TASKS[arguments[0]](*arguments[1:])
         return
     for name, task in TASKS.items():
-        print(f"  {name:<10} {(task.__doc__ or '').splitlines()[0]}")
+        print(f"  {name:<12} {(task.__doc__ or '').splitlines()[0]}")
     if arguments and arguments[0] not in ("-h", "--help"):
         sys.exit(f"error: no task '{arguments[0]}'")
 

@@ -2,8 +2,10 @@
 
 What was signed and what is acted upon must be one reading: servers that checked the one
 and used the other have been broken that way. So the path is percent-decoded exactly
-once, nothing is normalised (`//`, `.` and `..` are names like any other), and `+` in a
-query is a plus. The canonical form of SigV4 is written from what was read.
+once, nothing is normalised (`//`, `.` and `..` are names like any other), and `+` is a
+space in a query, as forms write it, and a plus in a path: some clients send `+` for a
+space that they sign as `%20`, and AWS takes it so. The canonical form of SigV4 is written
+from what was read.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class Target(Struct, frozen=True, gc=False):
             )
         pairs: list[tuple[str, str]] = []
         for piece in pieces:
-            name, _, value = piece.partition("=")
+            name, _, value = piece.replace("+", "%20").partition("=")
             pairs.append((_decode(name), _decode(value)))
         return cls(path, canonical_path, tuple(pairs))
 

@@ -1,7 +1,8 @@
 """The source that a copy names in its headers: read, let in to, found, and tested.
 
 The header is percent-decoded once and then divided as the path of a request is, so that
-`..` and `//` in it are names like any other and lead nowhere else.
+`..` and `//` in it are names like any other and lead nowhere else. `+` is a space in it,
+as AWS has it: some clients write it so.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ def _decode(raw: str, text: str) -> str:
         raise _refuse(text, "it has a broken percent escape")
     try:
         # Bytes of headers that are no ASCII come as UTF-8, others as surrogates.
-        return unquote_to_bytes(raw.encode("utf-8", "surrogateescape")).decode()
+        spaced = raw.replace("+", " ").encode("utf-8", "surrogateescape")
+        return unquote_to_bytes(spaced).decode()
     except UnicodeDecodeError:
         raise _refuse(text, "it is not UTF-8") from None
 

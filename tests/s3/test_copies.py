@@ -176,6 +176,14 @@ def test_a_source_is_decoded_once(
     assert server.send("GET", f"/{repository}/main/copy").body == b"x"
 
 
+def test_a_plus_in_a_source_is_a_space(server: ServerProcess, repository: str) -> None:
+    """As s5cmd writes it, and as AWS reads it."""
+    server.send("PUT", f"/{repository}/main/a%20b%2Bc", {}, b"x")
+    headers = {"x-amz-copy-source": f"{repository}/main/a+b%2Bc"}
+
+    assert server.send("PUT", f"/{repository}/main/copy", headers).status == 200
+
+
 HOUR = timedelta(hours=1)
 
 
