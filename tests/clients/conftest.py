@@ -14,12 +14,16 @@ import pytest
 from lakebed.client import Client
 
 from support import client_page
-from support.client_page import Section, read_sections
+from support.certificates import Authority
+from support.client_page import Section, read_changes, read_sections
+from support.edges import at
 from support.lakes import Lake
 from support.s3server import ADMIN, ServerProcess, run_server
 
+pytest.register_assert_rewrite("support.client_contract")
+
 _numbers = itertools.count(1)
-_FOREIGN = ("AWS_", "S3_", "MLFLOW_", "WANDB_", "RCLONE_", "DVC_", "MINIO_")
+_FOREIGN = ("AWS_", "SSL_", "S3_", "MLFLOW_", "WANDB_", "RCLONE_", "DVC_", "MINIO_")
 """What settings of whoever runs the tests begin with."""
 _DEAD_PROXY = "http://127.0.0.1:9"
 
@@ -31,14 +35,32 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(directory: Path) -> Iterator[ServerProcess]:
-    with run_server(directory) as running:
+    options = read_sections({})["Plain buckets and keys"].text("sh").split()
+    flat = options[options.index("--flat-s3") + 1].replace(":8001", ":0")
+    with run_server(directory, "--flat-s3", flat) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def server_https(
+    directory: Path, server: ServerProcess, authority: Authority
+) -> Iterator[ServerProcess]:
+    """Another process over the same lake."""
+    del server
+    with run_server(directory, *authority.issue("server").arguments) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def rest(server: ServerProcess) -> Iterator[Client]:
-    keys = {"access_key_id": ADMIN.id, "secret_access_key": ADMIN.secret}
-    with Client(server.url, **keys) as opened:
+    with Client(
+        server.url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret
+    ) as opened:
         yield opened
 
 
@@ -46,6 +68,19 @@ def rest(server: ServerProcess) -> Iterator[Client]:
 def lake(rest: Client) -> Lake:
     made = Lake(rest, f"repo-{next(_numbers)}")
     rest.create_repository(made.repository)
+    return made
+
+
+def other_of(lake: Lake) -> Lake:
+    """Return the second repository of a test, which is there if the test makes it."""
+    return Lake(lake.client, f"{lake.repository}-other")
+
+
+@pytest.fixture
+def other_lake(lake: Lake) -> Lake:
+    """The second repository of a page's block."""
+    made = other_of(lake)
+    made.client.create_repository(made.repository)
     return made
 
 
@@ -73,13 +108,45 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def documented(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
     """Return a section of the page, with the values of this test in its blocks."""
-    sections = read_sections(
-        {
-            client_page.URL: server.url,
-            client_page.ADDRESS: server.address,
-            client_page.KEY_ID: ADMIN.id,
-            client_page.SECRET: ADMIN.secret,
-            client_page.REPOSITORY: lake.repository,
-        }
-    )
-    return sections.__getitem__
+    return lambda title: read_sections(_values(server.url, lake))[title]
+
+
+@pytest.fixture
+def documented_flat(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
+    """The same, at the port where keys have no ref."""
+    url = at(server, "S3 at the ref 'main'").url
+    return lambda title: read_sections(_values(url, lake))[title]
+
+
+@pytest.fixture
+def documented_https(
+    server_https: ServerProcess,
+    authority: Authority,
+    lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], Section]:
+    """The same, as the page says it for https."""
+    values = {
+        **_values(server_https.url, lake),
+        client_page.AUTHORITY: str(authority.path),
+    }
+    exported = read_sections(values)["https"].exports()
+    for name, value in exported.items():
+        monkeypatch.setenv(name, value)
+    changes = read_changes()
+
+    def read(title: str) -> Section:
+        return read_sections({**dict(changes.get(title, [])), **values})[title]
+
+    return read
+
+
+def _values(url: str, lake: Lake) -> dict[str, str]:
+    return {
+        client_page.URL: url,
+        client_page.ADDRESS: url.partition("//")[2],
+        client_page.KEY_ID: ADMIN.id,
+        client_page.SECRET: ADMIN.secret,
+        client_page.REPOSITORY: lake.repository,
+        client_page.OTHER_REPOSITORY: other_of(lake).repository,
+    }

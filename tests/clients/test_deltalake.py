@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lakebed.client import MergeConflictError
 
 from support.client_page import Section
 from support.lakes import Lake
@@ -58,15 +59,17 @@ class Table:
         )
 
     def numbers(self, version: int | None = None) -> list[int]:
-        rows = self.pl.read_delta(self.open(version))
-        return sorted(rows["number"])
+        tables = self.names.QueryBuilder().register("t", self.open(version))
+        rows = tables.execute("SELECT number FROM t ORDER BY 1").read_all()
+        return list(rows["number"].to_pylist())
 
 
 @pytest.fixture
 def make_table(names: Any, pl: Any, lake: Lake) -> Callable[..., Table]:
-    return lambda ref="main", **changed: Table(
-        names, pl, lake.uri(f"{ref}/a table"), **changed
-    )
+    def make(ref: str = "main", **changed: str) -> Table:
+        return Table(names, pl, lake.uri(f"{ref}/a table"), **changed)
+
+    return make
 
 
 def test_a_table_has_versions(make_table: Callable[..., Table]) -> None:
@@ -119,6 +122,24 @@ def test_time_goes_back_by_tag_by_commit_id_and_by_version(
     assert make_table("v1").numbers(version=0) == [1]
     with pytest.raises(Exception, match=r"(?i)version"):
         make_table(commit_id).open(version=1)
+
+
+def test_a_table_that_two_branches_changed_is_a_conflict(
+    lake: Lake, make_table: Callable[..., Table]
+) -> None:
+    make_table().append(1)
+    lake.commit()
+    lake.branch("dev")
+    make_table("dev").append(2)
+    lake.commit("dev")
+    make_table("main").append(3)
+    lake.commit("main")
+
+    with pytest.raises(MergeConflictError) as caught:
+        lake.merge("dev", "main")
+
+    paths = [conflict.path for conflict in caught.value.conflicts]
+    assert paths == ["a table/_delta_log/00000000000000000001.json"]
 
 
 def test_a_tag_takes_no_commit(lake: Lake, make_table: Callable[..., Table]) -> None:

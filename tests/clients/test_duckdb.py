@@ -23,7 +23,8 @@ def db(documented: Callable[[str], Section]) -> Iterator[Any]:
 
 
 def answer(db: Any, question: str) -> list[tuple[Any, ...]]:
-    return db.execute(question).fetchall()
+    rows: list[tuple[Any, ...]] = db.execute(question).fetchall()
+    return rows
 
 
 @pytest.mark.parametrize("name", ["table", "a table+%20 ünï 文件 🦆", "x=1/y=a b"])
@@ -71,7 +72,7 @@ def test_a_pattern_reads_many_files_of_a_tag(lake: Lake, db: Any) -> None:
 
     def count(ref: str) -> int:
         files = lake.uri(f"{ref}/t/*/*.parquet")
-        return answer(db, f"SELECT count(*) FROM read_parquet('{files}')")[0][0]
+        return int(answer(db, f"SELECT count(*) FROM read_parquet('{files}')")[0][0])
 
     assert (count("main"), count("v1"), count(commit_id)) == (40, 30, 30)
     by_folder = lake.uri("v1/t/**")

@@ -19,15 +19,17 @@ def shell(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Shell:
-    """A shell in a project that has the page's remote."""
+    """A shell in a project with the page's settings."""
     monkeypatch.setenv("DVC_NO_ANALYTICS", "true")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "site"))
     project = tmp_path / "project"
     project.mkdir()
     shell = Shell("", project)
-    shell.run("dvc", "init", "--no-scm", "--quiet")
-    settings = documented("DVC").text("sh")
-    Shell(settings, project).run("dvc", "config", "core.analytics", "false")
+    shell.run("git", "init", "--quiet")
+    shell.run("dvc", "init", "--quiet")
+    section = documented("DVC")
+    (project / ".dvc" / "config").write_text(section.text("ini"))
+    (project / ".dvc" / "config.local").write_text(section.text("ini", 1))
     return shell
 
 
@@ -44,26 +46,27 @@ def test_a_branch_keeps_what_is_pushed(lake: Lake, shell: Shell) -> None:
 
     for name, content in data.items():
         assert (shell.folder / name).read_bytes() == content
-    assert {key.rsplit("/", 2)[0] for key in lake.list_keys()} == {"main/dvc/files/md5"}
+    stored = {key.rsplit("/", 2)[0] for key in lake.list_keys()}
+    assert stored == {"main/dvc/files/md5"}
 
 
 def test_data_of_another_repository_is_imported_at_its_version(
-    documented: Callable[[str], Section], lake: Lake, shell: Shell
+    documented: Callable[[str], Section], other_lake: Lake, shell: Shell
 ) -> None:
-    lake.write("main/raw/a b.csv", b"old")
-    lake.write("main/raw/c.csv", b"c")
-    lake.commit()
-    Shell(documented("DVC").text("sh", 1), shell.folder).run(
-        *("dvc", "import-url", "--version-aware"),
-        *("remote://raw/a b.csv", "a.csv"),
-    )
-    lake.write("main/raw/a b.csv", b"new")
-    lake.commit()
+    other_lake.write("main/raw/a b.csv", b"old")
+    other_lake.write("main/raw/c.csv", b"c")
+    commit_id = other_lake.commit()
+    Shell(documented("DVC").text("sh"), shell.folder).run("true")
+    other_lake.write("main/raw/a b.csv", b"new")
+    other_lake.commit()
 
     shell.run("rm", "-r", "a.csv", ".dvc/cache")
     shell.run("dvc", "pull", "a.csv")
     pinned = (shell.folder / "a.csv").read_bytes()
+    version = f"version_id: {commit_id}"
+    is_named = version in (shell.folder / "a.csv.dvc").read_text()
     shell.run("dvc", "update", "a.csv.dvc")
 
     assert pinned == b"old"
+    assert is_named
     assert (shell.folder / "a.csv").read_bytes() == b"new"

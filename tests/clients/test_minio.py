@@ -30,7 +30,7 @@ class MinioPy:
     def read(self, key: str) -> bytes:
         answer = self.client.get_object(self.bucket, key)
         try:
-            return answer.read()
+            return bytes(answer.read())
         finally:
             answer.close()
             answer.release_conn()

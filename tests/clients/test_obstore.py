@@ -61,7 +61,7 @@ def test_ranges_are_what_was_asked_for(lake: Lake, client: Obstore) -> None:
 def test_one_of_two_creators_wins(lake: Lake, client: Obstore) -> None:
     client.store.put("main/path", b"first", mode="create")
 
-    with pytest.raises(FileExistsError):
+    with pytest.raises(Exception, match="already exists"):
         client.store.put("main/path", b"second", mode="create")
 
     assert lake.read("main/path") == b"first"
@@ -82,7 +82,7 @@ def test_a_copy_replaces_nothing_if_it_is_told_so(lake: Lake, client: Obstore) -
     lake.write("main/b", b"b")
 
     client.store.copy("main/a", "main/c", overwrite=False)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(Exception, match="already exists"):
         client.store.copy("main/a", "main/b", overwrite=False)
 
     assert lake.read("main/b") == b"b"

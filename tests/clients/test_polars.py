@@ -67,7 +67,7 @@ def test_a_pattern_reads_many_files_of_a_tag(lake: Lake, names: Any) -> None:
 
     def count(ref: str) -> int:
         scan = names.pl.scan_parquet(lake.uri(f"{ref}/t/*.parquet"), **options)
-        return scan.select(names.pl.len()).collect().item()
+        return int(scan.select(names.pl.len()).collect().item())
 
     assert (count("main"), count("v1"), count(commit_id)) == (40, 30, 30)
 

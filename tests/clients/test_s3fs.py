@@ -28,7 +28,7 @@ class S3fs:
 
     def read(self, key: str) -> bytes:
         with self.fs.open(self.name(key), "rb") as file:
-            return file.read()
+            return bytes(file.read())
 
     def list(self, prefix: str) -> list[str]:
         self.fs.invalidate_cache()  # others write as well
@@ -36,7 +36,7 @@ class S3fs:
         return [each.removeprefix(f"{self.bucket}/") for each in found]
 
     def delete(self, key: str) -> None:
-        self.fs.rm(self.name(key))
+        self.fs.rm_file(self.name(key))  # `rm` takes patterns
 
     def copy(self, source: str, destination: str) -> None:
         self.fs.copy(self.name(source), self.name(destination))
@@ -56,7 +56,8 @@ def test_a_range_is_what_was_asked_for(lake: Lake, client: S3fs) -> None:
     data = noise(3 * MIB)
     lake.write("main/path", data)
 
-    assert client.fs.cat_file(client.name("main/path"), 1000, 2000) == data[1000:2000]
+    name = client.name("main/path")
+    assert client.fs.cat_file(name, start=1000, end=2000) == data[1000:2000]
     with client.fs.open(client.name("main/path")) as file:
         file.seek(2 * MIB)
         assert file.read(100) == data[2 * MIB : 2 * MIB + 100]
@@ -67,7 +68,7 @@ def test_one_of_two_creators_wins(lake: Lake, client: S3fs) -> None:
         file.write(b"first")
 
     with (
-        pytest.raises(FileExistsError),
+        pytest.raises(OSError, match="exists"),
         client.fs.open(client.name("main/path"), "xb") as file,
     ):
         file.write(b"second")
@@ -75,15 +76,15 @@ def test_one_of_two_creators_wins(lake: Lake, client: S3fs) -> None:
     assert lake.read("main/path") == b"first"
 
 
-def test_a_folder_is_moved_and_removed(lake: Lake, client: S3fs) -> None:
+def test_a_folder_is_copied_and_removed(lake: Lake, client: S3fs) -> None:
     for path in ("from/a", "from/b/c"):
         lake.write(f"main/{path}", path.encode())
 
-    client.fs.mv(client.name("main/from"), client.name("main/to"), recursive=True)
-    assert lake.list_keys() == ["main/to/a", "main/to/b/c"]
+    client.fs.copy(client.name("main/from"), client.name("main/to"), recursive=True)
+    client.fs.rm(client.name("main/from"), recursive=True)
 
-    client.fs.rm(client.name("main/to"), recursive=True)
-    assert lake.list_keys() == []
+    assert lake.list_keys() == ["main/to/a", "main/to/b/c"]
+    assert lake.read("main/to/b/c") == b"from/b/c"
 
 
 def test_a_version_is_a_commit(
@@ -95,6 +96,8 @@ def test_a_version_is_a_commit(
     versioned = type(client.fs)(**client.fs.storage_options, version_aware=True)
 
     name = client.name("main/path")
-    assert versioned.cat(f"{name}?versionId={commit_id}") == b"old"
+    assert versioned.cat_file(f"{name}?versionId={commit_id}") == b"old"
+    with versioned.open(f"{name}?versionId={commit_id}") as file:
+        assert file.read() == b"old"
     with versioned.open(name) as file:
         assert file.read() == b"new"

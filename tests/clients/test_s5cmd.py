@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.client_contract import CopyingContract
+from support.client_contract import FEW_ODD_PATHS, CopyingContract
 from support.client_page import Section
 from support.client_shell import CommandFailedError, Shell
 from support.lakes import Lake, noise
@@ -53,6 +53,7 @@ def client(documented: Callable[[str], Section], lake: Lake, tmp_path: Path) -> 
 class TestS5cmd(CopyingContract):
     refusals = (CommandFailedError,)
     large_bytes = 12 * MIB
+    odd_paths = FEW_ODD_PATHS
 
 
 def test_a_pattern_takes_many(lake: Lake, client: S5cmd, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,9 @@ from support.lakes import Lake
 
 
 @pytest.fixture
-def wandb(
+def section(
     documented: Callable[[str], Section], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+) -> Section:
     section = documented("Weights & Biases")
     given = {
         **section.exports(),
@@ -26,23 +25,22 @@ def wandb(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    return section.run_python().wandb
+    return section
 
 
 def test_a_reference_names_the_etag_and_the_commit_of_each_object(
-    wandb: Any, lake: Lake
+    section: Section, lake: Lake
 ) -> None:
     for name in ("a", "b c", "d/ü+"):
         lake.write(f"main/data/{name}", name.encode())
     commit_id = lake.commit()
     lake.tag("v1")
 
-    with wandb.init(project="test") as run:
-        artifact = wandb.Artifact("data", "dataset")
-        artifact.add_reference(lake.uri("v1/data"))
-        run.log_artifact(artifact)
+    names = section.run_python()
+    with names.wandb.init(project="test") as run:
+        run.log_artifact(names.artifact)
 
-    entries = artifact.manifest.entries
+    entries = names.artifact.manifest.entries
     assert set(entries) == {"a", "b c", "d/ü+"}
     for name, entry in entries.items():
         key = f"v1/data/{name}"
@@ -52,16 +50,18 @@ def test_a_reference_names_the_etag_and_the_commit_of_each_object(
         assert entry.extra == {"etag": lake.etag(key), "versionID": commit_id}
 
 
-def test_a_reference_is_fetched(wandb: Any, lake: Lake, tmp_path: Path) -> None:
-    lake.write("main/data", b"old")
+def test_what_a_reference_names_is_fetched_after_the_branch_went_on(
+    section: Section, lake: Lake, tmp_path: Path
+) -> None:
+    lake.write("main/data/path", b"old")
     lake.commit()
     lake.tag("v1")
-    artifact = wandb.Artifact("data", "dataset")
-    (entry,) = artifact.add_reference(lake.uri("v1/data"))
-    lake.write("main/data", b"new")
+    artifact = section.run_python().artifact
+    lake.write("main/data/path", b"new")
+    lake.commit()
 
-    storage = artifact.manifest.storage_policy
-
-    path = storage.load_reference(entry, local=True, dest_path=str(tmp_path / "got"))
+    (entry,) = artifact.manifest.entries.values()
+    policy = artifact.manifest.storage_policy
+    path = policy.load_reference(entry, local=True, dest_path=str(tmp_path / "got"))
 
     assert Path(path).read_bytes() == b"old"

@@ -38,6 +38,15 @@ ODD_PATHS = (
 )
 
 
+FEW_ODD_PATHS = (
+    "a b+c%20d%2Fe#f?g",
+    "quote'(round)[square]{curly}&h=i;j,k!$@:|~",
+    "ünïcødé/文件 🦆",
+    "two//slashes",
+)
+"""The same for programs, which take a good part of a second to start."""
+
+
 class S3Client(Protocol):
     """A client as the tests drive it. Keys are `REF/PATH` in the repository."""
 
@@ -101,7 +110,8 @@ class ClientContract:
             assert lake.read(key) == b"%d" % number
             assert client.read(key) == b"%d" % number
             client.delete(key)
-        assert lake.list_keys() == []
+        # Some leave a marker where a folder was.
+        assert [key for key in lake.list_keys() if not key.endswith("/")] == []
 
     def test_a_listing_is_of_one_ref_and_one_folder(
         self, lake: Lake, client: S3Client

@@ -15,6 +15,8 @@ from typing import Any
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\| ([\w -]+) \| (.*`.*) \|$", re.MULTILINE)
+_CHANGE = re.compile(r"`([^`]+)` becomes `([^`]+)`")
 _EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 URL = "http://127.0.0.1:8000"
@@ -22,6 +24,8 @@ ADDRESS = "127.0.0.1:8000"
 KEY_ID = "YOUR-KEY-ID"
 SECRET = "YOUR-SECRET"
 REPOSITORY = "penguins"
+OTHER_REPOSITORY = "flights"
+AUTHORITY = "authority.pem"
 """What the page writes where a reader has values of their own."""
 
 
@@ -49,6 +53,13 @@ class Section:
     def exports(self, number: int = 0) -> dict[str, str]:
         """Return the variables that a block of shell exports."""
         return dict(_EXPORT.findall(self.text("sh", number)))
+
+
+def read_changes() -> dict[str, list[tuple[str, str]]]:
+    """Return what https changes in the blocks of a client, by title."""
+    return {
+        title: _CHANGE.findall(text) for title, text in _ROW.findall(PAGE.read_text())
+    }
 
 
 class _Names:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
 from lakebed.client import Client
 
@@ -55,3 +56,19 @@ class Lake:
 def noise(size_bytes: int, seed: int = 1) -> bytes:
     """Return bytes that neither repeat nor compress, the same each time."""
     return random.Random(seed).randbytes(size_bytes)
+
+
+def write_folder(folder: Path) -> dict[str, bytes]:
+    """Write files into `folder`, one of them large; return what is in each."""
+    sizes = {"a": 1000, "b/c": 0, "b/ü +%": 1000, "large": 9 * 1024 * 1024}
+    files = {path: noise(size, seed=size) for path, size in sizes.items()}
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return files
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return what is in each file below `folder`."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
