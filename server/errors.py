@@ -70,6 +70,19 @@ class BodyTooLargeError(InvalidValueError):
         self.bytes_max = bytes_max
 
 
+class BodyStalledError(InvalidValueError):
+    """A request body does not come, or too slowly."""
+
+    code = "body-stalled"
+
+    def __init__(self, step_bytes: int, step_s_max: float) -> None:
+        super().__init__(
+            "body",
+            f"request body came too slowly: less than {step_bytes} bytes in "
+            f"{step_s_max:g} s of waiting",
+        )
+
+
 class InvalidPartError(InvalidValueError):
     """A part that an upload is to be completed with was not put, or not with that sum."""
 

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from lakebed.client.wire import explain
 
 from ..errors import BodyTooLargeError, InvalidValueError
+from ..httprules.receiving import Patience
 
 WHOLE_BYTES_MAX = 256 * 1024
 """Uploads that announce at most this are read whole, which saves the iterator; what
@@ -40,7 +41,10 @@ async def answer_continue(request: web.BaseRequest) -> None:
 
 
 async def read_json(
-    request: web.BaseRequest, decoder: msgspec.json.Decoder[Any], bytes_max: int
+    request: web.BaseRequest,
+    decoder: msgspec.json.Decoder[Any],
+    bytes_max: int,
+    patience: Patience,
 ) -> Any:
     """Return the JSON body of `request`, decoded and checked.
 
@@ -49,6 +53,7 @@ async def read_json(
 
     Raises:
         BodyTooLargeError: it is longer than `bytes_max`.
+        BodyStalledError: it does not come.
         InvalidValueError: it is not JSON, or a field is missing, wrong or unknown.
     """
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
@@ -61,7 +66,7 @@ async def read_json(
         raise InvalidValueError(
             "Content-Encoding", "request body must not be compressed"
         )
-    data = await _read_whole(request, bytes_max)
+    data = await _read_whole(request, bytes_max, patience)
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
@@ -71,14 +76,16 @@ async def read_json(
         raise InvalidValueError("body", f"body is not JSON: {error}") from None
 
 
-async def _read_whole(request: web.BaseRequest, bytes_max: int) -> bytes:
+async def _read_whole(
+    request: web.BaseRequest, bytes_max: int, patience: Patience
+) -> bytes:
     if (request.content_length or 0) > bytes_max:
         raise BodyTooLargeError(bytes_max)
     await answer_continue(request)
     pieces: list[bytes] = []
     size_bytes = 0
     async with _refuse_broken_bodies():
-        while piece := await request.content.readany():
+        while piece := await patience.wait(request.content.readany()):
             size_bytes += len(piece)
             if size_bytes > bytes_max:
                 raise BodyTooLargeError(bytes_max)
@@ -86,11 +93,13 @@ async def _read_whole(request: web.BaseRequest, bytes_max: int) -> bytes:
     return b"".join(pieces)
 
 
-async def open_upload(request: web.BaseRequest) -> bytes | AsyncIterator[bytes]:
+async def open_upload(
+    request: web.BaseRequest, patience: Patience
+) -> bytes | AsyncIterator[bytes]:
     """Return the raw body of `request`: at once if it is small, else as it comes."""
     if is_small(request):
-        return await _read_whole(request, WHOLE_BYTES_MAX)
-    return _iter_body(request)
+        return await _read_whole(request, WHOLE_BYTES_MAX, patience)
+    return _iter_body(request, patience)
 
 
 def is_small(request: web.BaseRequest) -> bool:
@@ -99,19 +108,22 @@ def is_small(request: web.BaseRequest) -> bool:
     return size_bytes is not None and size_bytes <= WHOLE_BYTES_MAX
 
 
-async def _iter_body(request: web.BaseRequest) -> AsyncIterator[bytes]:
+async def _iter_body(
+    request: web.BaseRequest, patience: Patience
+) -> AsyncIterator[bytes]:
     # Asked for with the first byte: what is refused for its condition sends nothing.
     await answer_continue(request)
     async with _refuse_broken_bodies():
-        while piece := await request.content.readany():
+        while piece := await patience.wait(request.content.readany()):
             yield piece
 
 
 class FormUpload:
     """The field `content` of a multipart/form-data body, read as it comes."""
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, patience: Patience) -> None:
         self._request = request
+        self._patience = patience
         self.content_type: str | None = None
         """Of the field, once `open` has found it."""
 
@@ -127,7 +139,7 @@ class FormUpload:
         await answer_continue(self._request)
         async with _refuse_broken_bodies():
             reader = await self._request.multipart()
-            while (part := await reader.next()) is not None:
+            while (part := await self._patience.wait(reader.next())) is not None:
                 if isinstance(part, BodyPartReader) and part.name == FIELD:
                     break
         if not isinstance(part, BodyPartReader):
@@ -143,10 +155,10 @@ class FormUpload:
     ) -> AsyncIterator[bytes]:
         async with _refuse_broken_bodies():
             while not part.at_eof():
-                piece = await part.read_chunk(PART_READ_BYTES)
+                piece = await self._patience.wait(part.read_chunk(PART_READ_BYTES))
                 if piece:
                     yield piece
-            while (following := await reader.next()) is not None:
+            while following := await self._patience.wait(reader.next()):
                 if isinstance(following, BodyPartReader) and following.name == FIELD:
                     raise InvalidValueError(FIELD, f"field '{FIELD}' is given twice")
 

@@ -17,6 +17,7 @@ from aiohttp import web
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.people import People
 from ..errors import LakeError, PermissionDeniedError
+from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..repository.once import Once
@@ -137,7 +138,12 @@ class ApiHandler:
         if compiled.body is None:
             return NoBody()
         assert compiled.route.body_bytes_max is not None
-        return await read_json(request, compiled.body, compiled.route.body_bytes_max)
+        return await read_json(
+            request,
+            compiled.body,
+            compiled.route.body_bytes_max,
+            Patience.of(self._settings),
+        )
 
 
 def _refuse_cross_site(request: web.BaseRequest) -> None:

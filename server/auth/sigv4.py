@@ -46,6 +46,7 @@ EXPIRES_S_MAX = 7 * 24 * 3600
 Headers = CIMultiDictProxy[str] | CIMultiDict[str]
 
 _SHA256_HEADER = "x-amz-content-sha256"
+_SHA256_PARAMETER = "X-Amz-Content-Sha256"
 _AUTHORIZATION = re.compile(
     rf"({ALGORITHM} +Credential=[^,\s]+[,\s]+SignedHeaders=[^,\s]+)[,\s]+"
     r"Signature=([^,\s]+)\s*",
@@ -288,9 +289,21 @@ def _read_query(target: Target, query: dict[str, str], headers: Headers) -> Clai
         time_text,
         tuple(query["X-Amz-SignedHeaders"].split(";")),
         query["X-Amz-Signature"],
-        headers.get(_SHA256_HEADER, UNSIGNED_PAYLOAD),
+        _read_presigned_payload(target, headers),
         int(expires),
     )
+
+
+def _read_presigned_payload(target: Target, headers: Headers) -> str:
+    """Return what a presigned request says of its body.
+
+    In the header; or in the query, where some SDKs put it. Whichever counts is part of
+    what is signed, so that one that was added to the other breaks the signature.
+    """
+    payload = headers.get(_SHA256_HEADER)
+    if payload is None:
+        payload = dict(target.pairs).get(_SHA256_PARAMETER, UNSIGNED_PAYLOAD)
+    return payload
 
 
 def _check_signed_headers(claim: Claim, headers: Headers) -> None:

@@ -50,7 +50,9 @@ def join_pieces(pieces: Iterable[Piece], read: ReadPieces) -> Iterator[Row]:
     """
     source = _Source(pieces)
     while (piece := source.take()) is not None:
-        if _is_chunk_of_whole(piece, source):
+        if piece.end is PieceEnd.CUT or (
+            piece.end is PieceEnd.END and source.is_over()
+        ):
             yield Row(piece.chunk_id, piece.chunk_bytes, None)
         else:
             source.put_back([piece])
@@ -94,11 +96,6 @@ class _Source:
         return taken
 
 
-def _is_chunk_of_whole(piece: Piece, source: _Source) -> bool:
-    """Tell whether `piece`, at a cut of the whole and before `source`, is a chunk of it."""
-    return piece.end is PieceEnd.CUT or (piece.end is PieceEnd.END and source.is_over())
-
-
 def _cut_again(source: _Source, read: ReadPieces) -> Iterator[Row]:
     """Yield chunks from a cut of the whole on, up to one where a chunk of a part begins."""
     cutter = StreamCutter()
@@ -117,14 +114,10 @@ def _cut_again(source: _Source, read: ReadPieces) -> Iterator[Row]:
             cut_bytes += len(chunk)
             while ahead and ahead[0][0] < cut_bytes:
                 ahead.popleft()
-            if not ahead or ahead[0][0] != cut_bytes:
-                continue
-            left = [piece for _, piece in ahead]
-            source.put_back(left[1:])
-            if _is_chunk_of_whole(left[0], source):
-                source.put_back(left[:1])
-                return
-            for _ in left[1:]:
-                source.take()
+            if ahead and ahead[0][0] == cut_bytes:
+                left = [piece for _, piece in ahead]
+                if left[0].end is not PieceEnd.RAW:
+                    source.put_back(left)
+                    return
     for chunk in cutter.finish():
         yield Row(hash_chunk(chunk), len(chunk), chunk)

@@ -23,6 +23,14 @@ from .whole import WholeAnswer
 
 log = logging.getLogger(__name__)
 
+SANDBOX = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+"""Headers of every answer with text that a user chose. In a sandbox a page has no
+scripts and no origin, whatever its type, so that `Content-Disposition` stays what the
+user said of the object."""
+
 
 async def send_object(
     engine: Engine,
@@ -59,8 +67,7 @@ async def send_object(
     written = show_date(entry.mtime_ms // 1000)
     headers = {
         "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        **SANDBOX,
         "ETag": f'"{etag}"',
         "Last-Modified": written,
         **own_headers,

@@ -28,6 +28,11 @@ the longest trailer, SHA-512 in base64, 112."""
 SIGNED_CHUNK_BYTES_MIN = 8 * 1024
 """Smallest chunk of a signed stream but for its last; AWS's figure. It also bounds how
 many heads wait for their data to be verified."""
+SMALL_CHUNK_BYTES = 1024
+SMALL_CHUNKS_MAX = 10_000
+"""Chunks of an unsigned stream that are smaller than that. Each takes some 3 us of the
+event loop, so that a body of single bytes would take it for itself; clients send one
+small chunk, the last."""
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 _HEAD = re.compile(rb"([0-9a-fA-F]{1,16})", re.ASCII)
@@ -74,6 +79,7 @@ class ChunkedDecoder:
         self._chunk_left = 0
         self._chunk_bytes = 0
         self._chunk_count = 0
+        self._small_count = 0
         self.trailers: dict[str, str] = {}
         """By name in lower case, in the order they came."""
 
@@ -153,7 +159,7 @@ class ChunkedDecoder:
                     BadChunkSize=str(self._chunk_bytes),
                 )
             self._on_head(size_bytes, match[2].decode())
-        self._chunk_count += 1
+        self._count_chunk(size_bytes)
         self._chunk_bytes = self._chunk_left = size_bytes
         self._left -= size_bytes
         if size_bytes:
@@ -162,6 +168,17 @@ class ChunkedDecoder:
             raise broken_off("has less data than x-amz-decoded-content-length says")
         else:
             self._state = _State.TRAILER
+
+    def _count_chunk(self, size_bytes: int) -> None:
+        self._chunk_count += 1
+        if size_bytes < SMALL_CHUNK_BYTES:
+            self._small_count += 1
+            if self._small_count > SMALL_CHUNKS_MAX:
+                raise S3Error(
+                    "InvalidRequest",
+                    f"the body has more than {SMALL_CHUNKS_MAX} chunks of less than "
+                    f"{SMALL_CHUNK_BYTES} bytes: send larger ones",
+                )
 
     def _take_trailer(self, line: bytes) -> None:
         if not line:

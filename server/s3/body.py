@@ -12,7 +12,6 @@ condition sends nothing. A large body waits for its turn, because each holds mem
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hashlib
@@ -24,15 +23,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..auth.sigv4 import UNSIGNED_PAYLOAD
 from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
+from ..httprules.receiving import Patience
 from .aws_chunked import TRAILER_SIGNATURE, ChunkedDecoder, broken_off
 from .call import Call, invalid_argument
 from .checksums import TRAILER_HEADER, Algorithm, Checksum, RunningSum, StoredChecksum
 from .chunk_signatures import ChunkSignatures
 from .errors import S3Error
 from .payload import EMPTY_SHA256, Payload
-
-STALLED = "RequestTimeout"
-"""S3's word for a body that came too slowly."""
 
 _DECODED_LENGTH = "x-amz-decoded-content-length"
 _SIZE_DIGITS_MAX = 16
@@ -57,10 +54,7 @@ class Body:
             S3Error: what it says is malformed, or contradicts itself.
         """
         self._request = request = call.request
-        settings = call.gateway.settings
-        self._step_s_max = self._patience_s = settings.body_step_s_max
-        self._step_bytes = settings.body_step_bytes
-        self._stepped_bytes = 0
+        self._patience = Patience.of(call.gateway.settings)
         payload = Payload.parse(call.verified.claim.payload)
         self._md5 = _read_md5(request.headers.get("Content-MD5"))
         self._claimed = Checksum.read(request.headers) if has_checksum else None
@@ -153,29 +147,13 @@ class Body:
         try:
             if content.is_eof():
                 return content.read_nowait()
-            loop = asyncio.get_running_loop()
-            before_s = loop.time()
-            async with asyncio.timeout(self._patience_s):
-                piece = await content.readany()
-        except TimeoutError:
-            raise S3Error(
-                STALLED,
-                "your socket connection to the server was not read from or written to "
-                "within the timeout period: idle connections will be closed",
-            ) from None
+            return await self._patience.wait(content.readany())
         except (
             ClientPayloadError,
             HttpProcessingError,
             web.RequestPayloadError,
         ) as error:
             raise broken_off() from error
-        # What counts is waiting for the client, not what others make it wait for.
-        self._patience_s -= loop.time() - before_s
-        self._stepped_bytes += len(piece)
-        if self._stepped_bytes >= self._step_bytes:
-            self._stepped_bytes = 0
-            self._patience_s = self._step_s_max
-        return piece
 
     def check(self, blob: WrittenBlob) -> None:
         """Return if the bytes that were taken in are those that the client means.

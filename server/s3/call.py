@@ -17,7 +17,7 @@ from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Bucket, ObjectName
 from .errors import S3Error
 from .problems import name_answer
-from .xml import Element, write_document
+from .xml import DOCUMENT_HEADERS, Element, write_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Call(Struct, frozen=True, gc=False):
         """Return a response with an XML document."""
         return WholeAnswer(
             200,
-            {**self.base_headers(), "Content-Type": "application/xml"},
+            {**self.base_headers(), **DOCUMENT_HEADERS},
             write_document(name, content),
         )
 

@@ -17,7 +17,7 @@ from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
 from ..repository.resolving import get_repository
 from .address import ObjectName, name_object
-from .body import read_document_body
+from .body import read_document_body, refuse_body
 from .call import Call
 from .checksums import Checksum
 from .errors import S3Error
@@ -42,6 +42,7 @@ async def delete(call: Call) -> web.StreamResponse:
     name = call.get_object_name()
     version = call.parameters.get("versionId")
     condition = read_condition(call)
+    await refuse_body(call)
     if not name.path:
         # Spark and pyarrow remove the markers of directories, and a ref is none.
         await get_repository(call.engine, name.repository)

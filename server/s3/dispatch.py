@@ -11,6 +11,8 @@ from .errors import S3Error
 from .object_headers import METADATA_PREFIX, PRIVATE_ACLS
 from .table import COMMON_HEADERS, COMMON_PARAMETERS, Operation, Requirement
 
+TOKEN_PARAMETER = "X-Amz-Security-Token"  # noqa: S105 - a name, no token
+
 
 class Dispatcher:
     """The table, made ready to be asked."""
@@ -58,6 +60,8 @@ class Dispatcher:
                 "NotImplemented",
                 f"'{method[:20]}' of a {level.value} is not implemented",
             )
+        if TOKEN_PARAMETER in parameters:
+            raise unknown_token()
         selected = [name for name in parameters if name in rows]
         if len(selected) > 1:
             raise S3Error(
@@ -99,7 +103,7 @@ def check_headers(operation: Operation, headers: Headers) -> None:
         if operation.takes_metadata and lowered.startswith(METADATA_PREFIX):
             continue
         if lowered == "x-amz-security-token":
-            raise S3Error("InvalidToken", "the provided token is malformed or unknown")
+            raise unknown_token()
         if lowered == "x-amz-acl" and headers[lowered] in PRIVATE_ACLS:
             continue  # it is what everything here is
         why = ""
@@ -111,6 +115,11 @@ def check_headers(operation: Operation, headers: Headers) -> None:
             f"'{lowered[:80]}'{why}",
             Header=lowered[:80],
         )
+
+
+def unknown_token() -> S3Error:
+    """Return the error of a session token: there are no sessions here."""
+    return S3Error("InvalidToken", "the provided token is malformed or unknown")
 
 
 @lru_cache(maxsize=256)

@@ -49,7 +49,6 @@ _STATUS = {
     "ObjectLockConfigurationNotFoundError": 404,
     "PreconditionFailed": 412,
     "ReplicationConfigurationNotFoundError": 404,
-    "RequestTimeout": 400,
     "ServerSideEncryptionConfigurationNotFoundError": 404,
     "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,

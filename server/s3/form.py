@@ -6,7 +6,6 @@ let in: they are few and small, and the file is not touched.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -14,8 +13,9 @@ from pathlib import PurePosixPath
 from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ..httprules.receiving import Patience
 from ..settings import Settings
-from .body import STALLED, ask_for_body
+from .body import ask_for_body
 from .call import invalid_argument
 from .errors import S3Error
 
@@ -41,9 +41,7 @@ class Form:
     def __init__(self, request: web.BaseRequest, settings: Settings) -> None:
         """Read the form in the body of `request` by means of `open`."""
         self._request = request
-        self._step_s_max = self._patience_s = settings.body_step_s_max
-        self._step_bytes = settings.body_step_bytes
-        self._stepped_bytes = 0
+        self._patience = Patience.of(settings)
         self._reader: MultipartReader | None = None
         self._file: BodyPartReader | None = None
         self.fields: dict[str, str] = {}
@@ -55,7 +53,8 @@ class Form:
         """Read the fields before the file.
 
         Raises:
-            S3Error: it is no such form, or comes too slowly.
+            S3Error: it is no such form.
+            BodyStalledError: it comes too slowly.
         """
         await ask_for_body(self._request)
         with _refuse_broken():
@@ -89,7 +88,8 @@ class Form:
         """Yield the file as it comes; fields behind it are passed over.
 
         Raises:
-            S3Error: it broke off, or comes too slowly.
+            S3Error: it broke off.
+            BodyStalledError: it comes too slowly.
         """
         assert self._file is not None
         while not self._file.at_eof():
@@ -111,23 +111,14 @@ class Form:
     async def _next_part(self) -> BodyPartReader | None:
         assert self._reader is not None
         with _refuse_broken():
-            async with asyncio.timeout(self._patience_s):
-                part = await self._reader.next()
+            part = await self._patience.wait(self._reader.next())
         if part is not None and not isinstance(part, BodyPartReader):
             raise _malformed("a field is a form itself")
         return part
 
     async def _read_some(self, part: BodyPartReader) -> bytes:
-        loop = asyncio.get_running_loop()
-        before_s = loop.time()
         with _refuse_broken():
-            async with asyncio.timeout(self._patience_s):
-                piece = await part.read_chunk(_READ_BYTES)
-        self._patience_s -= loop.time() - before_s
-        self._stepped_bytes += len(piece)
-        if self._stepped_bytes >= self._step_bytes:
-            self._stepped_bytes = 0
-            self._patience_s = self._step_s_max
+            piece = await self._patience.wait(part.read_chunk(_READ_BYTES))
         return bytes(piece)
 
 
@@ -136,12 +127,6 @@ def _refuse_broken() -> Generator[None]:
     """Turn what the HTTP library raises on a malformed form into an error of S3."""
     try:
         yield
-    except TimeoutError:
-        raise S3Error(
-            STALLED,
-            "your socket connection to the server was not read from or written to "
-            "within the timeout period: idle connections will be closed",
-        ) from None
     except (
         ClientPayloadError,
         HttpProcessingError,

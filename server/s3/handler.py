@@ -17,13 +17,13 @@ from ..auth.authorize import SOMEWHERE, Permission, authorize
 from ..auth.principal import Principal
 from ..auth.requirements import ForEach, SignedIn
 from ..auth.target import Target
-from ..errors import LakeError
+from ..errors import BodyStalledError, LakeError
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
 from ..serving.exchange import Exchange
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Level, name_object, read_host
-from .body import STALLED, awaits_continue
+from .body import awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
 from .errors import S3Error
@@ -62,7 +62,7 @@ class S3Handler:
         try:
             return await self._answer(request, exchange, addressing, where)
         except (S3Error, LakeError) as error:
-            has_stalled = isinstance(error, S3Error) and error.code == STALLED
+            has_stalled = isinstance(error, BodyStalledError)
             response = answer_problem(
                 error,
                 resource=_resource(request),

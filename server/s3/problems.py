@@ -13,7 +13,7 @@ from .. import errors
 from ..errors import LakeError
 from ..httprules.whole import WholeAnswer
 from .errors import S3Error
-from .xml import Element, write_document
+from .xml import DOCUMENT_HEADERS, Element, write_document
 
 CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidValueError: ("InvalidArgument", 400),
@@ -22,6 +22,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidRefExpressionError: ("NoSuchKey", 404),
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
+    errors.BodyStalledError: ("RequestTimeout", 400),
     errors.InvalidPartError: ("InvalidPart", 400),
     errors.InvalidPartOrderError: ("InvalidPartOrder", 400),
     errors.PartTooSmallError: ("EntityTooSmall", 400),
@@ -208,6 +209,6 @@ def error_response(
     content = error_content(code, message, facts, resource, request_id)
     return WholeAnswer(
         status,
-        {"Content-Type": "application/xml", **headers},
+        {**DOCUMENT_HEADERS, **headers},
         write_document("Error", content, namespace=""),
     )

@@ -70,15 +70,22 @@ class Operation:
     """The header that selects it among those of the same parameter."""
 
 
+_HOISTED = VALUE_HEADERS | {NAMED_HEADER, "x-amz-checksum-mode"}
+"""What SDKs write from headers into the URLs that they presign. AWS passes over it there:
+at that time nobody knows the bytes, and the sum is that of none."""
+
 COMMON_PARAMETERS = frozenset(
     {
         "x-id",  # SDKs repeat the operation's name in it
         "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
         "X-Amz-Credential",
         "X-Amz-Date",
         "X-Amz-Expires",
         "X-Amz-SignedHeaders",
         "X-Amz-Signature",
+        *_HOISTED,
+        *("-".join(map(str.capitalize, name.split("-"))) for name in _HOISTED),
     }
 )
 """Of every request: signatures, and what changes nothing."""
@@ -89,7 +96,9 @@ COMMON_HEADERS = frozenset(
         "x-amz-checksum-mode",
         "x-amz-content-sha256",
         "x-amz-date",
+        "x-amz-decoded-content-length",
         "x-amz-request-payer",  # nobody pays
+        "x-amz-trailer",
         "x-amz-user-agent",
     }
 )
@@ -102,8 +111,7 @@ _LIST_V2 = _PAGE | {"continuation-token", "fetch-owner", "start-after"}
 _LIST_VERSIONS = _PAGE | {"key-marker", "version-id-marker"}
 _LISTED = frozenset({"x-amz-optional-object-attributes"})
 """Asks for the state of restored objects, of which there are none."""
-_CHECKSUMS = VALUE_HEADERS | {NAMED_HEADER}
-_DOCUMENT = _CHECKSUMS | {"x-amz-decoded-content-length", "x-amz-trailer"}
+_DOCUMENT = VALUE_HEADERS | {NAMED_HEADER}
 """Of an operation with a body."""
 _PUT = _DOCUMENT | {
     "x-amz-storage-class",

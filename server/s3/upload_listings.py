@@ -15,6 +15,7 @@ from ..repository.upload_listing import UploadAt, UploadPage
 from ..repository.upload_listing import list_uploads as list_uploads_of
 from ..repository.upload_store import Part, Upload
 from ..repository.uploads import list_parts as list_parts_of
+from ..tree.extra import decode_extra
 from .buckets import show_time
 from .call import Call, invalid_argument
 from .checksums import StoredChecksum
@@ -49,7 +50,7 @@ async def list_parts(call: Call) -> web.StreamResponse:
         ("UploadId", upload.id),
         ("Initiator", _show_user(upload)),
         ("Owner", _show_user(upload)),
-        ("StorageClass", "STANDARD"),
+        ("StorageClass", _storage_class_of(upload)),
         ("PartNumberMarker", str(after)),
         *([("NextPartNumberMarker", str(last))] if is_truncated else []),
         ("MaxParts", str(limit)),
@@ -73,6 +74,10 @@ def _show_part(part: Part) -> list[Element]:
         ("Size", str(part.size_bytes)),
         *checksum,
     ]
+
+
+def _storage_class_of(upload: Upload) -> str:
+    return decode_extra(upload.extra).storage_class or "STANDARD"
 
 
 def _show_user(upload: Upload) -> list[Element]:
@@ -160,7 +165,7 @@ def _show_upload(item: UploadAt, key: str) -> list[Element]:
         ("UploadId", upload.id),
         ("Initiator", _show_user(upload)),
         ("Owner", _show_user(upload)),
-        ("StorageClass", "STANDARD"),
+        ("StorageClass", _storage_class_of(upload)),
         ("Initiated", show_time(upload.created_ms)),
         *(asked.elements() if asked is not None else []),
     ]

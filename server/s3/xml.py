@@ -11,6 +11,10 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from ..httprules.sending import SANDBOX
+
+DOCUMENT_HEADERS = {"Content-Type": "application/xml", **SANDBOX}
+"""Headers of an answer with a document."""
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 Element = tuple[str, "str | Sequence[Element]"]

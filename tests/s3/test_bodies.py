@@ -399,3 +399,55 @@ def test_malformed_chunks_of_http_are_refused(
         assert answer.status == 400
         assert wire.is_closed()
     assert server.send("GET", f"/{repository}/main/x").status == 404
+
+
+@pytest.mark.parametrize("sent", [0, 10])
+@pytest.mark.parametrize(
+    ("target", "content_type", "size"),
+    [
+        ("/branches/main/objects?path=a", "text/plain", 1000),
+        ("/branches/main/objects?path=a", "text/plain", 1_000_000),
+        ("/branches/main/objects?path=a", "multipart/form-data; boundary=b", 1_000_000),
+        ("/branches/main/commits", "application/json", 1000),
+    ],
+)
+def test_a_body_that_stalls_is_given_up_by_rest_too(
+    impatient: ServerProcess, target: str, content_type: str, size: int, sent: int
+) -> None:
+    """It holds the same streams."""
+    pair = base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode()
+    raw = Raw("POST", f"/api/v1/repositories/repo{target}")
+    raw.headers = {
+        "host": impatient.address,
+        "authorization": f"Basic {pair}",
+        "content-type": content_type,
+        "content-length": str(size),
+    }
+    form = b'--b\r\nContent-Disposition: form-data; name="content"\r\n\r\n'
+    body = form if content_type.startswith("multipart") else b"{"
+
+    with Wire(impatient) as wire:
+        wire.send(raw.head.replace(b"%3F", b"?") + (body if sent else b""))
+        answer = wire.read()
+
+    assert answer.status == 408
+    assert b"body-stalled" in answer.body
+    large = impatient.send("PUT", "/repo/main/large", {}, os.urandom(1_000_000))
+    assert large.status == 200
+
+
+@pytest.mark.parametrize("sent", [0, 70])
+def test_a_form_that_stalls_is_given_up(impatient: ServerProcess, sent: int) -> None:
+    """Also before it is known who sends it."""
+    raw = Raw("POST", "/repo", headers={"host": impatient.address})
+    raw.headers["content-type"] = "multipart/form-data; boundary=b"
+    raw.headers["content-length"] = "1000000"
+    raw.body = (
+        b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nmain/form\r\n--b'
+    )
+
+    with Wire(impatient) as wire:
+        wire.send(raw.head + raw.body[:sent])
+        answer = wire.read("POST")
+
+    assert (answer.status, code_of(answer)) == (400, "RequestTimeout")

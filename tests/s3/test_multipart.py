@@ -717,3 +717,81 @@ def test_a_listing_goes_on_behind_an_id(s3: Any, repository: str) -> None:
     assert listed(KeyMarker="main/twice", UploadIdMarker=first) == [second]
     assert listed(KeyMarker="main/twice") == []
     assert listed(UploadIdMarker=second) == [first, second]
+
+
+# --- bodies that are not what they say ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "BadDigest"),
+        ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest"),
+        ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
+        ({"x-amz-checksum-sha1": "AAAA"}, "InvalidRequest"),
+    ],
+)
+@pytest.mark.parametrize("size", [10, 1024 * 1024])
+def test_a_part_that_is_not_what_it_says_is_not_kept(
+    server: ServerProcess,
+    s3: Any,
+    repository: str,
+    headers: dict[str, str],
+    code: str,
+    size: int,
+) -> None:
+    upload = Upload(s3, repository, "main/body")
+    target = f"/{repository}/main/body?partNumber=1&uploadId={upload.id}"
+
+    answer = server.send("PUT", target, headers, b"x" * size)
+
+    assert answer.status == 400
+    assert f"<Code>{code}</Code>".encode() in answer.body
+    assert "Parts" not in s3.list_parts(**upload.target)
+
+
+def test_a_part_over_the_limit_is_refused_unread(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    upload = Upload(s3, repository, "main/over")
+    target = f"/{repository}/main/over?partNumber=1&uploadId={upload.id}"
+    headers = server.sign(
+        "PUT", target, {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, body=b""
+    )
+    headers |= {"Content-Length": str(5 * 1024**3 + 1), "Expect": "100-continue"}
+
+    answer = server.send_as_it_is("PUT", target, headers)
+
+    assert answer.status == 400
+    assert b"<Code>EntityTooLarge</Code>" in answer.body
+
+
+def test_a_list_of_ten_thousand_parts_is_read_quickly(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    """As long as documents of parts get; it ends with a part that nobody put."""
+    upload = Upload(s3, repository, "main/list", ChecksumAlgorithm="SHA256")
+    digest = "A" * 43 + "="
+    document = "".join(
+        f"<Part><ChecksumSHA256>{digest}</ChecksumSHA256><ETag>&quot;{'0' * 32}&quot;"
+        f"</ETag><PartNumber>{number}</PartNumber></Part>"
+        for number in range(1, 10_001)
+    )
+    target = f"/{repository}/main/list?uploadId={upload.id}"
+
+    answer = server.send(
+        "POST",
+        target,
+        {},
+        f"<CompleteMultipartUpload>{document}</CompleteMultipartUpload>".encode(),
+    )
+
+    assert b"<Code>InvalidPart</Code>" in answer.body
+    more = "<Part><ETag>x</ETag><PartNumber>1</PartNumber></Part>"
+    answer = server.send(
+        "POST",
+        target,
+        {},
+        f"<CompleteMultipartUpload>{document}{more}</CompleteMultipartUpload>".encode(),
+    )
+    assert b"<Code>MalformedXML</Code>" in answer.body

@@ -192,6 +192,8 @@ class Wire:
     def __init__(self, server: ServerProcess) -> None:
         host, port = server.address.split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=SOCKET_S_MAX)
+        self.closes = False
+        """The last response said that it is the last."""
 
     def __enter__(self) -> Self:
         return self
@@ -206,6 +208,7 @@ class Wire:
         """Return the next response; `TimeoutError` if there is none in time."""
         response = HTTPResponse(self.socket, method=method)
         response.begin()
+        self.closes = response.will_close
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, response.read())
 

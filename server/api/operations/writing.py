@@ -17,6 +17,7 @@ from lakebed.client.wire import (
 )
 
 from ...errors import InvalidValueError
+from ...httprules.receiving import Patience
 from ...httprules.whole import WholeAnswer
 from ...repository import copies, objects
 from ...repository.deleting import Deletion, delete_objects
@@ -50,15 +51,16 @@ async def upload(call: Call[PathQuery, Streamed]) -> web.StreamResponse:
 async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
     request = call.request
     condition = read_condition(request.headers)
+    patience = Patience.of(call.settings)
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     body: bytes | AsyncIterator[bytes]
     if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
-        form = FormUpload(request)
+        form = FormUpload(request, patience)
         body = await form.open()
         extra = read_extra(request.headers, form.content_type)
     else:
         extra = read_extra(request.headers, content_type or None)
-        body = await open_upload(request)
+        body = await open_upload(request, patience)
     return await objects.put_object(
         call.engine,
         call.repository,

@@ -101,6 +101,14 @@ def test_every_number_of_the_settings_can_be_set() -> None:
         assert type(getattr(given.settings, name)) is type(default)
 
 
+def test_uploads_can_be_kept_for_ever_and_nothing_else_is_without_limit() -> None:
+    given = read_arguments(["lake", "--limit", "uploads_kept_h=0"])
+
+    assert given.settings.uploads_kept_h == 0
+    with pytest.raises(StartupError, match="above 0"):
+        read_arguments(["lake", "--limit", "streams_max=0"])
+
+
 def test_each_limit_says_why() -> None:
     """A number without its reason is one that nobody dares to change."""
     source = Path(__file__).parents[3] / "server" / "settings.py"

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lakebed.server.chunks import joining
-from lakebed.server.chunks.cutting import CHUNK_BYTES_MAX, LARGE_BYTES_MIN
+from lakebed.server.chunks import joining, recipe_builder
+from lakebed.server.chunks.cutting import (
+    CHUNK_BYTES_MAX,
+    LARGE_BYTES_MIN,
+    StreamCutter,
+)
 from lakebed.server.chunks.index import StoredFrame
 from lakebed.server.chunks.ingest import BlobWriter
 from lakebed.server.chunks.joining import JoinedBlob, join_blob
@@ -240,6 +244,38 @@ def test_constant_bytes_meet_only_where_chunks_are_aligned(extra: int) -> None:
 
     assert blob.blob_id == blob_id_of(part * 3)
     assert (lake.read_bytes == 0) == (extra == 0)
+
+
+def test_parts_that_end_exactly_where_the_whole_is_cut() -> None:
+    """Of small parts too, which the chunker never saw: they are bytes like any others."""
+    lake = PartLake()
+    data = random_bytes(8 * MIB, 9)
+    cutter = StreamCutter()
+    chunks = [bytes(chunk) for chunk in [*cutter.cut([data]), *cutter.finish()]]
+
+    for size in (1, 2, 3):
+        parts = [
+            lake.put_part(b"".join(chunks[at : at + size]))
+            for at in range(0, len(chunks), size)
+        ]
+        assert lake.join(parts).blob_id == blob_id_of(data)
+
+
+def test_a_tree_of_recipes_is_that_of_a_single_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recipe_builder, "FLAT_ROWS_MAX", 4)
+    monkeypatch.setattr(recipe_builder, "ROWS_MIN", 1)
+    monkeypatch.setattr(recipe_builder, "ROWS_MAX", 3)
+    monkeypatch.setattr(joining, "_RECORDS_MAX", 1)
+    monkeypatch.setattr(joining, "_STORED_MAX", 2)
+    lake = PartLake()
+    data = random_bytes(10 * MIB, 4)
+
+    blob = lake.join([lake.put_part(part) for part in split(data, [3 * MIB, 7 * MIB])])
+
+    assert blob.blob_id == blob_id_of(data)
+    assert lake.recorded
 
 
 def test_many_tiny_parts_are_read_once() -> None:

@@ -16,6 +16,7 @@ from lakebed.server.auth.sigv4 import Claim, derive_key
 from lakebed.server.s3.aws_chunked import (
     LINE_BYTES_MAX,
     SIGNED_CHUNK_BYTES_MIN,
+    SMALL_CHUNKS_MAX,
     TRAILER_SIGNATURE,
     ChunkedDecoder,
 )
@@ -263,6 +264,15 @@ def test_lines_that_do_not_end_are_not_kept() -> None:
         assert decoder.feed(b"5") == b""
     with pytest.raises(S3Error, match="overlong"):
         decoder.feed(b"5")
+
+
+def test_small_chunks_are_not_without_end() -> None:
+    few = frame([b"x"] * (SMALL_CHUNKS_MAX - 1))
+    many = frame([b"x"] * (SMALL_CHUNKS_MAX + 1))
+
+    assert len(decode([b"".join(few)], SMALL_CHUNKS_MAX - 1)[0]) == SMALL_CHUNKS_MAX - 1
+    with pytest.raises(S3Error, match="send larger ones"):
+        decode([b"".join(many)], SMALL_CHUNKS_MAX + 1)
 
 
 def test_small_chunks_are_signed_only_at_the_end() -> None:
