@@ -19,7 +19,7 @@ from support import client_page
 from support.certificates import Authority
 from support.client_page import Section, read_changes, read_sections
 from support.edges import at
-from support.lakes import Lake
+from support.lakes import MANY_PATHS, Lake
 from support.s3server import ADMIN, ServerProcess, run_server
 
 pytest.register_assert_rewrite("support.client_contract")
@@ -66,8 +66,25 @@ def rest(server: ServerProcess) -> Iterator[Client]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def full_lake(rest: Client) -> Lake:
+    """A repository with the objects `MANY_PATHS`, committed, which no test changes."""
+    made = Lake(rest, "full")
+    rest.create_repository(made.repository)
+    first, *others = MANY_PATHS
+    made.write(f"main/{first}", b"x")
+    for path in others:
+        rest.copy_object(made.repository, "main", path, source_path=first)
+    made.commit()
+    return made
+
+
 @pytest.fixture
-def lake(rest: Client) -> Lake:
+def lake(request: pytest.FixtureRequest, rest: Client) -> Lake:
+    """A new repository, or the full one if a test asks for it."""
+    if getattr(request, "param", None) == "full":
+        full: Lake = request.getfixturevalue("full_lake")
+        return full
     made = Lake(rest, f"repo-{next(_numbers)}")
     rest.create_repository(made.repository)
     return made

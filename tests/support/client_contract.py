@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 import pytest
 
-from support.lakes import Lake, noise
+from support.lakes import MANY_PATHS, Lake, noise
 
 ODD_PATHS = (
     "with space.txt",
@@ -124,6 +124,12 @@ class ClientContract:
 
         assert sorted(client.list("main/b/")) == ["main/b/1", "main/b/2", "main/b/c/3"]
         assert sorted(client.list("dev/b/"))[2:] == ["dev/b/4", "dev/b/c/3"]
+
+    @pytest.mark.parametrize("lake", ["full"], indirect=True)
+    def test_a_listing_goes_over_pages(self, lake: Lake, client: S3Client) -> None:
+        found = client.list("main/many/")
+
+        assert sorted(found) == [f"main/{path}" for path in MANY_PATHS]
 
     def test_a_later_write_replaces_and_a_delete_removes(
         self, lake: Lake, client: S3Client
