@@ -169,7 +169,11 @@ async def test_a_new_branch_of_the_same_name_does_not_get_the_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not even before the rows of the old branch were purged."""
-    monkeypatch.setattr(branches, "start_full_purge", lambda engine: None)
+
+    def purge_nothing(engine: Engine) -> None:
+        pass
+
+    monkeypatch.setattr(branches, "start_full_purge", purge_nothing)
 
     async def make_anew() -> None:
         await branches.delete_branch(engine, R, "work", actor="me")
