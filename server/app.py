@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from .api.answers import name_answer
 from .api.handler import ApiHandler
 from .api.problems import problem_response
 from .auth.authenticate import Authenticator, DirectoryToken
@@ -23,6 +24,7 @@ from .auth.secrets import open_master_key
 from .errors import DurabilityLostError, HeadTooLargeError
 from .figures import list_figures
 from .httprules.streams import Streams
+from .httprules.whole import WholeAnswer
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
 from .s3.address import Addressing
@@ -214,13 +216,14 @@ async def _answer_hint(
         base=base,
         s3=_S3_HINT.format(base=base) if speaks_s3 else "",
     )
-    return web.Response(
-        text=text,
-        headers={
-            "Server": "lakebed",
+    return WholeAnswer(
+        200,
+        {
+            "Content-Type": "text/plain; charset=utf-8",
             "X-Content-Type-Options": "nosniff",
-            "X-Request-ID": exchange.request_id,
+            **name_answer(exchange.request_id),
         },
+        text.encode(),
     )
 
 
@@ -228,7 +231,7 @@ _MALFORMED = "an error occurred when parsing the HTTP request"
 _LINE_TOO_LONG = "the request line, or a header, is longer than the server takes"
 
 
-def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
+def _refuse_as_s3(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
     return error_response(
         400,
         "RequestHeaderSectionTooLarge" if is_too_long else "BadRequest",
@@ -236,17 +239,17 @@ def _refuse_as_s3(is_too_long: bool) -> web.StreamResponse:
         {},
         {},
         resource="",
-        request_id=Exchange().request_id,
+        request_id=exchange.request_id,
         has_body=True,
     )
 
 
-def _refuse_as_rest(is_too_long: bool) -> web.StreamResponse:
+def _refuse_as_rest(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
     return problem_response(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if is_too_long
         else HTTPStatus.BAD_REQUEST,
         _LINE_TOO_LONG if is_too_long else _MALFORMED,
         HeadTooLargeError.code if is_too_long else "malformed",
-        headers={"Server": "lakebed", "X-Request-ID": Exchange().request_id},
+        headers=name_answer(exchange.request_id),
     )

@@ -96,7 +96,7 @@ class Settings:
     """Bodies up to here are read whole and sent whole: one write instead of a stream. A
     hundred of them at once fit in a worker's memory."""
     body_step_bytes: int = 64 * KIB
-    """Step in which a body is waited for; with `body_step_s_max` it makes a lowest speed."""
+    """What of a body must come in `body_step_s_max`; see there."""
     body_step_s_max: float = 30.0
     """A body comes at least this fast: so many bytes in so long a time of waiting for
     it, or it is given up. 2 KiB/s is slower than any line that uploads are made over;
@@ -134,6 +134,9 @@ class Settings:
     """Time in which a client must take something of what is being sent to it. Readers
     that work between reads pause for seconds; at half, a training step of a minute would
     cost its connection."""
+    linger_s: float = 10.0
+    """How long the rest of a body that was refused is read and thrown away, so that its
+    sender comes to see why."""
     handshake_s_max: float = 10.0
     """Time for the TLS handshake; it takes two round trips."""
     stop_s_max: float = 30.0

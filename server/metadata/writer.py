@@ -30,20 +30,16 @@ from ..errors import (
     BusyError,
     DurabilityLostError,
     LakeError,
-    PackGoneError,
-    RefNotFoundError,
     StorageFailedError,
     StorageFullError,
 )
 from ..ids import Kind
-from .chunks import ensure_stored, find_stored, pack_ids, record_frames, seal
+from .chunks import find_stored, seal
 from .database import Session
 from .directory import LockFile
-from .driving import drive
+from .group import GroupTransaction
 from .reserve import Reserve
-from .staging import stage
-from .submission import Action, GroupQueue, Staging, Submission, answer, fail
-from .transaction import SqlTransaction
+from .submission import GroupQueue, Submission, answer, fail
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +101,7 @@ class GroupWriter:
             on_fatal: called once, in the thread, after a failed fsync.
         """
         self._session = session
-        self._transaction = SqlTransaction(session)
+        self._group = GroupTransaction(session)
         self._write_lock = write_lock
         self._appender = appender
         self._reserve = reserve
@@ -264,8 +260,8 @@ class GroupWriter:
                 try:
                     self._session.run("BEGIN IMMEDIATE")
                     sealed = self._record_sealed()
-                    again = self._record(group)
-                    self._run_actions(group, again)
+                    again = self._group.record(group)
+                    self._group.run_actions(group, again)
                     self._session.run("COMMIT")
                 finally:
                     self._session.roll_back()  # of what failed; else nothing is open
@@ -287,89 +283,6 @@ class GroupWriter:
         for name, size_bytes in sealed:
             seal(self._session, name, size_bytes)
         return sealed
-
-    def _record(self, group: list[Submission]) -> list[Submission]:
-        """Record the frames of `group`; return those that must be prepared again.
-
-        Those are they whose frame was stored when the preparer looked, and has been
-        collected since.
-        """
-        again: list[Submission] = []
-        by_kind: dict[Kind, list[bytes]] = {}
-        names: set[str] = set()
-        for one in group:
-            for kind, frame_id in one.ensured:
-                by_kind.setdefault(kind, []).append(frame_id)
-            for frame in one.located:
-                names.add(frame.location.pack)
-        if not names and not by_kind:
-            return again
-        stored = {
-            kind: ensure_stored(self._session, kind, ids)
-            for kind, ids in by_kind.items()
-        }
-        packs = pack_ids(self._session, names)
-        frames: list[StoredFrame] = []
-        for one in group:
-            gone = [f for f in one.located if f.location.pack not in packs]
-            if gone:
-                one.error = PackGoneError(gone[0].location.pack)
-            elif any(found not in stored[kind] for kind, found in one.ensured):
-                again.append(one)
-            else:
-                frames += one.located
-        record_frames(self._session, frames, packs)
-        return again
-
-    def _run_actions(self, group: list[Submission], again: list[Submission]) -> None:
-        """Run the actions of `group` but for `again`, each by itself.
-
-        Raises:
-            LakeError: the transaction is lost.
-        """
-        stagings: list[tuple[Submission, Staging]] = []
-        for one in group:
-            if one.error is not None or one in again:
-                continue
-            if isinstance(one.action, Staging):
-                stagings.append((one, one.action))
-                continue
-            self._stage_together(stagings)
-            stagings.clear()
-            self._run_action(one, one.action)
-        self._stage_together(stagings)
-
-    def _run_action(self, one: Submission, action: Action) -> None:
-        run = self._session.run
-        transaction = self._transaction
-        run("SAVEPOINT one")
-        transaction.begin()
-        try:
-            one.result = drive(action(transaction))
-        except Exception as error:
-            if self._session.failed is not None:
-                raise self._session.failed from error
-            one.error = error
-            run("ROLLBACK TO one")
-        finally:
-            transaction.end()
-        if self._session.failed is not None:
-            raise self._session.failed  # an action must not hide it
-        run("RELEASE one")
-
-    def _stage_together(self, stagings: list[tuple[Submission, Staging]]) -> None:
-        """Stage what follows each other without an action in between.
-
-        The one thing that can be wrong with one of them, a branch that is not there, is
-        seen before anything is written: so they need no savepoints.
-        """
-        by_branch: dict[int, list[tuple[Submission, Staging]]] = {}
-        for pair in stagings:
-            by_branch.setdefault(pair[1].branch_id, []).append(pair)
-        for branch_id, pairs in by_branch.items():
-            if not stage(self._session, branch_id, [each.change for _, each in pairs]):
-                error = RefNotFoundError("", f"#{branch_id}", what="branch")
-                fail([one for one, _ in pairs], error)
 
     def _save_from(self, error: Exception, group: list[Submission]) -> list[Submission]:
         """Return those of a failed `group` that may try once more.

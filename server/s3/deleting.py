@@ -6,6 +6,8 @@ version that can be deleted is `null`, the change that is not committed yet.
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from aiohttp import web
 from msgspec import Struct
 
@@ -44,7 +46,7 @@ async def delete(call: Call) -> web.StreamResponse:
         # Spark and pyarrow remove the markers of directories, and a ref is none.
         await get_repository(call.engine, name.repository)
         return call.answer_nothing()
-    if not version:
+    if version is None:
         await delete_object(
             call.engine, name.repository, name.ref, name.path, condition=condition
         )
@@ -163,6 +165,8 @@ async def _delete_at(call: Call, ref: str, items: list[_Item]) -> None:
     except RepositoryNotFoundError:
         raise
     except LakeError as error:
+        if explain(error, missing_ref=_MISSING)[1] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise  # it is no fault of a key: the client tries all of them again
         for item, _ in named:
             item.error = error
         return

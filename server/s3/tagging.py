@@ -69,7 +69,7 @@ async def delete_tags(call: Call) -> web.StreamResponse:
 async def _replace(call: Call, tags: Mapping[str, str]) -> None:
     name = call.get_object_name()
     version = call.parameters.get("versionId")
-    if version:
+    if version is not None:
         require_staged(version, "tag the object at its branch")
         await find_version(call, name, version)
     if not name.path:

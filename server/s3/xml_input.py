@@ -35,7 +35,13 @@ class Element:
 
     @property
     def text(self) -> str:
-        """The text within it; white space counts, as in a key."""
+        """The text within it; white space counts, as in a key.
+
+        Raises:
+            S3Error: there are elements within it, and a part of a text is another text.
+        """
+        if len(self._element):
+            raise malformed(f"'{self.name[:60]}' is no text")
         return self._element.text or ""
 
     def children(self, name: str | None = None) -> Iterator[Element]:

@@ -11,13 +11,19 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from .exchange import EXCHANGE, Exchange
+
 log = logging.getLogger(__name__)
 
+Refuse = Callable[[Exchange, bool], web.StreamResponse]
+"""Words the refusal of what does not parse; True: a line of it is too long."""
+MALFORMED = "Malformed"
+"""The operation of what does not parse."""
 TOO_BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: lakebed\r\nRetry-After: 1\r\n"
     b"Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -30,8 +36,8 @@ class Hooks:
 
     opened: Callable[[Connection], None]
     closed: Callable[[Connection], None]
-    refuse: Callable[[bool], web.StreamResponse]
-    """Words the refusal of what does not parse; True: a line of it is too long."""
+    refuse: Refuse
+    """Words the refusal of what does not parse."""
     answered: Callable[[web.BaseRequest, web.StreamResponse], None]
     """Told once an answer is written, or the client is gone meanwhile."""
 
@@ -39,7 +45,7 @@ class Hooks:
 class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
-    __slots__ = ("_hooks", "_now", "head_since_s")
+    __slots__ = ("_drained", "_hooks", "_now", "head_since_s")
 
     def __init__(self, manager: web.Server, hooks: Hooks, **options: Any) -> None:
         """Speak for `manager`; `options` are those of `web.Server`."""
@@ -47,6 +53,7 @@ class Connection(web.RequestHandler):
         super().__init__(manager, loop=loop, **options)
         self._hooks = hooks
         self._now = loop.time
+        self._drained: asyncio.Future[None] | None = None
         self.head_since_s: float | None = None
         """When the first bytes came of a request that has not begun; loop time."""
 
@@ -59,6 +66,30 @@ class Connection(web.RequestHandler):
         """End."""
         self._hooks.closed(self)
         super().connection_lost(exc)
+        self._wake()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has taken most of what was sent."""
+        super().resume_writing()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    async def drain(self) -> None:
+        """Return when the client has taken most of what was sent.
+
+        Answers that are sent whole do not wait for it. So the next request does: else
+        who sends requests and reads no answer would fill our memory.
+
+        Raises:
+            ConnectionResetError: the client is gone.
+        """
+        self._drained = asyncio.get_running_loop().create_future()
+        await self._drained
+        if self.transport is None:
+            raise ConnectionResetError("the client is gone")
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request."""
@@ -81,10 +112,12 @@ class Connection(web.RequestHandler):
             raise ConnectionError("cannot answer: another answer has begun")
         if status == 400:
             log.info("request does not parse", extra={"fault": type(exc).__name__})
-            response = self._hooks.refuse(isinstance(exc, LineTooLong))
+            exchange = request[EXCHANGE] = Exchange()
+            exchange.operation = MALFORMED
+            response = self._hooks.refuse(exchange, isinstance(exc, LineTooLong))
         else:
             log.error("request met a defect outside of its handler", exc_info=exc)
-            response = web.Response(status=status)
+            response = web.StreamResponse(status=status)
         response.force_close()
         return response
 
@@ -100,6 +133,7 @@ class Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say so, and hang up."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(TOO_BUSY)
-        transport.close()
+        # uvloop's transports are none by their class.
+        stream = cast("asyncio.WriteTransport", transport)
+        stream.write(TOO_BUSY)
+        stream.close()

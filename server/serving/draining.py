@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .connection import Connection, Hooks, Refusal
+from .connection import Connection, Hooks, Refusal, Refuse
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Answered = Callable[[web.BaseRequest, web.StreamResponse], None]
@@ -70,9 +70,7 @@ class DrainingServer:
         """How many connections are open."""
         return len(self._open)
 
-    def listen(
-        self, handler: Handler, refuse: Callable[[bool], web.StreamResponse]
-    ) -> ProtocolFactory:
+    def listen(self, handler: Handler, refuse: Refuse) -> ProtocolFactory:
         """Return what makes the protocol of each connection of one listener.
 
         Args:
@@ -120,6 +118,9 @@ class DrainingServer:
     ) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
+        connection.head_since_s = None
+        if connection.writing_paused:
+            await connection.drain()
         self._busy.add(connection)
         try:
             response = await handler(request)

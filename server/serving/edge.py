@@ -17,6 +17,7 @@ from ..errors import BusyError, HeadTooLargeError
 from ..logs import REQUEST_ID
 from ..settings import Settings
 from .access_log import AccessLog, Line
+from .connection import Refuse
 from .draining import DrainingServer, ProtocolFactory
 from .exchange import EXCHANGE, Exchange
 from .traffic import Traffic
@@ -26,8 +27,6 @@ Answer = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
 CLIENT_GONE = 499
 """Noted in place of a status when the client went before the answer was whole; it is
 what web servers commonly write."""
-MALFORMED = "Malformed"
-"""The operation of what does not parse as HTTP."""
 
 
 class Edge:
@@ -46,14 +45,13 @@ class Edge:
             access_log=None,
             auto_decompress=False,  # a gzip body is the object, not a wrapping of it
             keepalive_timeout=settings.keepalive_s,
+            lingering_time=settings.linger_s,
             max_line_size=settings.line_bytes_max,
             max_field_size=settings.line_bytes_max,
             max_headers=settings.header_count_max,
         )
 
-    def listen(
-        self, answer: Answer, refuse: Callable[[bool], web.StreamResponse]
-    ) -> ProtocolFactory:
+    def listen(self, answer: Answer, refuse: Refuse) -> ProtocolFactory:
         """Return what makes the protocol of each connection of one listener.
 
         Args:
@@ -93,11 +91,7 @@ class Edge:
     def _note_answered(
         self, request: web.BaseRequest, response: web.StreamResponse
     ) -> None:
-        exchange = request.get(EXCHANGE)
-        if exchange is None:
-            exchange = Exchange()
-            exchange.operation = MALFORMED
-        self._note(request, exchange, response.status)
+        self._note(request, request[EXCHANGE], response.status)
 
     def _note(self, request: web.BaseRequest, exchange: Exchange, status: int) -> None:
         seconds = perf_counter() - exchange.started_s

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -25,7 +24,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from ..settings import LOOPBACK_NAMES
+from .hosts import names_this_machine
 from .traffic import SECONDS_BOUNDS, Row, Traffic
 
 
@@ -121,8 +120,8 @@ class MetricsPage:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer `request`."""
-        host = urlsplit(f"//{request.headers.get(hdrs.HOST, '')}").hostname
-        if not self._is_exposed and host not in LOOPBACK_NAMES:
+        host = request.headers.get(hdrs.HOST, "")
+        if not self._is_exposed and not names_this_machine(host):
             return _answer(403, "only this machine may ask\n")
         if request.raw_path.partition("?")[0] != "/metrics":
             return _answer(404, "figures are at /metrics\n")

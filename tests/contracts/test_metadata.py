@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from lakebed.server.errors import BusyError, RefExistsError
+from lakebed.server.errors import BusyError, RefExistsError, RefNotFoundError
 from lakebed.server.ids import Kind
 from lakebed.server.repository.contracts import (
     Metadata,
@@ -14,6 +14,7 @@ from lakebed.server.repository.contracts import (
     Snapshot,
     WriteTransaction,
 )
+from lakebed.server.tree.entry import PackedEntry
 
 from support.databases import (
     NOW_MS,
@@ -103,6 +104,64 @@ class MetadataContract:
         await asyncio.gather(*(write(number) for number in range(100)))
 
         assert seen == list(range(100))
+
+    async def test_changes_staged_alone_keep_their_place_among_actions(
+        self, metadata: Metadata
+    ) -> None:
+        """Among them some on a branch that is not there: they fail, and they alone."""
+        repository = await make_repository(metadata)
+        branches = [
+            await make_branch(metadata, repository, name) for name in ("main", "dev")
+        ]
+        gone = max(branch.id for branch in branches) + 1
+        paths = (b"a", b"b", b"c")
+
+        async def write(number: int) -> None:
+            branch = branches[number % 7 % 2]
+            path, entry = paths[number % 3], PackedEntry(b"%d" % number)
+            if number % 10 == 9:
+                await metadata.stage_change(gone, (path, entry))
+            elif number % 5:
+                await metadata.stage_change(branch.id, (path, entry))
+            else:
+                await metadata.write(lambda tx: tx.stage(branch.id, [(path, entry)]))
+
+        done = await asyncio.gather(
+            *(write(number) for number in range(200)), return_exceptions=True
+        )
+
+        failed = [number for number, result in enumerate(done) if result is not None]
+        assert failed == list(range(9, 200, 10))
+        assert {type(done[number]) for number in failed} == {RefNotFoundError}
+        newest: dict[tuple[int, bytes], bytes] = {}
+        for number in range(200):
+            if number % 10 != 9:
+                place = (branches[number % 7 % 2].id, paths[number % 3])
+                newest[place] = b"%d" % number
+        for branch in branches:
+            for path in paths:
+                state = await metadata.read_path("lake", branch.name, path)
+                assert state is not None
+                assert state.staged == newest[branch.id, path]
+
+    async def test_a_change_staged_alone_is_stored_with_its_frames(
+        self, metadata: Metadata
+    ) -> None:
+        branch = await make_branch(metadata, await make_repository(metadata))
+        frames = [chunk(b"%d" % number) for number in range(150)]
+
+        await asyncio.gather(
+            *(
+                metadata.stage_change(
+                    branch.id, (frame.id, PackedEntry(b"x")), frames=[frame]
+                )
+                for frame in frames
+            )
+        )
+
+        found = await metadata.find(Kind.CHUNK, [frame.id for frame in frames])
+        assert len(found) == 150
+        assert await metadata.has_live_changes(branch)
 
     async def test_an_action_sees_what_it_wrote(self, metadata: Metadata) -> None:
         branch = await make_branch(metadata, await make_repository(metadata))

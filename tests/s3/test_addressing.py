@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from botocore.exceptions import ClientError
 
 from support.edges import at, make_client, names_lead_here
 from support.s3server import Answer, ServerProcess, run_server
@@ -175,11 +174,10 @@ def test_a_presigned_url_names_its_bucket_in_the_host(
         s3={"addressing_style": "virtual"},
         signature_version="s3v4",
     )
-    url = urlsplit(
-        client.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": "main/x"}
-        )
+    presigned = client.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "main/x"}
     )
+    url = urlsplit(str(presigned))
     target = f"{url.path}?{url.query}"
 
     got = lake.send_as_it_is("GET", target, {"Host": url.netloc})
@@ -264,14 +262,9 @@ def test_a_flat_listener_of_a_commit_is_read_only(
     s3 = flat(lake, ref).s3()
 
     assert s3.get_object(Bucket=bucket, Key="x")["Body"].read() == b"pinned"
-    writes: list[Callable[[], object]] = [
-        lambda: s3.put_object(Bucket=bucket, Key="x", Body=b"no"),
-        lambda: s3.delete_object(Bucket=bucket, Key="x"),
-    ]
-    for write in writes:
-        with pytest.raises(ClientError) as failed:
-            write()
-        assert failed.value.response["Error"]["Code"] == "AccessDenied"
+    for method in ("PUT", "DELETE"):
+        got = flat(lake, ref).send(method, f"/{bucket}/x", body=b"")
+        assert code_of(got) == (403, "AccessDenied")
     assert s3.get_object(Bucket=bucket, Key="x")["Body"].read() == b"pinned"
 
 

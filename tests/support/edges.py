@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ def make_client(
 
 
 @contextmanager
-def names_lead_here(domain: str) -> Iterator[None]:
+def names_lead_here(domain: str) -> Generator[None]:
     """Let every name of `domain`, and below it, lead to 127.0.0.1 in this process."""
     look_up = socket.getaddrinfo
 

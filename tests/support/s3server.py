@@ -223,7 +223,12 @@ class _Drain:
 
     def _run(self) -> None:
         with suppress(ValueError):  # the test is over, and has closed it
-            self._lines.extend(self._stream)
+            for line in self._stream:
+                self._lines.append(line)
+
+    def so_far(self) -> str:
+        """Return what was said until now."""
+        return "".join(self._lines)
 
     def read(self) -> str:
         """Return all of it, once the process has ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from lakebed.client.wire import (
@@ -20,6 +19,7 @@ from lakebed.client.wire import (
 
 from ...auth.secrets import AccessKey, make_access_key
 from ...errors import AlreadySetUpError, PermissionDeniedError
+from ...serving.hosts import names_this_machine
 from ...settings import LOOPBACK_NAMES, Settings
 from ..answers import answer, answer_nothing
 from ..call import Call, NoBody, NoQuery
@@ -134,9 +134,8 @@ def _require_local(request: web.BaseRequest, settings: Settings) -> None:
     Raises:
         PermissionDeniedError: someone else can.
     """
-    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
-    hosts = {host, *(where.host for where in settings.listen)}
-    if not hosts <= LOOPBACK_NAMES:
+    is_local = all(where.host in LOOPBACK_NAMES for where in settings.listen)
+    if not is_local or not names_this_machine(request.headers.get("Host", "")):
         raise PermissionDeniedError(
             "cannot set up from here: use '--init-admin', or listen on 127.0.0.1 only"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lakebed.server.arguments import LIMITS, read_arguments
+from lakebed.server.arguments import LIMITS, Arguments, read_arguments
 from lakebed.server.errors import StartupError
 from lakebed.server.settings import Endpoint, Listener, Role, Settings, TlsFiles
 
@@ -44,6 +44,10 @@ def test_what_cannot_be_meant_is_one_line(arguments: list[str]) -> None:
     assert value.partition("=")[0] in line or "--tls" in line
 
 
+def read(*lines: str) -> Arguments:
+    return read_arguments(["lake", *" ".join(lines).split()])
+
+
 def test_without_arguments_the_defaults_hold() -> None:
     given = read_arguments(["lake"])
 
@@ -55,20 +59,9 @@ def test_without_arguments_the_defaults_hold() -> None:
 
 
 def test_each_place_has_its_role() -> None:
-    given = read_arguments(
-        [
-            "lake",
-            "--listen",
-            "[::1]:1",
-            "--listen",
-            "127.0.0.1:2",
-            "--s3-listen",
-            "127.0.0.1:3",
-            "--flat-s3",
-            "127.0.0.1:4=main",
-            "--flat-s3",
-            "[::1]:5=v1.0~2",
-        ]
+    given = read(
+        "--listen [::1]:1 --listen 127.0.0.1:2 --s3-listen 127.0.0.1:3",
+        "--flat-s3 127.0.0.1:4=main --flat-s3 [::1]:5=v1.0~2",
     )
 
     assert given.settings.listeners() == (
@@ -82,27 +75,10 @@ def test_each_place_has_its_role() -> None:
 
 
 def test_everything_else_reaches_the_settings() -> None:
-    given = read_arguments(
-        [
-            "lake",
-            "--s3-domain",
-            "S3.Lake.Test.",
-            "--tls-cert",
-            "c.pem",
-            "--tls-key",
-            "k.pem",
-            "--access-log",
-            "-",
-            "--metrics",
-            "127.0.0.1:9",
-            "--expose-metrics",
-            "--region",
-            "eu-west-1",
-            "--limit",
-            "requests_max=7",
-            "--limit",
-            "stall_s_max=1.5",
-        ]
+    given = read(
+        "--s3-domain S3.Lake.Test. --tls-cert c.pem --tls-key k.pem",
+        "--access-log - --metrics 127.0.0.1:9 --expose-metrics --region eu-west-1",
+        "--limit requests_max=7 --limit stall_s_max=1.5",
     )
 
     assert given.settings == Settings(
