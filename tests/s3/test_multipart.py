@@ -667,6 +667,16 @@ def test_parts_are_listed_in_pages(s3: Any, repository: str) -> None:
     assert first["Initiator"]["DisplayName"] == "admin"
 
 
+def test_an_empty_part_marker_is_one_that_is_not_there(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    upload = Upload(s3, repository, "main/listed")
+    upload.put(1, b"x")
+    target = f"/{repository}/main/listed?uploadId={upload.id}&part-number-marker="
+
+    assert server.send("GET", target).body.count(b"<PartNumber>1<") == 1
+
+
 def walk_uploads(s3: Any, **asked: Any) -> tuple[list[tuple[str, str]], list[str]]:
     """Return all uploads and common prefixes of a listing, page by page."""
     uploads: list[tuple[str, str]] = []
