@@ -36,6 +36,9 @@ _SIZE_DIGITS_MAX = 19
 _INLINE_BYTES_MAX = 32 * 1024
 """Documents up to here are read on the event loop: 200 parts, some 2 ms."""
 
+_ELEMENTS_MAX = 1 + PART_NUMBER_MAX * 5
+"""Elements of a list of parts: each has a number, an ETag and a checksum, or two."""
+
 _ELEMENTS = {f"Checksum{each.value}": each for each in Algorithm}
 
 
@@ -73,7 +76,10 @@ def _read_parts(data: bytes) -> list[ListedPart]:
         S3Error: it is no such document.
     """
     parts: list[ListedPart] = []
-    for element in read_document(data, "CompleteMultipartUpload").children("Part"):
+    document = read_document(
+        data, "CompleteMultipartUpload", elements_max=_ELEMENTS_MAX
+    )
+    for element in document.children("Part"):
         if len(parts) == PART_NUMBER_MAX:
             raise malformed(f"it has more than {PART_NUMBER_MAX} parts")
         values: dict[str, str] = {}
