@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -642,6 +643,32 @@ def test_conditions_on_a_source_are_kept(s3: Any, repository: str) -> None:
     )
     assert refused(upload.copy, 1, f"{repository}/main/none") == ("NoSuchKey", 404)
     upload.copy(1, source, CopySourceIfMatch=etag)
+
+
+def test_parts_of_many_sizes_leave_room_for_all_that_can_be_said_of_the_object(
+    tmp_path: Path,
+) -> None:
+    with run_local(tmp_path / "lake", Settings(part_bytes_min=1)) as small:
+        small.create_repository("sizes")
+        s3 = small.s3()
+        upload = Upload(s3, "sizes", "main/of-many-sizes")
+        for number in range(1, 501):
+            upload.put(number, b"x" * (1000 + number))
+        upload.complete()
+        tags = [{"Key": f"{n}".zfill(128), "Value": "v" * 256} for n in range(10)]
+
+        s3.copy_object(
+            Bucket="sizes",
+            Key="main/copy",
+            CopySource="sizes/main/of-many-sizes",
+            MetadataDirective="REPLACE",
+            Metadata={"a": "x" * 2000},
+        )
+        s3.put_object_tagging(
+            Bucket="sizes", Key="main/copy", Tagging={"TagSet": tags}
+        )
+
+        assert s3.head_object(Bucket="sizes", Key="main/copy")["Metadata"]
 
 
 # --- listings -------------------------------------------------------------------------
