@@ -21,7 +21,9 @@ ELEMENTS_MAX = 8192
 """Elements of a document that is read on the event loop, some 30 ms: a thousand keys with
 all that S3 has for each have 6,002. Four MiB hold a million, and take seconds."""
 _FEED_BYTES = 64 * 1024
-"""What is parsed between two looks at what came: at most twice `ELEMENTS_MAX`."""
+"""What is parsed between two looks at what came: at most twice `ELEMENTS_MAX`. A tag or
+text that goes on from one look to another is longer than any of S3; attributes by the
+hundred thousand would take the event loop for half a second."""
 
 
 class Element:
@@ -109,6 +111,9 @@ class _Bounds:
         self._elements_max = elements_max
         self._count = 0
         self._depth = 0
+        self._seen = 0
+        self._was_quiet = False
+        """There was no tag between the last two looks."""
 
     def check(self, parser: etree.XMLPullParser) -> None:
         """Return if what `parser` has read since the last time is within them.
@@ -116,7 +121,9 @@ class _Bounds:
         Raises:
             S3Error: it is not.
         """
+        last = self._seen
         for event, _ in parser.read_events():
+            self._seen += 1
             if event == "end":
                 self._depth -= 1
                 continue
@@ -126,6 +133,9 @@ class _Bounds:
                 raise malformed(f"it is deeper than {DEPTH_MAX} levels")
             if self._count > self._elements_max:
                 raise malformed(f"it has more than {self._elements_max} elements")
+        if self._seen == last and self._was_quiet:
+            raise malformed("it has an overlong tag or text")
+        self._was_quiet = self._seen == last
 
 
 def malformed(why: str) -> S3Error:

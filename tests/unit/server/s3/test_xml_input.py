@@ -68,6 +68,18 @@ def test_a_document_of_very_many_elements_is_given_up_on_the_way() -> None:
             read_document(data, "Delete")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<Delete " + b"".join(b"a%d='' " % number for number in range(30_000)) + b"/>",
+        b"<Delete>" + b"&#38;" * 50_000 + b"</Delete>",
+    ],
+)
+def test_a_tag_or_text_that_goes_on_and_on_is_given_up_on_the_way(data: bytes) -> None:
+    with pytest.raises(S3Error, match="overlong tag or text"):
+        read_document(data, "Delete")
+
+
 @given(noise=st.binary())
 def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
     with pytest.raises(S3Error):
