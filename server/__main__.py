@@ -33,6 +33,7 @@ from .arguments import (
 )
 from .auth.secrets import AccessKey, make_access_key
 from .errors import DurabilityLostError, LakeError, StartupError
+from .httprules.forms import ignore_malformed_names
 from .logs import set_up_logging
 from .repository.publishing import start_full_purge
 from .repository.uploads import start_expiring
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = read_arguments(arguments)
         set_up_logging(given.log_level)
+        ignore_malformed_names()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         key = _take_key(os.environ)
         settings = _fit_open_files(given.settings)
