@@ -166,6 +166,18 @@ def _check_metrics(settings: Settings, bound: Sequence[Bound]) -> None:
             )
 
 
+def _find_foreign_ports(one: Bound, bound: Sequence[Bound]) -> set[int]:
+    """Return the ports of those of `bound` whose buckets mean something else."""
+    roles = {other.endpoint.port: other.listener.role for other in bound}
+    return {
+        port
+        for port, role in roles.items()
+        if port != one.endpoint.port
+        and role.speaks_s3
+        and role.flat_ref != one.listener.role.flat_ref
+    }
+
+
 def _read_again(tls: TlsContext | None, access_log: AccessLog | None) -> None:
     """Do what SIGHUP asks for."""
     if access_log is not None:
@@ -192,7 +204,9 @@ async def _listen_until(
     for one in bound:
         factory: ProtocolFactory = answer_metrics
         if one.listener.role is not _METRICS:
-            factory = application.listen(one.listener.role)
+            factory = application.listen(
+                one.listener.role, foreign_ports=_find_foreign_ports(one, bound)
+            )
         is_encrypted = _is_encrypted(one, tls)
         listeners.append(
             await loop.create_server(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -129,9 +129,14 @@ class Application:
         finally:
             self._storage.close()
 
-    def listen(self, role: Role) -> ProtocolFactory:
-        """Return what makes the protocol of each connection of a listener."""
-        answer = self._choose(role)
+    def listen(
+        self, role: Role, *, foreign_ports: Collection[int] = ()
+    ) -> ProtocolFactory:
+        """Return what makes the protocol of each connection of a listener.
+
+        `foreign_ports` are those of listeners that read buckets differently.
+        """
+        answer = self._choose(role, frozenset(map(str, foreign_ports)))
         return self.edge.listen(
             answer, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
@@ -160,7 +165,7 @@ class Application:
         )
         return server, server.listen(page.handle, _refuse_as_rest)
 
-    def _choose(self, role: Role) -> Answer:
+    def _choose(self, role: Role, foreign_ports: frozenset[str]) -> Answer:
         """Return what answers in the protocol that a request speaks.
 
         What is signed as AWS does, or goes to the host of a bucket, is S3, whatever its
@@ -168,7 +173,7 @@ class Application:
         """
         s3, api = self._s3, self._api
         domains = sorted(self._settings.s3_domains, key=len, reverse=True)
-        addressing = Addressing(tuple(domains), role.flat_ref)
+        addressing = Addressing(tuple(domains), role.flat_ref, foreign_ports)
 
         def answer_s3(
             request: web.BaseRequest, exchange: Exchange
