@@ -24,7 +24,7 @@ from .auth.secrets import open_master_key
 from .errors import DurabilityLostError, HeadTooLargeError
 from .figures import list_figures
 from .httprules.streams import Streams
-from .httprules.whole import WholeAnswer
+from .httprules.whole import WholeAnswer, send_earlier_answers
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
 from .s3.address import Addressing
@@ -137,8 +137,15 @@ class Application:
         `foreign_ports` are those of listeners that read buckets differently.
         """
         answer = self._choose(role, frozenset(map(str, foreign_ports)))
+
+        def answer_in_order(
+            request: web.BaseRequest, exchange: Exchange
+        ) -> Awaitable[web.StreamResponse]:
+            send_earlier_answers(request.transport)
+            return answer(request, exchange)
+
         return self.edge.listen(
-            answer, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
+            answer_in_order, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
 
     async def stop(self) -> None:

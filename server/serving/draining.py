@@ -15,7 +15,6 @@ from typing import Any
 
 from aiohttp import web
 
-from ..httprules.whole import send_earlier_answers
 from .connection import Connection, Hooks, Refusal, Refuse
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -120,7 +119,6 @@ class DrainingServer:
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.head_since_s = None
-        send_earlier_answers(request.transport)
         if connection.writing_paused:
             await connection.drain()
         self._busy.add(connection)

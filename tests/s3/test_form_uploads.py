@@ -507,7 +507,9 @@ def test_what_stands_behind_a_file_is_given_up_where_it_goes_on_and_on(
     fields = {"key": "main/up/x", **sign_policy(make_policy(repository))}
     body, content_type = encode_form(fields, file=b"line\n" * 100_000)
     _, _, boundary = content_type.partition("boundary=")
-    part = f"--{boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n".encode()
+    part = (
+        f"--{boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n".encode()
+    )
     end = f"--{boundary}--\r\n".encode()
     bodies = [body.removesuffix(end) + part * count + end for count in (100, 2000)]
 

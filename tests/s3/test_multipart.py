@@ -664,9 +664,7 @@ def test_parts_of_many_sizes_leave_room_for_all_that_can_be_said_of_the_object(
             MetadataDirective="REPLACE",
             Metadata={"a": "x" * 2000},
         )
-        s3.put_object_tagging(
-            Bucket="sizes", Key="main/copy", Tagging={"TagSet": tags}
-        )
+        s3.put_object_tagging(Bucket="sizes", Key="main/copy", Tagging={"TagSet": tags})
 
         assert s3.head_object(Bucket="sizes", Key="main/copy")["Metadata"]
 
