@@ -33,6 +33,7 @@ from .arguments import (
 )
 from .auth.secrets import AccessKey, make_access_key
 from .errors import DurabilityLostError, LakeError, StartupError
+from .httprules.forms import ignore_malformed_names
 from .logs import set_up_logging
 from .repository.publishing import start_full_purge
 from .repository.uploads import start_expiring
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = read_arguments(arguments)
         set_up_logging(given.log_level)
+        ignore_malformed_names()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         key = _take_key(os.environ)
         settings = _fit_open_files(given.settings)
@@ -164,6 +166,18 @@ def _check_metrics(settings: Settings, bound: Sequence[Bound]) -> None:
             )
 
 
+def _find_foreign_ports(one: Bound, bound: Sequence[Bound]) -> set[int]:
+    """Return the ports of those of `bound` whose buckets mean something else."""
+    roles = {other.endpoint.port: other.listener.role for other in bound}
+    return {
+        port
+        for port, role in roles.items()
+        if port != one.endpoint.port
+        and role.speaks_s3
+        and role.flat_ref != one.listener.role.flat_ref
+    }
+
+
 def _read_again(tls: TlsContext | None, access_log: AccessLog | None) -> None:
     """Do what SIGHUP asks for."""
     if access_log is not None:
@@ -190,7 +204,9 @@ async def _listen_until(
     for one in bound:
         factory: ProtocolFactory = answer_metrics
         if one.listener.role is not _METRICS:
-            factory = application.listen(one.listener.role)
+            factory = application.listen(
+                one.listener.role, foreign_ports=_find_foreign_ports(one, bound)
+            )
         is_encrypted = _is_encrypted(one, tls)
         listeners.append(
             await loop.create_server(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from .auth.secrets import open_master_key
 from .errors import DurabilityLostError, HeadTooLargeError
 from .figures import list_figures
 from .httprules.streams import Streams
-from .httprules.whole import WholeAnswer
+from .httprules.whole import WholeAnswer, send_earlier_answers
 from .metadata.metadata import SqlMetadata
 from .repository.engine import Engine
 from .s3.address import Addressing
@@ -129,11 +129,23 @@ class Application:
         finally:
             self._storage.close()
 
-    def listen(self, role: Role) -> ProtocolFactory:
-        """Return what makes the protocol of each connection of a listener."""
-        answer = self._choose(role)
+    def listen(
+        self, role: Role, *, foreign_ports: Collection[int] = ()
+    ) -> ProtocolFactory:
+        """Return what makes the protocol of each connection of a listener.
+
+        `foreign_ports` are those of listeners that read buckets differently.
+        """
+        answer = self._choose(role, frozenset(map(str, foreign_ports)))
+
+        def answer_in_order(
+            request: web.BaseRequest, exchange: Exchange
+        ) -> Awaitable[web.StreamResponse]:
+            send_earlier_answers(request.transport)
+            return answer(request, exchange)
+
         return self.edge.listen(
-            answer, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
+            answer_in_order, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
 
     async def stop(self) -> None:
@@ -160,7 +172,7 @@ class Application:
         )
         return server, server.listen(page.handle, _refuse_as_rest)
 
-    def _choose(self, role: Role) -> Answer:
+    def _choose(self, role: Role, foreign_ports: frozenset[str]) -> Answer:
         """Return what answers in the protocol that a request speaks.
 
         What is signed as AWS does, or goes to the host of a bucket, is S3, whatever its
@@ -168,7 +180,7 @@ class Application:
         """
         s3, api = self._s3, self._api
         domains = sorted(self._settings.s3_domains, key=len, reverse=True)
-        addressing = Addressing(tuple(domains), role.flat_ref)
+        addressing = Addressing(tuple(domains), role.flat_ref, foreign_ports)
 
         def answer_s3(
             request: web.BaseRequest, exchange: Exchange

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from lakebed.client.wire import explain
 
 from ..errors import BodyTooLargeError, InvalidValueError
+from ..httprules.forms import FormContent, read_form
 from ..httprules.receiving import Patience
 
 WHOLE_BYTES_MAX = 256 * 1024
@@ -138,7 +139,7 @@ class FormUpload:
         """
         await answer_continue(self._request)
         async with _refuse_broken_bodies():
-            reader = await self._request.multipart()
+            reader, content = read_form(self._request)
             while (part := await self._patience.wait(reader.next())) is not None:
                 if isinstance(part, BodyPartReader) and part.name == FIELD:
                     break
@@ -148,16 +149,18 @@ class FormUpload:
         if encoding.lower() not in ("binary", "8bit", "7bit"):
             raise InvalidValueError(FIELD, f"field '{FIELD}' must not be encoded")
         self.content_type = part.headers.get(hdrs.CONTENT_TYPE)
-        return self._iter_part(reader, part)
+        content.begin_file()
+        return self._iter_part(reader, content, part)
 
     async def _iter_part(
-        self, reader: MultipartReader, part: BodyPartReader
+        self, reader: MultipartReader, content: FormContent, part: BodyPartReader
     ) -> AsyncIterator[bytes]:
         async with _refuse_broken_bodies():
             while not part.at_eof():
                 piece = await self._patience.wait(part.read_chunk(PART_READ_BYTES))
                 if piece:
                     yield piece
+            content.end_file()
             while following := await self._patience.wait(reader.next()):
                 if isinstance(following, BodyPartReader) and following.name == FIELD:
                     raise InvalidValueError(FIELD, f"field '{FIELD}' is given twice")

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
@@ -108,10 +109,10 @@ class WholeAnswer(web.StreamResponse):
             message += self.body
         # Tells the library, which must not answer again, that something was said.
         self._request.writer.output_size += len(message)
-        if self._stays_open:
-            _outbox_of(asyncio.get_running_loop()).put(transport, message)
-        else:
-            transport.write(message)
+        outbox = _outbox_of(asyncio.get_running_loop())
+        outbox.put(transport, message)
+        if not self._stays_open or not self._request.content.is_eof():
+            outbox.send()  # the connection may be closed before this turn ends
 
     def _head(self, request: web.BaseRequest) -> bytes:
         status = self.status
@@ -135,23 +136,39 @@ class WholeAnswer(web.StreamResponse):
         return f"{head}\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
+def send_earlier_answers(transport: asyncio.BaseTransport | None) -> None:
+    """Send what was answered on `transport` in this turn, before more is written to it.
+
+    From Python 3.12 on, requests that came together are answered in one turn of the event
+    loop if nothing makes them wait, and what is streamed goes to the transport at once.
+    """
+    outbox = _outboxes.get(asyncio.get_running_loop())
+    if outbox is not None and transport in outbox:
+        outbox.send()
+
+
 class _Outbox:
     """What is to be sent at the end of this turn of an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon
-        self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self._waiting: dict[asyncio.BaseTransport, bytes] = {}
+
+    def __contains__(self, transport: asyncio.BaseTransport | None) -> bool:
+        return transport in self._waiting
 
     def put(self, transport: asyncio.WriteTransport, message: bytes) -> None:
         if not self._waiting:
-            self._call_soon(self._send)
-        self._waiting.append((transport, message))
+            self._call_soon(self.send)
+        earlier = self._waiting.get(transport)
+        self._waiting[transport] = message if earlier is None else earlier + message
 
-    def _send(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for transport, message in waiting:
+    def send(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for transport, message in waiting.items():
             if not transport.is_closing():
-                transport.write(message)
+                # uvloop's transports are none by their class.
+                cast("asyncio.WriteTransport", transport).write(message)
 
 
 _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()

@@ -7,7 +7,9 @@
 
 Repository names have no dots, so the first dot divides them. Nothing is normalised. A
 bucket stands in the path, or before the domain in the host: each request is read in one
-of the two ways, which its host alone decides, and the host is signed.
+of the two ways, which its host alone decides, and the host is signed. The listener is not,
+so each refuses hosts with the port of another that reads buckets differently: what was
+signed for the one must not be something else to the other.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ class ObjectName(Struct, frozen=True, gc=False):
     """The key has no slash: it names a ref and nothing in it."""
 
 
-_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
+_PORT = re.compile(r":([0-9]*)\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Addressing:
     """Lower case, the longest first. Below one of them a host begins with a bucket."""
     flat_ref: str | None = None
     """The ref of every bucket, and buckets are repositories; None: see above."""
+    foreign_ports: frozenset[str] = frozenset()
+    """Ports of listeners of this server that read buckets differently."""
 
     def parse_bucket(self, name: str) -> Bucket:
         """Return what the bucket `name` means: that of a request, or of a copy source."""
@@ -104,8 +108,16 @@ class Addressing:
             host: as the client wrote and signed it.
 
         Raises:
-            S3Error: they are no bucket and key.
+            S3Error: they are no bucket and key, or meant for another listener.
         """
+        if self.foreign_ports:
+            port = _PORT.search(host)
+            if port is not None and port[1] in self.foreign_ports:
+                raise S3Error(
+                    "InvalidRequest",
+                    f"the request is for port {port[1]}, where buckets and keys mean "
+                    "something else: send it there",
+                )
         name = self.find_bucket_of_host(host)
         if name is None:
             name, slash, key = path[1:].partition("/")

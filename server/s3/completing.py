@@ -36,6 +36,13 @@ _SIZE_DIGITS_MAX = 19
 _INLINE_BYTES_MAX = 32 * 1024
 """Documents up to here are read on the event loop: 200 parts, some 2 ms."""
 
+_LAYOUT_BYTES_MAX = 2 * 1024
+"""Checksum and sizes of the parts: some 280 parts of different sizes. What is left of an
+entry holds all metadata and tags that S3 accepts, which may be given later."""
+
+_ELEMENTS_MAX = 1 + PART_NUMBER_MAX * 5
+"""Elements of a list of parts: each has a number, an ETag and a checksum, or two."""
+
 _ELEMENTS = {f"Checksum{each.value}": each for each in Algorithm}
 
 
@@ -73,7 +80,10 @@ def _read_parts(data: bytes) -> list[ListedPart]:
         S3Error: it is no such document.
     """
     parts: list[ListedPart] = []
-    for element in read_document(data, "CompleteMultipartUpload").children("Part"):
+    document = read_document(
+        data, "CompleteMultipartUpload", elements_max=_ELEMENTS_MAX
+    )
+    for element in document.children("Part"):
         if len(parts) == PART_NUMBER_MAX:
             raise malformed(f"it has more than {PART_NUMBER_MAX} parts")
         values: dict[str, str] = {}
@@ -174,7 +184,8 @@ class _Claims:
             name, value = checksum.value()
             values[name] = value
         layout = PartLayout.of([part.size_bytes for part in parts])
-        return encode_with_layout(values, layout, EXTRA_BYTES_MAX - len(upload.extra))
+        bytes_max = min(_LAYOUT_BYTES_MAX, EXTRA_BYTES_MAX - len(upload.extra))
+        return encode_with_layout(values, layout, bytes_max)
 
     def _check(self, checksum: StoredChecksum | None) -> None:
         assert self.algorithm is not None

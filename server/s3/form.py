@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ..httprules.forms import FormContent, read_form
 from ..httprules.receiving import Patience
 from ..settings import Settings
 from .body import ask_for_body
@@ -43,6 +44,7 @@ class Form:
         self._request = request
         self._patience = Patience.of(settings)
         self._reader: MultipartReader | None = None
+        self._content: FormContent | None = None
         self._file: BodyPartReader | None = None
         self.fields: dict[str, str] = {}
         """Values by name, in lower case: names of fields have no case."""
@@ -58,12 +60,13 @@ class Form:
         """
         await ask_for_body(self._request)
         with _refuse_broken():
-            self._reader = await self._request.multipart()
+            self._reader, self._content = read_form(self._request)
         bytes_left = FIELDS_BYTES_MAX
         while (part := await self._next_part()) is not None:
             name = (part.name or "").lower()
             if name == _FILE:
                 self._file = part
+                self._content.begin_file()
                 self.file_name = PurePosixPath(part.filename or "").name
                 return
             bytes_left -= len(name)
@@ -92,10 +95,12 @@ class Form:
             BodyStalledError: it comes too slowly.
         """
         assert self._file is not None
+        assert self._content is not None
         while not self._file.at_eof():
             piece = await self._read_some(self._file)
             if piece:
                 yield piece
+        self._content.end_file()
         # A body that was cut off must raise, not end.
         while await self._next_part() is not None:
             pass

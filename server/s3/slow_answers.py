@@ -91,7 +91,7 @@ def _show(call: Call, task: asyncio.Future[SlowAnswer]) -> bytes:
     except Exception:
         log.exception(
             "request met a defect",
-            extra={"request_id": call.request_id, "path": call.request.raw_path[:1024]},
+            extra={"request_id": call.request_id, "path": _resource(call)},
         )
         message = "we encountered an internal error: please try again"
         return _error_document(call, "InternalError", message, {})
@@ -101,9 +101,13 @@ def _show(call: Call, task: asyncio.Future[SlowAnswer]) -> bytes:
 def _error_document(
     call: Call, code: str, message: str, facts: Mapping[str, str]
 ) -> bytes:
-    resource = call.request.raw_path.partition("?")[0][:1024]
-    content = error_content(code, message, facts, resource, call.request_id)
+    content = error_content(code, message, facts, _resource(call), call.request_id)
     return _without_head(write_document("Error", content, namespace=""))
+
+
+def _resource(call: Call) -> str:
+    """Return the path of a request, without the query, which may hold a signature."""
+    return call.request.raw_path.partition("?")[0][:1024]
 
 
 def _without_head(document: bytes) -> bytes:

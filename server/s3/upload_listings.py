@@ -30,9 +30,9 @@ _SAFE = "/-._~"
 async def list_parts(call: Call) -> web.StreamResponse:
     """Answer with a page of the parts of an upload."""
     limit = read_limit(call, "max-parts", call.gateway.settings.keys_max)
-    after = read_limit(call, "part-number-marker", PART_NUMBER_MAX)
-    if "part-number-marker" not in call.parameters:
-        after = 0
+    after = 0
+    if call.parameters.get("part-number-marker"):
+        after = read_limit(call, "part-number-marker", PART_NUMBER_MAX)
     is_encoded = _read_encoding(call)
     name = read_upload_name(call)
     try:

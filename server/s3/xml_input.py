@@ -1,8 +1,8 @@
 """Reads the XML documents that clients send: small, shallow, and nothing but elements.
 
-A document type is refused, so there are no entities to expand and nothing to fetch; size
-and depth are bounded before and while anything is built. What is not the expected document
-is `MalformedXML`, S3's word for all of it.
+A document type is refused, so there are no entities to expand and nothing to fetch; size,
+depth and number of elements are bounded before and while anything is built. What is not
+the expected document is `MalformedXML`, S3's word for all of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
 """10,000 parts with all their checksums take 3 MiB; 1,000 keys of 1,024 bytes 1.2 MiB."""
 DEPTH_MAX = 16
 """The deepest document of S3 that we read has six levels."""
+ELEMENTS_MAX = 8192
+"""Elements of a document that is read on the event loop, some 30 ms: a thousand keys with
+all that S3 has for each have 6,002. Four MiB hold a million, and take seconds."""
+_FEED_BYTES = 64 * 1024
+"""What is parsed between two looks at what came: at most twice `ELEMENTS_MAX`. A tag or
+text that goes on from one look to another is longer than any of S3; attributes by the
+hundred thousand would take the event loop for half a second."""
 
 
 class Element:
@@ -64,7 +71,9 @@ class Element:
         return found[0] if found else None
 
 
-def read_document(data: bytes, root: str) -> Element:
+def read_document(
+    data: bytes, root: str, *, elements_max: int = ELEMENTS_MAX
+) -> Element:
     """Return the document in `data`, whose root element must be called `root`.
 
     Raises:
@@ -79,9 +88,11 @@ def read_document(data: bytes, root: str) -> Element:
         remove_comments=True,
         remove_pis=True,
     )
+    bounds = _Bounds(elements_max)
     try:
-        parser.feed(data)
-        _check_depth(parser)
+        for at in range(0, len(data), _FEED_BYTES):
+            parser.feed(data[at : at + _FEED_BYTES])
+            bounds.check(parser)
         element = parser.close()
     except etree.XMLSyntaxError as error:
         raise malformed(str(error.msg or "it does not parse")) from error
@@ -93,12 +104,38 @@ def read_document(data: bytes, root: str) -> Element:
     return document
 
 
-def _check_depth(parser: etree.XMLPullParser) -> None:
-    depth = 0
-    for event, _ in parser.read_events():
-        depth += 1 if event == "start" else -1
-        if depth > DEPTH_MAX:
-            raise malformed(f"it is deeper than {DEPTH_MAX} levels")
+class _Bounds:
+    """What a document may come to."""
+
+    def __init__(self, elements_max: int) -> None:
+        self._elements_max = elements_max
+        self._count = 0
+        self._depth = 0
+        self._seen = 0
+        self._was_quiet = False
+        """There was no tag between the last two looks."""
+
+    def check(self, parser: etree.XMLPullParser) -> None:
+        """Return if what `parser` has read since the last time is within them.
+
+        Raises:
+            S3Error: it is not.
+        """
+        last = self._seen
+        for event, _ in parser.read_events():
+            self._seen += 1
+            if event == "end":
+                self._depth -= 1
+                continue
+            self._depth += 1
+            self._count += 1
+            if self._depth > DEPTH_MAX:
+                raise malformed(f"it is deeper than {DEPTH_MAX} levels")
+            if self._count > self._elements_max:
+                raise malformed(f"it has more than {self._elements_max} elements")
+        if self._seen == last and self._was_quiet:
+            raise malformed("it has an overlong tag or text")
+        self._was_quiet = self._seen == last
 
 
 def malformed(why: str) -> S3Error:

@@ -298,6 +298,24 @@ def test_a_flat_listener_reads_hosts_too(lake: ServerProcess, bucket: str) -> No
     assert (got.status, got.body) == (200, b"x")
 
 
+def test_what_is_signed_for_one_listener_is_nothing_to_one_that_reads_differently(
+    lake: ServerProcess, bucket: str
+) -> None:
+    # `open/x` is an object at the ref `open`; on the flat listener, one at `main`.
+    lake.create_branch(bucket, "open")
+    lake.s3().put_object(Bucket=bucket, Key="open/x", Body=b"open")
+    lake.s3().put_object(Bucket=bucket, Key="main/open/x", Body=b"secret")
+    target = f"/{bucket}/open/x"
+
+    for own, other in ((lake, flat(lake)), (flat(lake), lake)):
+        signed = own.sign("GET", target, {}) | {"Host": own.address}
+        assert own.send_as_it_is("GET", target, signed).status == 200
+        assert code_of(other.send_as_it_is("GET", target, signed)) == (
+            400,
+            "InvalidRequest",
+        )
+
+
 def test_a_flat_listener_speaks_s3_only(lake: ServerProcess) -> None:
     for target in ("/", "/api/v1/healthcheck", "/openapi.json"):
         got = flat(lake).send_as_it_is("GET", target, {})

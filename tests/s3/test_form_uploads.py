@@ -477,6 +477,63 @@ def test_a_form_whose_connection_breaks_stores_nothing(
     assert server.send("HEAD", f"/{repository}/main/up/x").status == 404
 
 
+def send_form(server: ServerProcess, bucket: str, body: bytes) -> Answer:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return server.send_as_it_is("POST", f"/{bucket}", headers, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x\r\n" * 50_000,
+        b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 2000,
+        b"x" * 16_000 + b"\r\n" + (b"y" * 8000 + b"\r\n") * 40,
+    ],
+)
+def test_what_stands_before_a_file_is_given_up_where_it_goes_on_and_on(
+    server: ServerProcess, repository: str, body: bytes
+) -> None:
+    # Nobody has proven yet who they are, and lines do not make the event loop wait.
+    got = send_form(server, repository, body)
+
+    assert got.status == 400
+    assert code_of(got) in ("MalformedPOSTRequest", "InvalidArgument")
+    assert b"boundary" not in got.body  # it was not looked for to the end
+
+
+def test_what_stands_behind_a_file_is_given_up_where_it_goes_on_and_on(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    fields = {"key": "main/up/x", **sign_policy(make_policy(repository))}
+    body, content_type = encode_form(fields, file=b"line\n" * 100_000)
+    _, _, boundary = content_type.partition("boundary=")
+    part = (
+        f"--{boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n".encode()
+    )
+    end = f"--{boundary}--\r\n".encode()
+    bodies = [body.removesuffix(end) + part * count + end for count in (100, 2000)]
+
+    def send(body: bytes) -> Answer:
+        headers = {"Content-Type": content_type}
+        return server.send_as_it_is("POST", f"/{repository}", headers, body)
+
+    refused = send(bodies[1])
+    assert (refused.status, code_of(refused)) == (400, "MalformedPOSTRequest")
+    assert "Contents" not in s3.list_objects_v2(Bucket=repository, Prefix="main/")
+    assert send(bodies[0]).status == 204
+
+
+def test_malformed_names_are_not_kept_and_not_told(
+    server: ServerProcess, repository: str
+) -> None:
+    # Python keeps each different warning for ever.
+    body = b"--b\r\nContent-Disposition: form-data; name*=foo'en'%ff\r\n\r\n\r\n--b--"
+
+    assert send_form(server, repository, body).status == 400
+    assert server.stderr is not None
+    assert "%ff" not in server.stderr.so_far()
+
+
 def test_a_field_that_comes_twice_is_refused(
     server: ServerProcess, repository: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -644,6 +645,30 @@ def test_conditions_on_a_source_are_kept(s3: Any, repository: str) -> None:
     upload.copy(1, source, CopySourceIfMatch=etag)
 
 
+def test_parts_of_many_sizes_leave_room_for_all_that_can_be_said_of_the_object(
+    tmp_path: Path,
+) -> None:
+    with run_local(tmp_path / "lake", Settings(part_bytes_min=1)) as small:
+        small.create_repository("sizes")
+        s3 = small.s3()
+        upload = Upload(s3, "sizes", "main/of-many-sizes")
+        for number in range(1, 501):
+            upload.put(number, b"x" * (1000 + number))
+        upload.complete()
+        tags = [{"Key": f"{n}".zfill(128), "Value": "v" * 256} for n in range(10)]
+
+        s3.copy_object(
+            Bucket="sizes",
+            Key="main/copy",
+            CopySource="sizes/main/of-many-sizes",
+            MetadataDirective="REPLACE",
+            Metadata={"a": "x" * 2000},
+        )
+        s3.put_object_tagging(Bucket="sizes", Key="main/copy", Tagging={"TagSet": tags})
+
+        assert s3.head_object(Bucket="sizes", Key="main/copy")["Metadata"]
+
+
 # --- listings -------------------------------------------------------------------------
 
 
@@ -665,6 +690,16 @@ def test_parts_are_listed_in_pages(s3: Any, repository: str) -> None:
     assert first["Parts"][0]["ETag"] == upload.parts[1]["ETag"]
     assert first["Parts"][0]["ChecksumCRC32"] == upload.parts[1]["ChecksumCRC32"]
     assert first["Initiator"]["DisplayName"] == "admin"
+
+
+def test_an_empty_part_marker_is_one_that_is_not_there(
+    server: ServerProcess, s3: Any, repository: str
+) -> None:
+    upload = Upload(s3, repository, "main/listed")
+    upload.put(1, b"x")
+    target = f"/{repository}/main/listed?uploadId={upload.id}&part-number-marker="
+
+    assert server.send("GET", target).body.count(b"<PartNumber>1<") == 1
 
 
 def walk_uploads(s3: Any, **asked: Any) -> tuple[list[tuple[str, str]], list[str]]:

@@ -142,6 +142,24 @@ def test_an_error_that_comes_late_is_one_all_the_same(
     slow.complete()
 
 
+def test_a_late_defect_is_logged_without_the_query_of_its_request(
+    server: ServerProcess,
+    repository: str,
+    gate: Gate,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow = Slow(server, repository)
+    gate.failure = RuntimeError("a defect")
+    with slow.send() as connection:
+        got = read_until_it_waits(connection)
+        gate.opened.set()
+        body = document_in(got + read_all(connection))
+
+    assert b"InternalError" in body
+    (record,) = [one for one in caplog.records if "defect" in one.getMessage()]
+    assert vars(record)["path"] == f"/{repository}/main/slow"
+
+
 def test_sdks_take_a_late_error_for_one(
     server: ServerProcess, repository: str, gate: Gate
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.server.s3.errors import S3Error
-from lakebed.server.s3.xml_input import DEPTH_MAX, read_document
+from lakebed.server.s3.xml_input import DEPTH_MAX, ELEMENTS_MAX, read_document
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -54,6 +54,30 @@ def test_an_element_that_comes_twice_has_no_one_text() -> None:
 
     with pytest.raises(S3Error, match="'Key' comes 2 times"):
         document.find_text("Key")
+
+
+def test_a_document_of_very_many_elements_is_given_up_on_the_way() -> None:
+    # A million of them took the event loop for seconds, before they were looked at.
+    full = b"<Delete>" + b"<a/>" * (ELEMENTS_MAX - 1) + b"</Delete>"
+    more = b"<Delete>" + b"<a/>" * ELEMENTS_MAX + b"</Delete>"
+
+    assert len(list(read_document(full, "Delete").children())) == ELEMENTS_MAX - 1
+    assert len(list(read_document(more, "Delete", elements_max=10_000).children()))
+    for data in (more, b"<Delete>" + b"<a/>" * 50_000 + b"<no xml"):
+        with pytest.raises(S3Error, match=f"more than {ELEMENTS_MAX} elements"):
+            read_document(data, "Delete")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<Delete " + b"".join(b"a%d='' " % number for number in range(30_000)) + b"/>",
+        b"<Delete>" + b"&#38;" * 50_000 + b"</Delete>",
+    ],
+)
+def test_a_tag_or_text_that_goes_on_and_on_is_given_up_on_the_way(data: bytes) -> None:
+    with pytest.raises(S3Error, match="overlong tag or text"):
+        read_document(data, "Delete")
 
 
 @given(noise=st.binary())
