@@ -1,0 +1,121 @@
+"""Hundreds of slow readers and writers at one time: the server's memory stays flat."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from support.large import MIB, WORKER_BYTES_MAX, Noise, put_stream
+from support.s3raw import UNSIGNED, Raw, Signer
+from support.s3server import ADMIN, ServerProcess, run_server
+
+pytestmark = pytest.mark.long
+
+READERS = 250
+SMALL_WRITERS = 120
+LARGE_WRITERS = 120
+"""Of them 16 are taken in at a time, and the others wait: `streams_max`."""
+ROUNDS = 3
+GROWTH_BYTES_MAX = 24 * MIB
+STEP_BYTES = 16 * 1024
+READ = Noise(seed=7, size_bytes=8 * MIB)
+SMALL_BYTES, LARGE_BYTES = 250_000, 3 * MIB
+LIMIT_S = 300.0
+
+
+def test_hundreds_of_slow_clients_take_no_more_memory_in_each_round(lake: Path) -> None:
+    with run_server(lake) as server:
+        bucket = server.create_repository("slow")
+        assert put_stream(server, f"/{bucket}/main/read", READ).status == 200
+        peaks: list[int] = []
+        for number in range(ROUNDS):
+            asyncio.run(run_round(server, bucket, number))
+            peaks.append(server.peak_bytes())
+
+        print("\npeaks", [f"{peak / MIB:.0f} MiB" for peak in peaks])
+        assert peaks[-1] <= WORKER_BYTES_MAX
+        assert peaks[-1] - peaks[0] <= GROWTH_BYTES_MAX
+        for key, noise in written(ROUNDS - 1):
+            answer = server.send("GET", f"/{bucket}/main/{key}")
+            assert hashlib.sha256(answer.body).hexdigest() == noise.sha256()
+
+
+def written(number: int) -> Iterator[tuple[str, Noise]]:
+    """Yield what the writers of a round write."""
+    for n in range(SMALL_WRITERS):
+        yield f"small/{n}", Noise(1000 * number + n, SMALL_BYTES)
+    for n in range(LARGE_WRITERS):
+        yield f"large/{n}", Noise(1000 * number + 500 + n, LARGE_BYTES)
+
+
+async def run_round(server: ServerProcess, bucket: str, number: int) -> None:
+    """Have all clients in the middle of their requests at one time, then go on."""
+    writers = list(written(number))
+    middle = asyncio.Barrier(READERS + len(writers))
+    async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+        for _ in range(READERS):
+            group.create_task(read_slowly(server, f"/{bucket}/main/read", middle))
+        for key, noise in writers:
+            group.create_task(
+                write_slowly(server, f"/{bucket}/main/{key}", noise, middle)
+            )
+
+
+async def read_slowly(
+    server: ServerProcess, target: str, middle: asyncio.Barrier
+) -> None:
+    digest = hashlib.sha256()
+    async with connect(server) as (reader, writer):
+        writer.write(signed_head(server, "GET", target))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        await middle.wait()
+        while data := await reader.read(STEP_BYTES):
+            digest.update(data)
+    assert digest.hexdigest() == READ.sha256()
+
+
+async def write_slowly(
+    server: ServerProcess, target: str, noise: Noise, middle: asyncio.Barrier
+) -> None:
+    async with connect(server) as (reader, writer):
+        writer.write(signed_head(server, "PUT", target, noise.size_bytes))
+        for number, piece in enumerate(noise.iter_pieces()):
+            for at in range(0, len(piece), STEP_BYTES):
+                writer.write(piece[at : at + STEP_BYTES])
+                await writer.drain()
+                if number == 0 and at == 0:
+                    await middle.wait()
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+
+
+@asynccontextmanager
+async def connect(
+    server: ServerProcess,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, port = server.address.split(":")
+    # The buffer of a connection: what the client has not asked for is not read either.
+    reader, writer = await asyncio.open_connection(host, int(port), limit=STEP_BYTES)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def signed_head(
+    server: ServerProcess, method: str, target: str, size_bytes: int = 0
+) -> bytes:
+    headers = {"host": server.address, "connection": "close"}
+    if method == "PUT":
+        headers["content-length"] = str(size_bytes)
+    raw = Raw(method, target, headers=headers)
+    # What a proxy may change is not signed.
+    raw.sign_header(Signer(ADMIN), UNSIGNED, leave_out=["connection"])
+    return raw.head
