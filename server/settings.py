@@ -101,10 +101,9 @@ class Settings:
     """A body comes at least this fast: so many bytes in so long a time of waiting for
     it, or it is given up. 2 KiB/s is slower than any line that uploads are made over;
     AWS gives up after about 20 s without a byte."""
-    streams_max: int = 12
-    """Larger bodies taken in at one time: each holds up to about 8 MiB, 3/8 of a worker's
-    memory in all. With 16, and as many waiting as may, a worker takes 270 MiB of 256.
-    Others wait."""
+    streams_max: int = 16
+    """Larger bodies taken in at one time: each holds up to about 8 MiB, half a worker's
+    memory in all. Others wait."""
     streams_waiting_max: int = 128
     """Requests that may wait for a stream; the next is told to slow down."""
     part_bytes_min: int = 5 * MIB
