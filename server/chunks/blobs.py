@@ -98,12 +98,12 @@ class BlobReader:
         is_slow = False
         while start < stop:
             if is_slow or not self._ahead_left:
-                piece = await self._read_step(
+                step = await self._read_step(
                     root, start, min(start + STEP_BYTES, stop)
                 )
-                start += len(piece)
+                start += len(step)
                 given_at = self._clock()
-                yield piece
+                yield step
                 is_slow = self._clock() - given_at > SLOW_S
                 continue
             self._ahead_left -= 1

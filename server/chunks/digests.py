@@ -34,11 +34,6 @@ class Digests:
         self._sums: tuple[Sum, ...] = (self._md5, *sums)
         self._lanes: list[Lane] = []
 
-    def update_now(self, data: bytes | memoryview) -> None:
-        """Take all bytes in this thread: right for small objects."""
-        for each in self._sums:
-            each.update(data)
-
     def update_beside(
         self, pieces: Sequence[bytes | memoryview], executor: Executor
     ) -> None:

@@ -12,6 +12,7 @@ knows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
@@ -53,6 +54,16 @@ class WrittenBlob(Struct, frozen=True, gc=False):
     """Found stored already, to be ensured by the transaction."""
 
 
+def take_small(data: bytes, sums: Sequence[Sum] = ()) -> WrittenBlob:
+    """Return the object below `LARGE_BYTES_MIN` that `data` is; `sums` take it too."""
+    for each in sums:
+        each.update(data)
+    chunk_id = hash_chunk(data)
+    frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
+    md5 = hashlib.md5(data, usedforsecurity=False).digest()
+    return WrittenBlob(BlobId(chunk_id), len(data), md5, frames, (), ())
+
+
 class BlobWriter:
     """Writes one object. Blocks; used from one thread at a time.
 
@@ -84,7 +95,7 @@ class BlobWriter:
         self._find_stored = find_stored
         self._on_chunk = on_chunk
         self._executor = executor
-        self._digests = Digests(sums)
+        self._sums = sums
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._size_bytes = 0
@@ -130,7 +141,8 @@ class BlobWriter:
             StorageFailedError: the backend refused them.
         """
         if self._size_bytes < LARGE_BYTES_MIN:
-            return self._finish_small()
+            # A single piece of bytes is not copied.
+            return take_small(b"".join(self._pending), self._sums)
         if self._pending:
             self._write_batch()
         assert self._large is not None
@@ -140,19 +152,10 @@ class BlobWriter:
         return WrittenBlob(
             blob_id,
             self._size_bytes,
-            self._digests.finish(),
+            self._large.digests.finish(),
             tuple(self._large.recipe.take_finished()),
             tuple(self._large.stored),
             tuple((Kind.CHUNK, id_) for id_ in self._large.reused),
-        )
-
-    def _finish_small(self) -> WrittenBlob:
-        data = b"".join(self._pending)  # a single piece of bytes is not copied
-        self._digests.update_now(data)
-        chunk_id = hash_chunk(data)
-        frames = (Frame(Kind.CHUNK, chunk_id, data),) if data else ()
-        return WrittenBlob(
-            BlobId(chunk_id), len(data), self._digests.finish(), frames, (), ()
         )
 
     def _write_batch(self) -> None:
@@ -161,12 +164,12 @@ class BlobWriter:
         executor = self._executor or ingest_executor()
         if self._large is None:
             self._large = _LargeBlob(
-                self._appender, self._find_stored, self._on_chunk, executor
+                self._appender, self._find_stored, self._sums, self._on_chunk, executor
             )
         # Hashed in one piece: after each piece a digest waits for the interpreter lock,
         # which cutting holds most of the time.
         fresh = self._large.cutter.feed(pieces)
-        self._digests.update_beside((fresh,), executor)
+        self._large.digests.update_beside((fresh,), executor)
         self._large.write(self._large.cutter.iter_finished())
 
 
@@ -177,10 +180,12 @@ class _LargeBlob:
         self,
         appender: PackAppender,
         find_stored: FindStored,
+        sums: Sequence[Sum],
         on_chunk: OnChunk | None,
         executor: Executor,
     ) -> None:
         self.cutter = StreamCutter()
+        self.digests = Digests(sums)
         self.recipe = RecipeBuilder()
         self.stored: list[StoredFrame] = []
         self.reused: dict[ChunkId, None] = {}

@@ -36,6 +36,10 @@ WRITER_CACHE_KIB = 16 * 1024
 """Page cache of the writer: the inner pages of an index of 10^7 chunks. A worker's
 ceiling is 256 MiB for everything."""
 
+_STATEMENTS_MAX = 256
+"""Statements kept prepared: two inserts of up to 64 rows, and all others. Some 20 KiB for
+the largest; a connection prepares only what it runs."""
+
 READER_CACHE_KIB = 4 * 1024
 """Page cache of a reader; the kernel's page cache lies behind it. There is no mmap: the
 pages of a large scan would count as the worker's memory."""
@@ -61,23 +65,24 @@ class RowInsert:
     """An INSERT of any number of rows in few steps.
 
     The library gives up the interpreter lock for each step of a statement, and gets it
-    back only when the event loop lets go of it. A statement of 64 rows is one step.
+    back only when the event loop lets go of it: so the rows of a group are one statement.
     """
 
-    counts = (64, 16, 4, 1)
-    """Rows of a statement, the most first: few enough that all stay prepared."""
+    rows_max = 64
+    """Rows of a statement. Each number of rows has a statement of its own, all of which
+    stay prepared (`_STATEMENTS_MAX`); what is larger than this gains little."""
 
     def __init__(self, head: str, columns: int, tail: str = "") -> None:
         """Put together `head VALUES ... tail`, for rows of so many `columns`."""
         row = f"({', '.join('?' * columns)})"
-        self._sql = {
-            count: f"{head} VALUES {', '.join([row] * count)} {tail}"
-            for count in self.counts
-        }
+        self._sql = [
+            f"{head} VALUES {', '.join([row] * count)} {tail}"
+            for count in range(1, self.rows_max + 1)
+        ]
 
     def sql(self, count: int) -> str:
         """Return the statement that inserts `count` rows."""
-        return self._sql[count]
+        return self._sql[count - 1]
 
 
 class Session:
@@ -95,7 +100,9 @@ class Session:
         """Set when a write transaction was lost: nothing runs until it is cleared."""
         try:
             self.connection = apsw.Connection(
-                str(path), flags=apsw.SQLITE_OPEN_READWRITE
+                str(path),
+                flags=apsw.SQLITE_OPEN_READWRITE,
+                statementcachesize=_STATEMENTS_MAX,
             )
             self._cursor: Any = self.connection.cursor()
             self.connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -152,12 +159,9 @@ class Session:
 
     def insert(self, statement: RowInsert, rows: Sequence[Row]) -> None:
         """Insert `rows`, in order."""
-        at = 0
-        for count in statement.counts:
-            while len(rows) - at >= count:
-                some = rows[at : at + count]
-                self.run(statement.sql(count), tuple(chain.from_iterable(some)))
-                at += count
+        for at in range(0, len(rows), statement.rows_max):
+            some = rows[at : at + statement.rows_max]
+            self.run(statement.sql(len(some)), tuple(chain.from_iterable(some)))
 
     @property
     def last_row_id(self) -> int:

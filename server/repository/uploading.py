@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.digests import Sum
 from ..chunks.index import StoredFrame
-from ..chunks.ingest import BlobWriter, OnChunk, WrittenBlob
+from ..chunks.ingest import BlobWriter, OnChunk, WrittenBlob, take_small
 from ..ids import ChunkId, Kind
 from .contracts import WriteTransaction
 from .engine import Engine
@@ -101,35 +100,38 @@ async def take_in(
         lease: keeps the chunks that were stored before.
         sums: take all bytes too; what one raises refuses the object.
         on_chunk: told of the chunks of a large body, in a thread.
-        check: gets the digests, once `sums` have all bytes; whatever it raises refuses the object.
+        check: gets the digests, once `sums` have all bytes; whatever it raises refuses
+            the object.
     """
-    writer = BlobWriter(
-        engine.metadata.appender, lease.keep, sums=sums, on_chunk=on_chunk
-    )
-    if isinstance(body, bytes):
-        blob = await _finish(writer, body)
+    if isinstance(body, bytes) and len(body) < THREAD_BYTES_MIN:
+        blob = take_small(body, sums)
     else:
-        gathered: list[bytes] = []
-        size = 0
+        writer = BlobWriter(
+            engine.metadata.appender, lease.keep, sums=sums, on_chunk=on_chunk
+        )
+        blob = await _write(writer, body)
+    if check is not None:
+        check(blob)
+    return blob
+
+
+async def _write(writer: BlobWriter, body: bytes | AsyncIterator[bytes]) -> WrittenBlob:
+    gathered: list[bytes] = []
+    size = 0
+    if isinstance(body, bytes):
+        gathered, size = [body], len(body)
+    else:
         async for piece in body:
             gathered.append(piece)
             size += len(piece)
             if size >= HANDOVER_BYTES:
                 await asyncio.to_thread(writer.write, b"".join(gathered))
                 gathered, size = [], 0
-        blob = await _finish(writer, b"".join(gathered))
-    if check is not None:
-        check(blob)
-    return blob
-
-
-async def _finish(writer: BlobWriter, rest: bytes) -> WrittenBlob:
-    if not writer.is_large and len(rest) < min(THREAD_BYTES_MIN, LARGE_BYTES_MIN):
-        writer.write(rest)
-        return writer.finish()
 
     def write_and_finish() -> WrittenBlob:
-        writer.write(rest)
+        writer.write(b"".join(gathered))
         return writer.finish()
 
+    if not writer.is_large and size < THREAD_BYTES_MIN:
+        return write_and_finish()
     return await asyncio.to_thread(write_and_finish)

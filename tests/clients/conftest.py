@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from lakebed.client import Client
+from lakebed.client.wire import GrantLevel
+from lakebed.server.auth.secrets import AccessKey
 
 from support import client_page
 from support.certificates import Authority
 from support.client_page import Section, read_changes, read_sections
 from support.edges import at
-from support.lakes import Lake
+from support.lakes import MANY_PATHS, Lake
 from support.s3server import ADMIN, ServerProcess, run_server
 
 pytest.register_assert_rewrite("support.client_contract")
@@ -64,8 +66,25 @@ def rest(server: ServerProcess) -> Iterator[Client]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def full_lake(rest: Client) -> Lake:
+    """A repository with the objects `MANY_PATHS`, committed, which no test changes."""
+    made = Lake(rest, "full")
+    rest.create_repository(made.repository)
+    first, *others = MANY_PATHS
+    made.write(f"main/{first}", b"x")
+    for path in others:
+        rest.copy_object(made.repository, "main", path, source_path=first)
+    made.commit()
+    return made
+
+
 @pytest.fixture
-def lake(rest: Client) -> Lake:
+def lake(request: pytest.FixtureRequest, rest: Client) -> Lake:
+    """A new repository, or the full one if a test asks for it."""
+    if getattr(request, "param", None) == "full":
+        full: Lake = request.getfixturevalue("full_lake")
+        return full
     made = Lake(rest, f"repo-{next(_numbers)}")
     rest.create_repository(made.repository)
     return made
@@ -106,16 +125,37 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def documented(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
-    """Return a section of the page, with the values of this test in its blocks."""
-    return lambda title: read_sections(_values(server.url, lake))[title]
+def key(request: pytest.FixtureRequest, lake: Lake) -> AccessKey:
+    """The administrator's key, or one of a user with the grants that a test asks for.
+
+    They are levels by ref: `{"main": "read"}`.
+    """
+    grants: dict[str, GrantLevel] | None = getattr(request, "param", None)
+    if grants is None:
+        return ADMIN
+    user = f"user-of-{lake.repository}"
+    lake.client.create_user(user)
+    for ref, level in grants.items():
+        lake.client.add_grant(user, lake.repository, ref, level)
+    made = lake.client.create_key(user)
+    return AccessKey(made.access_key_id, made.secret_access_key)
 
 
 @pytest.fixture
-def documented_flat(server: ServerProcess, lake: Lake) -> Callable[[str], Section]:
+def documented(
+    server: ServerProcess, lake: Lake, key: AccessKey
+) -> Callable[[str], Section]:
+    """Return a section of the page, with the values of this test in its blocks."""
+    return lambda title: read_sections(_values(server.url, lake, key))[title]
+
+
+@pytest.fixture
+def documented_flat(
+    server: ServerProcess, lake: Lake, key: AccessKey
+) -> Callable[[str], Section]:
     """The same, at the port where keys have no ref."""
     url = at(server, "S3 at the ref 'main'").url
-    return lambda title: read_sections(_values(url, lake))[title]
+    return lambda title: read_sections(_values(url, lake, key))[title]
 
 
 @pytest.fixture
@@ -123,11 +163,12 @@ def documented_https(
     server_https: ServerProcess,
     authority: Authority,
     lake: Lake,
+    key: AccessKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Section]:
     """The same, as the page says it for https."""
     values = {
-        **_values(server_https.url, lake),
+        **_values(server_https.url, lake, key),
         client_page.AUTHORITY: str(authority.path),
     }
     exported = read_sections(values)["https"].exports()
@@ -141,12 +182,12 @@ def documented_https(
     return read
 
 
-def _values(url: str, lake: Lake) -> dict[str, str]:
+def _values(url: str, lake: Lake, key: AccessKey) -> dict[str, str]:
     return {
         client_page.URL: url,
         client_page.ADDRESS: url.partition("//")[2],
-        client_page.KEY_ID: ADMIN.id,
-        client_page.SECRET: ADMIN.secret,
+        client_page.KEY_ID: key.id,
+        client_page.SECRET: key.secret,
         client_page.REPOSITORY: lake.repository,
         client_page.OTHER_REPOSITORY: other_of(lake).repository,
     }

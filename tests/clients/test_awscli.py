@@ -83,6 +83,19 @@ def test_a_folder_is_synchronised_both_ways(
     assert read_folder(tmp_path / "there") == files
 
 
+def test_a_write_replaces_nothing_if_it_is_told_so(
+    lake: Lake, client: AwsCli, tmp_path: Path
+) -> None:
+    lake.write("main/path", b"old")
+    (tmp_path / "up").write_bytes(b"new")
+    words = ("--bucket", lake.repository, "--key", "main/path", "--body", "up")
+
+    with pytest.raises(CommandFailedError, match="PreconditionFailed"):
+        client.shell.run("aws", "s3api", "put-object", *words, "--if-none-match", "*")
+
+    assert lake.read("main/path") == b"old"
+
+
 def test_a_sync_with_delete_makes_a_branch_like_a_tag(
     lake: Lake, client: AwsCli
 ) -> None:

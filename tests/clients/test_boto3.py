@@ -89,6 +89,26 @@ def test_one_of_two_creators_wins(lake: Lake, client: Boto3) -> None:
     assert lake.read("main/path") == b"first"
 
 
+def test_one_of_two_creators_in_parts_wins(lake: Lake, client: Boto3) -> None:
+    key = {"Bucket": lake.repository, "Key": "main/path"}
+
+    def start(data: bytes) -> dict[str, Any]:
+        upload = {
+            **key,
+            "UploadId": client.s3.create_multipart_upload(**key)["UploadId"],
+        }
+        part = client.s3.upload_part(**upload, PartNumber=1, Body=data)
+        parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+        return {**upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
+
+    first, second = start(b"first"), start(b"second")
+    client.s3.complete_multipart_upload(**first)
+    with pytest.raises(Exception, match="PreconditionFailed"):
+        client.s3.complete_multipart_upload(**second)
+
+    assert lake.read("main/path") == b"first"
+
+
 def test_an_update_needs_the_etag_that_is_there(lake: Lake, client: Boto3) -> None:
     key = {"Bucket": lake.repository, "Key": "main/path"}
     etag = client.s3.put_object(**key, Body=b"first")["ETag"]

@@ -87,6 +87,15 @@ def test_a_folder_is_copied_and_removed(lake: Lake, client: S3fs) -> None:
     assert lake.read("main/to/b/c") == b"from/b/c"
 
 
+@pytest.mark.parametrize("lake", ["full"], indirect=True)
+def test_a_folder_of_many_is_removed(lake: Lake, client: S3fs) -> None:
+    lake.branch("s3fs")
+
+    client.fs.rm(client.name("s3fs/many"), recursive=True)
+
+    assert lake.list_keys("s3fs") == []
+
+
 def test_a_version_is_a_commit(
     documented: Callable[[str], Section], lake: Lake, client: S3fs
 ) -> None:

@@ -72,6 +72,15 @@ def test_a_pattern_takes_many(lake: Lake, client: S5cmd, tmp_path: Path) -> None
     assert lake.read("main/data/17.csv") == noise(1000, 17)
 
 
+@pytest.mark.parametrize("lake", ["full"], indirect=True)
+def test_many_are_deleted(lake: Lake, client: S5cmd) -> None:
+    lake.branch("s5cmd")
+
+    client.run("rm", lake.uri("s5cmd/many/*"))
+
+    assert lake.list_keys("s5cmd") == []
+
+
 def test_a_folder_is_synchronised(lake: Lake, client: S5cmd, tmp_path: Path) -> None:
     here = tmp_path / "here"
     (here / "b").mkdir(parents=True)

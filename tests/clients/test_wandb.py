@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from support.lakes import Lake
 @pytest.fixture
 def section(
     documented: Callable[[str], Section], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Section:
+) -> Iterator[Section]:
     section = documented("Weights & Biases")
     given = {
         **section.exports(),
@@ -25,7 +26,8 @@ def section(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    return section
+    yield section
+    import_module("wandb").teardown()  # it keeps a process of its own
 
 
 def test_a_reference_names_the_etag_and_the_commit_of_each_object(

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 import pytest
 
-from support.lakes import Lake, noise
+from support.lakes import MANY_PATHS, Lake, noise
 
 ODD_PATHS = (
     "with space.txt",
@@ -125,6 +125,12 @@ class ClientContract:
         assert sorted(client.list("main/b/")) == ["main/b/1", "main/b/2", "main/b/c/3"]
         assert sorted(client.list("dev/b/"))[2:] == ["dev/b/4", "dev/b/c/3"]
 
+    @pytest.mark.parametrize("lake", ["full"], indirect=True)
+    def test_a_listing_goes_over_pages(self, lake: Lake, client: S3Client) -> None:
+        found = client.list("main/many/")
+
+        assert sorted(found) == [f"main/{path}" for path in MANY_PATHS]
+
     def test_a_later_write_replaces_and_a_delete_removes(
         self, lake: Lake, client: S3Client
     ) -> None:
@@ -161,6 +167,30 @@ class ClientContract:
             client.write("v1/path", b"new")
 
         assert lake.read("v1/path") == b"old"
+
+    @pytest.mark.parametrize("key", [{"main": "read", "dev": "write"}], indirect=True)
+    def test_a_key_needs_no_more_than_it_is_granted_for(
+        self, lake: Lake, client: S3Client, key: object
+    ) -> None:
+        """Clients look at buckets before they write, or want to create them."""
+        del key
+        lake.write("main/path", b"main")
+        lake.commit()
+        lake.branch("dev")
+        lake.branch("other")
+
+        client.write("dev/path", b"dev")
+
+        assert client.read("dev/path") == b"dev"
+        assert client.read("main/path") == b"main"
+        assert client.list("main/") == ["main/path"]
+        for refused in (
+            lambda: client.write("main/path", b"x"),
+            lambda: client.read("other/path"),
+        ):
+            with pytest.raises(self.refusals):
+                refused()
+        assert lake.read("main/path") == b"main"
 
 
 class CopyingContract(ClientContract):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
@@ -44,11 +45,9 @@ class Section:
     def run_python(self, number: int = 0, **given: object) -> Any:
         """Run a block of Python; return what it defines, by name."""
         names: dict[str, Any] = dict(given)
-        exec(
-            compile(self.text("python", number), f"{PAGE.name}: {self.title}", "exec"),
-            names,
-        )
-        return _Names(names)
+        place = f"{PAGE.name}: {self.title}"
+        exec(compile(self.text("python", number), place, "exec"), names)
+        return SimpleNamespace(**names)
 
     def exports(self, number: int = 0) -> dict[str, str]:
         """Return the variables that a block of shell exports."""
@@ -60,13 +59,6 @@ def read_changes() -> dict[str, list[tuple[str, str]]]:
     return {
         title: _CHANGE.findall(text) for title, text in _ROW.findall(PAGE.read_text())
     }
-
-
-class _Names:
-    """What a block defined, as attributes."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.__dict__.update(names)
 
 
 def read_sections(replaced: Mapping[str, str]) -> dict[str, Section]:

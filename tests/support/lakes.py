@@ -11,6 +11,9 @@ from pathlib import Path
 
 from lakebed.client import Client
 
+MANY_PATHS = tuple(f"many/{number:04} +%ü" for number in range(1100))
+"""More than a page holds, and than one request deletes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lake:
