@@ -96,14 +96,16 @@ class BlobReader:
         if root.size_bytes != size_bytes:
             raise _wrong_size(blob_id, root.size_bytes, size_bytes)
         is_slow = False
+        piece: bytes | memoryview
         while start < stop:
             if is_slow or not self._ahead_left:
-                step = await self._read_step(
+                # The same name as below: a chunk of before must not outlive its turn.
+                piece = await self._read_step(
                     root, start, min(start + STEP_BYTES, stop)
                 )
-                start += len(step)
+                start += len(piece)
                 given_at = self._clock()
-                yield step
+                yield piece
                 is_slow = self._clock() - given_at > SLOW_S
                 continue
             self._ahead_left -= 1
