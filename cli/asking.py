@@ -92,7 +92,8 @@ async def _suggest(lake: AsyncClient, error: NotFoundError) -> str:
         user = error.fields.get("user")
         if isinstance(user, str) and error.code == "user-not-found":
             users = lake.iter_users(limit=CANDIDATES_MAX)
-            return _closest(user, [found.id async for found in users])
+            hint = _closest(user, [found.id async for found in users])
+            return hint or "; see: lakebed user list"
         if not isinstance(repository, str) or not isinstance(ref, str):
             return ""
         path = error.fields.get("path")
@@ -131,5 +132,9 @@ def _explain(error: ClientError) -> str:
             if os.environ.get(KEY_ID_VARIABLE):
                 return f"; the key in {KEY_ID_VARIABLE} is not accepted"
             return f"; set {KEY_ID_VARIABLE} and {SECRET_VARIABLE}"
+        case client.ServerUnreachableError() if "connection refused" in str(error):
+            return "; 'lakebed serve DIR' starts a server, --server says where one is"
+        case client.ServerUnreachableError() if "certificate" in str(error):
+            return "; SSL_CERT_FILE names the certificate of an authority of your own"
         case _:
             return ""

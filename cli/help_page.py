@@ -61,6 +61,7 @@ def explain_usage(error: Exception) -> str | None:
         # No arguments at all: the error is the help page itself.
         return message
     message = message.strip().rstrip(".").removeprefix("Invalid value: ")
+    message = message.replace(": Value error, ", ": ")  # words of Typer's own library
     message = (message[:1].lower() + message[1:]).replace("\n", " ")
     path = getattr(context, "command_path", "lakebed")
     return f"{message}; see: {path} --help"

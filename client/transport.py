@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -275,6 +276,10 @@ class Transport:
                 return self._reason(cause) if cause is not None else str(error)
             case aiohttp.ClientConnectorCertificateError():
                 return f"its certificate is not accepted: {error.certificate_error}"
+            case aiohttp.ClientConnectorError() if isinstance(
+                error.os_error, ssl.SSLError
+            ):
+                return "it does not speak TLS as we do: is its address http://?"
             case aiohttp.ClientConnectorError():
                 inner = error.os_error
                 # asyncio puts the address where the system's words should be.

@@ -69,7 +69,7 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         action="append",
         help=f"where to listen ({defaults.listen[0]}); port 0 takes a free one; may be "
-        "given several times, as all that follow but TLS",
+        "given several times, as --s3-listen, --flat-s3, --s3-domain and --limit may",
     )
     add(
         "--s3-listen",
@@ -158,7 +158,7 @@ def _read_endpoint(text: str) -> Endpoint:
     if not colon or not host or not (port.isascii() and port.isdigit()):
         raise StartupError(f"cannot listen on '{text}': write it as '127.0.0.1:8000'")
     if int(port) > 65535:
-        raise StartupError(f"cannot listen on '{text}': no such port")
+        raise StartupError(f"cannot listen on '{text}': ports go up to 65535")
     return Endpoint(host, int(port))
 
 

@@ -133,7 +133,7 @@ def show(
 def delete(
     branch: BranchArgument, yes: YesOption = False, server: ServerOption = None
 ) -> None:
-    """Delete a branch; `lakebed undo` brings it back, but not what was uncommitted."""
+    """Delete a branch. `lakebed undo` brings back what is committed."""
     address = parse_ref(branch)
 
     async def look(lake: AsyncClient) -> bool:

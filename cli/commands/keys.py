@@ -44,7 +44,7 @@ def create(
     as_document: JsonOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Make a key, and print the two lines that a shell needs to use it, this once."""
+    """Make a key, and print it for a shell, this once."""
     from lakebed.client.address import KEY_ID_VARIABLE, SECRET_VARIABLE
 
     async def work(lake: AsyncClient) -> tuple[str, Credentials]:
@@ -90,7 +90,7 @@ def revoke(
     dry_run: DryRunOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Revoke a key: it stops working at once, and what it has presigned too."""
+    """Revoke a key, and what it has presigned, at once."""
 
     async def find(lake: AsyncClient) -> str:
         name = await find_user_name(lake, user)

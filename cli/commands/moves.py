@@ -90,7 +90,7 @@ def reset_staged(
     dry_run: DryRunOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Throw away what is not committed on a branch: all of it, or at a path."""
+    """Throw away what is not committed: all of it, or at a path."""
     address = parse_object(branch)
 
     async def look(lake: AsyncClient) -> int:

@@ -120,7 +120,7 @@ def delete(
     dry_run: DryRunOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Delete a repository with its whole history; there is no undo for this."""
+    """Delete a repository and its whole history, for good."""
     name = parse_repository(name)
 
     async def measure(lake: AsyncClient) -> Du:

@@ -112,7 +112,7 @@ def show(
 
 @app.command()
 def delete(tag: TagArgument, server: ServerOption = None) -> None:
-    """Delete a tag; its commit stays, and `lakebed reflog` still tells where it was."""
+    """Delete a tag; its commit stays, and `lakebed reflog` has its id."""
     address = parse_ref(tag)
 
     async def work(lake: AsyncClient) -> None:

@@ -131,7 +131,7 @@ def delete(
     dry_run: DryRunOption = False,
     server: ServerOption = None,
 ) -> None:
-    """Delete a user with keys and grants; what they committed stays under their name."""
+    """Delete a user, their keys and grants; commits keep the name."""
 
     async def count(lake: AsyncClient) -> tuple[int, int]:
         await lake.get_user(name)

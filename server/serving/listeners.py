@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Generator, Sequence
@@ -92,10 +93,19 @@ def _bind(endpoint: Endpoint, stall_s_max: float) -> socket.socket:
     except OSError as error:
         bound.close()
         raise StartupError(
-            f"cannot listen on '{endpoint}': {_reason(error)}: stop what listens there, "
-            "or choose another port"
+            f"cannot listen on '{endpoint}': {_reason(error)}: {_way_out(error)}"
         ) from error
     return bound
+
+
+def _way_out(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRNOTAVAIL:
+            return "name an address of this machine, or 0.0.0.0 for all of them"
+        case errno.EACCES:
+            return "choose a port above 1023"
+        case _:
+            return "stop what listens there, or choose another port"
 
 
 def _reason(error: OSError) -> str:

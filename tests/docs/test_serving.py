@@ -36,8 +36,7 @@ def test_the_page_has_the_options_of_both_commands(
     of_command = options_of(capsys.readouterr().out) - {"--help"}
 
     assert of_command == of_server
-    elsewhere = {"--init-admin", "--log-level"}
-    assert of_server - elsewhere == options_of(PAGE) - elsewhere
+    assert of_server == options_of(PAGE)
 
 
 def test_the_page_has_the_figures_of_requests() -> None:

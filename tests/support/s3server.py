@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -166,6 +167,13 @@ class ServerProcess:
     def tag(self, repository: str, name: str, ref: str) -> None:
         path = f"/repositories/{repository}/tags"
         self.rest("POST", path, {"id": name, "ref": ref})
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that it has had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        match = re.search(r"VmHWM:\s+([0-9]+) kB", status)
+        assert match is not None
+        return int(match[1]) * 1024
 
     def kill(self) -> None:
         """Kill it, as an out-of-memory killer would."""

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lakebed.server.chunks.blobs import AHEAD_MAX, SLOW_S, STEP_BYTES, BlobReader
 from lakebed.server.chunks.codec import Codec, encode_with_base
 from lakebed.server.chunks.index import Location
 from lakebed.server.errors import CorruptDataError, MissingDataError
@@ -74,6 +75,48 @@ async def test_a_download_reads_a_bounded_way_ahead() -> None:
     assert first == DATA[: len(first)]
     assert len(chunks_asked) * 65_536 <= 4 * 1024 * 1024
     await pieces.aclose()
+
+
+async def test_downloads_beyond_a_few_hold_a_step_each_until_one_ends() -> None:
+    lake = SmallLake()
+    blob_id = lake.put(DATA)
+    crowd = [lake.blobs.iter_blob(blob_id, len(DATA)) for _ in range(AHEAD_MAX + 3)]
+
+    sizes = [len(await anext(pieces)) for pieces in crowd]
+    late = await anext(crowd[-1])
+    await crowd[0].aclose()
+    after = await anext(crowd[-1])
+    still_late = await anext(crowd[-2])
+
+    assert min(sizes[:AHEAD_MAX]) >= STEP_BYTES
+    assert sizes[AHEAD_MAX:] == [STEP_BYTES] * 3
+    assert isinstance(late, bytes)  # a view of a chunk would hold the chunk
+    assert late == DATA[STEP_BYTES : 2 * STEP_BYTES]
+    assert DATA[2 * STEP_BYTES :].startswith(after)
+    assert len(after) != STEP_BYTES
+    assert len(still_late) == STEP_BYTES
+    for pieces in crowd[1:]:
+        await pieces.aclose()
+    assert await lake.get(blob_id, len(DATA)) == DATA
+
+
+async def test_a_slow_client_gives_up_reading_ahead_and_gets_it_back() -> None:
+    lake = SmallLake()
+    blob_id = lake.put(DATA)
+    now = 0.0
+    blobs = BlobReader(lake.chunks, clock=lambda: now)
+    got: list[bytes] = []
+    sizes: list[int] = []
+
+    async for piece in blobs.iter_blob(blob_id, len(DATA)):
+        got.append(bytes(piece))
+        sizes.append(len(piece))
+        if len(got) <= 4:
+            now += 2 * SLOW_S
+
+    assert sizes[1:5] == [STEP_BYTES] * 4
+    assert max(sizes[5:]) > STEP_BYTES
+    assert b"".join(got) == DATA
 
 
 async def test_a_download_that_is_given_up_leaves_no_task() -> None:
