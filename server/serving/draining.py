@@ -120,7 +120,10 @@ class DrainingServer:
         assert isinstance(connection, Connection)
         connection.head_since_s = None
         if connection.writing_paused:
-            await connection.drain()
+            try:
+                await connection.drain()
+            except ConnectionResetError:
+                return web.Response()  # nobody gets to see it, and it is no defect
         self._busy.add(connection)
         try:
             response = await handler(request)

@@ -91,7 +91,9 @@ class Edge:
     def _note_answered(
         self, request: web.BaseRequest, response: web.StreamResponse
     ) -> None:
-        self._note(request, request[EXCHANGE], response.status)
+        exchange = request.get(EXCHANGE)
+        if exchange is not None:  # else the client went before it was begun
+            self._note(request, exchange, response.status)
 
     def _note(self, request: web.BaseRequest, exchange: Exchange, status: int) -> None:
         seconds = perf_counter() - exchange.started_s

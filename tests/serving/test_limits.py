@@ -132,6 +132,21 @@ def test_answers_that_nobody_reads_do_not_pile_up(lake: ServerProcess) -> None:
     assert most - memory < LARGE_BYTES // 4
 
 
+def test_a_client_that_goes_without_its_answers_is_no_defect(
+    lake: ServerProcess,
+) -> None:
+    files = open_files(lake)
+    head = write_head(["GET /x HTTP/1.1", "Host: x", "Authorization: AWS4"])
+    with connect(lake, timeout_s=0.5) as connection, suppress(TimeoutError):
+        while True:  # until neither side takes more
+            connection.sendall(head * 100)
+    wait_until(lambda: open_files(lake) <= files, lake)
+
+    assert lake.send("GET", "/limits").status == 200
+    assert lake.stderr is not None
+    assert "the client is gone" not in lake.stderr.so_far()
+
+
 def test_a_client_that_reads_slowly_is_served(lake: ServerProcess, large: str) -> None:
     """What it takes, however little, is something."""
     with connect(lake, timeout_s=PATIENCE_S) as connection:
