@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def server(lake: Path) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def timed(what: str, server: ServerProcess) -> Iterator[None]:
+def timed(what: str, server: ServerProcess) -> Generator[None]:
     """Print how long the context took, and the server's peak by then."""
     start = time.perf_counter()
     yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,7 @@ async def write_slowly(
 @asynccontextmanager
 async def connect(
     server: ServerProcess,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     host, port = server.address.split(":")
     # The buffer of a connection: what the client has not asked for is not read either.
     reader, writer = await asyncio.open_connection(host, int(port), limit=STEP_BYTES)
