@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def server(lake: Path) -> Generator[ServerProcess]:
+def server(lake: Path) -> Iterator[ServerProcess]:
     if shutil.disk_usage(lake.parent).free < DISK_BYTES_MIN:
         pytest.skip(f"'{lake.parent}' has less than {DISK_BYTES_MIN} bytes free")
     with run_server(lake) as running:
