@@ -6,8 +6,8 @@ import calendar
 import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..errors import SignatureRefusedError
 
@@ -15,8 +15,7 @@ TERMINATOR = "aws4_request"
 _TIME = re.compile(r"([0-9]{8})T[0-9]{6}Z", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a derived key is good for."""
 
     date: str
@@ -46,6 +45,7 @@ def split_credential(credential: str, malformed: str) -> tuple[str, Scope]:
             )
 
 
+@lru_cache(maxsize=256)
 def check_date(time_text: str, scope: Scope, malformed: str) -> None:
     """Return if a signature of the time `time_text` may have `scope`.
 

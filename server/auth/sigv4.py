@@ -47,12 +47,10 @@ Headers = CIMultiDictProxy[str] | CIMultiDict[str]
 
 _SHA256_HEADER = "x-amz-content-sha256"
 _SHA256_PARAMETER = "X-Amz-Content-Sha256"
-_AUTHORIZATION = re.compile(
-    rf"({ALGORITHM} +Credential=[^,\s]+[,\s]+SignedHeaders=[^,\s]+)[,\s]+"
-    r"Signature=([^,\s]+)\s*",
-    re.ASCII,
+_CREDENTIAL = re.compile(
+    rf"{ALGORITHM} +Credential=([^,\s]+)[,\s]+SignedHeaders=([^,\s]+)[,\s]+", re.ASCII
 )
-_CREDENTIAL = re.compile(r".+? +Credential=([^,\s]+)[,\s]+SignedHeaders=([^,\s]+)")
+_SIGNATURE = "Signature="
 _SPACES = re.compile(" {2,}")
 _QUERY_NAMES = (
     "X-Amz-Algorithm",
@@ -196,7 +194,11 @@ def read_claim(
         SignatureRefusedError: it does so in a way that cannot be right.
     """
     authorizations = headers.getall("Authorization", ())
-    query = {name: value for name, value in target.pairs if name in _QUERY_SET}
+    query = (
+        {name: value for name, value in target.pairs if name in _QUERY_SET}
+        if target.pairs
+        else None
+    )
     if query and authorizations:
         raise SignatureRefusedError(
             "InvalidArgument",
@@ -224,8 +226,9 @@ def read_claim(
 
 def _read_header(authorizations: list[str], headers: Headers) -> Claim:
     text = authorizations[0]
-    match = _AUTHORIZATION.fullmatch(text) if len(authorizations) == 1 else None
-    if match is None:
+    credential, _, signature = text.rpartition(_SIGNATURE)
+    signer = _read_signer(credential) if len(authorizations) == 1 else None
+    if signer is None or not signature:
         if text.startswith(ALGORITHM + " "):
             raise SignatureRefusedError(
                 "AuthorizationHeaderMalformed",
@@ -233,14 +236,13 @@ def _read_header(authorizations: list[str], headers: Headers) -> Claim:
                 "and Signature, in this order",
             )
         raise unsupported_mechanism()
-    credential, signature = match.groups()
     payload = headers.get(_SHA256_HEADER)
     if payload is None:
         raise SignatureRefusedError(
             "InvalidRequest",
             "missing required header for this request: x-amz-content-sha256",
         )
-    access_key_id, scope, signed_headers = _read_credential(credential)
+    access_key_id, scope, signed_headers = signer
     time_text = headers.get("x-amz-date", "")
     check_date(time_text, scope, "AuthorizationHeaderMalformed")
     return Claim(
@@ -248,17 +250,21 @@ def _read_header(authorizations: list[str], headers: Headers) -> Claim:
         scope,
         time_text,
         signed_headers,
-        signature,
+        signature.rstrip(),
         payload,
         None,
     )
 
 
 @lru_cache(maxsize=_NAMES_CACHE_MAX)
-def _read_credential(text: str) -> tuple[str, Scope, tuple[str, ...]]:
-    """Return key id, scope and signed headers: the same all day for most clients."""
+def _read_signer(text: str) -> tuple[str, Scope, tuple[str, ...]] | None:
+    """Return key id, scope and signed headers: the same all day for most clients.
+
+    None: `text`, which is what stands before the signature, is not written so.
+    """
     match = _CREDENTIAL.fullmatch(text)
-    assert match is not None  # `_AUTHORIZATION` has matched
+    if match is None:
+        return None
     credential, signed_headers = match.groups()
     access_key_id, scope = split_credential(credential, "AuthorizationHeaderMalformed")
     return access_key_id, scope, tuple(signed_headers.split(";"))

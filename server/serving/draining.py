@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -77,11 +78,7 @@ class DrainingServer:
             handler: answers requests.
             refuse: words the refusal of what does not parse; see `Hooks`.
         """
-
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._handle(request, handler)
-
-        server = web.Server(handle)
+        server = web.Server(partial(self._handle, handler=handler))
         self._servers.append(server)
         hooks = Hooks(self._note_opened, self._open.discard, refuse, self._answered)
 
