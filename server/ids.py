@@ -87,14 +87,3 @@ def hash_stored(kind: Kind, data: bytes) -> bytes:
             return blake3(data, derive_key_context="lakebed v1 external").digest()
         case Kind.RUN:
             return blake3(data, derive_key_context="lakebed v1 run").digest()
-
-
-def parse_digest(text: str) -> bytes:
-    """Return the digest written as 64 lower-case hex digits in `text`.
-
-    Raises:
-        ValueError: `text` is not 64 lower-case hex digits.
-    """
-    if len(text) != 2 * DIGEST_BYTES or text != text.lower():
-        raise ValueError(f"digest must be {2 * DIGEST_BYTES} lower-case hex digits")
-    return bytes.fromhex(text)

@@ -30,7 +30,14 @@ from ..tree.canonical import pack, unpack
 from ..tree.entry import Entry
 from .contracts import Outcome, Snapshot, WriteTransaction
 from .engine import Engine
-from .objects import Condition, branch_of, locate, publish, read_state
+from .objects import (
+    Condition,
+    branch_of,
+    locate,
+    publish,
+    read_state,
+    show_etag,
+)
 from .publishing import start_full_purge
 from .upload_store import Ending, Part, Upload
 from .uploading import UploadLease
@@ -66,7 +73,7 @@ class Completed(Struct, frozen=True, gc=False):
     @property
     def etag_text(self) -> str:
         """The ETag without quotes."""
-        return f"{self.etag.hex()}-{self.part_count}"
+        return show_etag(self.etag, self.part_count)
 
 
 Describe = Callable[[Upload, Sequence[Part]], bytes]

@@ -78,8 +78,12 @@ class Condition:
 
 def etag_text(entry: Entry) -> str:
     """Return the ETag of `entry` without quotes: hex, and `-N` if it came in N parts."""
-    digits = entry.etag.hex()
-    return f"{digits}-{entry.part_count}" if entry.part_count else digits
+    return show_etag(entry.etag, entry.part_count)
+
+
+def show_etag(digest: bytes, part_count: int) -> str:
+    """Return the ETag of an object of `part_count` parts; 0: it came in one piece."""
+    return f"{digest.hex()}-{part_count}" if part_count else digest.hex()
 
 
 async def stat_object(
@@ -150,17 +154,6 @@ async def _stat_expression(
     if packed is None:
         return None
     return Located(where, unpack_entry(path, packed), resolved.commit.id)
-
-
-async def stat_objects(
-    engine: Engine, repository: Repository, commit_id: CommitId, paths: Sequence[bytes]
-) -> list[Entry | None]:
-    """Return the entries of `paths` at a commit, in that order; None where nothing is."""
-    found: list[Entry | None] = []
-    for path in paths:
-        packed = await _find_at(engine, repository, commit_id, path)
-        found.append(None if packed is None else unpack_entry(path, packed))
-    return found
 
 
 def read_object(
@@ -321,9 +314,7 @@ async def _stage_alone(
     try:
         await engine.metadata.stage_change(branch.id, (path, packed), frames=frames)
     except RefNotFoundError:
-        # The transaction knows the branch by its id alone.
-        name = state.repository.name
-        raise RefNotFoundError(name, branch.name, what="branch") from None
+        raise branch_gone(state.repository.name, branch.name) from None
 
 
 def branch_of(state: PathState) -> Branch:
@@ -346,8 +337,12 @@ async def stage(
     try:
         await tx.stage(branch.id, changes)
     except RefNotFoundError:
-        # The transaction knows the branch by its id alone.
-        raise RefNotFoundError(repository.name, branch.name, what="branch") from None
+        raise branch_gone(repository.name, branch.name) from None
+
+
+def branch_gone(repository: str, branch: str) -> RefNotFoundError:
+    """Return what a transaction means that knows the lost branch by its id alone."""
+    return RefNotFoundError(repository, branch, what="branch")
 
 
 async def is_still(tx: WriteTransaction, state: PathState, path: bytes) -> bool:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 
 from ..errors import (
-    CommitNotFoundError,
     ExpiredDataError,
     InvalidRefExpressionError,
     ReadOnlyRefError,
@@ -18,7 +17,7 @@ from ..errors import (
     RefNotFoundError,
     RepositoryNotFoundError,
 )
-from ..history.commit import Commit, decode_commit
+from ..history.commit import Commit
 from ..history.walk import iter_ancestors
 from ..ids import CommitId
 from ..refs.expression import Expression, View, parse_expression
@@ -207,17 +206,3 @@ async def _go_back(
         if left:
             raise RefNotFoundError(repository.name, text)
     return commit
-
-
-async def get_commit_row(
-    engine: Engine, repository: Repository, commit_id: CommitId
-) -> Commit:
-    """Return the commit with the full id `commit_id`, if the repository has it.
-
-    Raises:
-        CommitNotFoundError: it has not.
-    """
-    (row,) = await engine.metadata.find_commits(repository.id, [commit_id])
-    if row is None:
-        raise CommitNotFoundError(repository.name, commit_id.hex())
-    return decode_commit(row.record)

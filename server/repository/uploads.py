@@ -30,7 +30,7 @@ from ..tree.entry import EXTRA_BYTES_MAX
 from ..tree.extra import Extra, encode_extra
 from .contracts import WriteTransaction
 from .engine import Engine
-from .objects import branch_of, read_state
+from .objects import branch_gone, branch_of, read_state
 from .publishing import start_full_purge
 from .resolving import get_branch, get_repository
 from .upload_store import Ending, Part, Upload
@@ -113,8 +113,7 @@ async def create_upload(
     try:
         await engine.metadata.write(lambda tx: tx.create_upload(upload))
     except RefNotFoundError:
-        # The transaction knows the branch by its id alone.
-        raise RefNotFoundError(repository, branch, what="branch") from None
+        raise branch_gone(repository, branch) from None
     return upload
 
 

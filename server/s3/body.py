@@ -100,6 +100,20 @@ class Body:
         """The kind of the checksum that the client gives or announces, if any."""
         return None if self._claimed is None else self._claimed.algorithm
 
+    def check_size(self, bytes_max: int) -> None:
+        """Return if it is not longer than one upload may be.
+
+        Raises:
+            S3Error: it is.
+        """
+        if self.size_bytes > bytes_max:
+            raise S3Error(
+                "EntityTooLarge",
+                "your proposed upload exceeds the maximum allowed size",
+                ProposedSize=str(self.size_bytes),
+                MaxSizeAllowed=str(bytes_max),
+            )
+
     @property
     def sums(self) -> list[Sum]:
         """What takes all bytes of `iter_pieces`, before `check`."""

@@ -127,13 +127,7 @@ async def upload_part(call: Call) -> web.StreamResponse:
     number = read_part_number(call)
     body = Body(call)
     settings = call.gateway.settings
-    if body.size_bytes > settings.put_bytes_max:
-        raise S3Error(
-            "EntityTooLarge",
-            "your proposed upload exceeds the maximum allowed size",
-            ProposedSize=str(body.size_bytes),
-            MaxSizeAllowed=str(settings.put_bytes_max),
-        )
+    body.check_size(settings.put_bytes_max)
     upload = await get_upload(call.engine, name)
     part_sum = PartSum(UploadChecksum.parse(upload.checksum), body.algorithm)
     if body.size_bytes <= settings.small_body_bytes_max:

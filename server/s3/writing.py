@@ -21,13 +21,7 @@ async def put(call: Call) -> web.StreamResponse:
     name = call.get_object_name()
     body = Body(call)
     settings = call.gateway.settings
-    if body.size_bytes > settings.put_bytes_max:
-        raise S3Error(
-            "EntityTooLarge",
-            "your proposed upload exceeds the maximum allowed size",
-            ProposedSize=str(body.size_bytes),
-            MaxSizeAllowed=str(settings.put_bytes_max),
-        )
+    body.check_size(settings.put_bytes_max)
     if not name.path:
         return await _put_ref(call, name, body)
     extra = read_extra(call.request.headers)
