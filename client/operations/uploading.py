@@ -102,3 +102,6 @@ async def _count(
         yield piece
         if progress is not None:
             progress(len(piece))
+        # A server that takes bytes as fast as we send them never makes us wait, and
+        # then its refusal would be read only after the last of them.
+        await asyncio.sleep(0)
