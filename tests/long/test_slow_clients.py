@@ -49,7 +49,7 @@ CROWDS = {
     "writers": Crowd(0, 120, 120),
     # All of them in the middle of their requests at once: beyond what a worker is meant
     # for, and still bounded.
-    "all": Crowd(250, 120, 120, peak_bytes_max=288 * MIB),
+    "all": Crowd(250, 120, 120, peak_bytes_max=304 * MIB),
 }
 
 
