@@ -21,6 +21,7 @@ from ..auth.requirements import Anyone, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
+from .headers import Header
 from .targets import QueryReader, decode_component
 
 __all__ = [
@@ -64,11 +65,24 @@ class Route:
     is_idempotent: bool = False
     """An `Idempotency-Key` is honoured: the effect happens once a key."""
 
+    headers: tuple[Header, ...] = ()
+    """Headers that the handler reads, beside those that every request may have."""
+
     @property
     def name(self) -> str:
-        """What the operation is called in the access log and in figures."""
-        module = self.handler.__module__.rpartition(".")[2]
-        return f"{module}.{self.handler.__name__}"
+        """What the operation is called in documents, figures and the access log.
+
+        It is the name of the handler as other languages write it. Where the lakeFS API
+        has the operation, it is called as there: clients are generated from it.
+        """
+        first, *others = self.handler.__name__.split("_")
+        return first + "".join(map(str.capitalize, others))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the template, in their order."""
+        segments = self.template.split("/")
+        return tuple(each[1:-1] for each in segments if each.startswith("{"))
 
     @property
     def models(self) -> tuple[type[Any], type[Any]]:
@@ -107,7 +121,7 @@ def compile_route(route: Route) -> Compiled:
     query, body = route.models
     if not issubclass(query, NoQuery):
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
-    if body not in (NoBody, Streamed) and not issubclass(body, RequestBody):
+    if not issubclass(body, NoBody | Streamed | RequestBody):
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
     name_at = tuple(
         (place, segment[1:-1])
@@ -119,7 +133,7 @@ def compile_route(route: Route) -> Compiled:
         name_at,
         QueryReader(query),
         msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
-        body is Streamed,
+        issubclass(body, Streamed),
         _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-from lakebed.client.wire import RepositoryCreation
+from lakebed.client.wire import Page, Repository, RepositoryCreation
 
 from ...errors import NotImplementedYetError
-from ...repository import repositories
-from ...repository.resolving import get_repository
-from ..answers import answer, answer_created, answer_json, answer_nothing, answer_page
+from ...repository import repositories, resolving
+from ..answers import (
+    Created,
+    Nothing,
+    Shown,
+    answer,
+    answer_created,
+    answer_json,
+    answer_nothing,
+    answer_page,
+)
 from ..call import Call, NoBody, NoQuery
 from ..parameters import CreateRepositoryQuery, RepositoriesQuery
 from ..shapes import show_repository
 
 
-async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.StreamResponse:
+async def list_repositories(
+    call: Call[RepositoriesQuery, NoBody],
+) -> Shown[Page[Repository]]:
     """List repositories."""
     if call.query.search:
         raise NotImplementedYetError("search is not built yet: list by prefix")
@@ -28,10 +37,14 @@ async def list_all(call: Call[RepositoriesQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_repository)
 
 
-async def create(
+async def create_repository(
     call: Call[CreateRepositoryQuery, RepositoryCreation],
-) -> web.StreamResponse:
-    """Create a repository."""
+) -> Created[Repository]:
+    """Create a repository.
+
+    Raises:
+        RepositoryExistsError
+    """
     body = call.body
     if body.sample_data:
         raise NotImplementedYetError("sample data is not built yet: leave it out")
@@ -47,18 +60,19 @@ async def create(
     return answer_created(show_repository(repository))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_repository(call: Call[NoQuery, NoBody]) -> Shown[Repository]:
     """Get a repository."""
-    return answer(show_repository(await get_repository(call.engine, call.repository)))
+    repository = await resolving.get_repository(call.engine, call.repository)
+    return answer(show_repository(repository))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def delete_repository(call: Call[NoQuery, NoBody]) -> Nothing:
     """Delete a repository and everything in it."""
     await repositories.delete_repository(call.engine, call.repository)
     return answer_nothing()
 
 
-async def get_metadata(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_repository_metadata(call: Call[NoQuery, NoBody]) -> Shown[dict[str, str]]:
     """Get the metadata of a repository, which has none yet."""
-    await get_repository(call.engine, call.repository)
+    await resolving.get_repository(call.engine, call.repository)
     return answer_json(b"{}")
