@@ -26,6 +26,7 @@ from ..settings import Settings
 from .answers import name_answer
 from .bodies import read_json
 from .call import Call, NoBody, Streamed
+from .document.site import Site
 from .headers import read_idempotency_key
 from .problems import answer_internal_error, answer_problem
 from .routes import ROUTES
@@ -54,7 +55,7 @@ class ApiHandler:
         self._people = people
         self._settings = settings
         self._streams = streams
-        self._router = Router(ROUTES)
+        self._router = Router((*ROUTES, *Site(ROUTES).routes))
 
     async def handle(
         self, request: web.BaseRequest, exchange: Exchange

@@ -195,6 +195,8 @@ class Router:
             if methods is None:
                 continue
             compiled = methods.get(method)
+            if compiled is None and method == "HEAD":
+                compiled = methods.get("GET")  # whose body is not sent: RFC 9110, 9.3.2
             if compiled is None:
                 allowed.update(methods)
                 continue
@@ -206,6 +208,7 @@ class Router:
                 break
             return compiled, names
         if allowed:
+            allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
             raise MethodNotAllowedError(method, sorted(allowed))
         raise RouteNotFoundError(path)
 
