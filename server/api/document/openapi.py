@@ -32,7 +32,7 @@ list. **Bodies** are JSON of at most 4 MiB; a field that is missing, wrong or un
 a 400 that names it in `field`. Times called `..._date` and `mtime` are Unix seconds. \
 **Pages**: pass `next_offset` as `after` until `has_more` is false; a page may have fewer \
 results than `amount`, and not be the last. **Errors** have a `code` that stays what it \
-is.
+is. What the lakeFS API does not have is marked as ours.
 """
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import msgspec
 from ... import errors
 from ...errors import LakeError
 
+_NONE = re.compile(r"\bNone\b")
+"""What Python calls so is null to whoever reads the document."""
 _RAISES = "\n\nRaises:\n"
 
 
@@ -90,7 +93,8 @@ def _read_own(struct: type[msgspec.Struct]) -> dict[str, str]:
                 ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                docs[name] = " ".join(inspect.cleandoc(text).split())
+                words = " ".join(inspect.cleandoc(text).split())
+                docs[name] = _NONE.sub("null", words)
             case _:
                 pass
     return docs

@@ -12,14 +12,16 @@ _KEY = "$LAKEBED_ACCESS_KEY_ID:$LAKEBED_SECRET_ACCESS_KEY"
 
 def show_command(method: str, path: str, operation: dict[str, Any]) -> str:
     """Return the curl command for the example of `operation`."""
-    lines = ["curl"]
-    if operation.get("security") != []:
-        lines[0] += f' -u "{_KEY}"'
+    first = "curl"
     if method == "head":
-        lines[0] += " --head"
+        first += " --head"
     elif method != "get":
-        lines[0] += f" -X {method.upper()}"
-    lines.append(f'"$LAKEBED_SERVER{_fill(path, operation)}"')
+        first += f" -X {method.upper()}"
+    address = f'"$LAKEBED_SERVER{_fill(path, operation)}"'
+    if operation.get("security") == []:
+        lines = [f"{first} {address}"]
+    else:
+        lines = [f'{first} -u "{_KEY}"', address]
     content = operation.get("requestBody", {}).get("content", {})
     for media_type, body in list(content.items())[:1]:
         if media_type == "application/json":

@@ -32,8 +32,9 @@ def show_type(schema: dict[str, Any]) -> str:
     bounds = _show_bounds(schema)
     default = schema.get("default")
     if default not in (None, "", []):
-        bounds.append(f"{code(json.dumps(default))} if not given")
-    extra = f' <span class="quiet">{", ".join(bounds)}</span>' if bounds else ""
+        word = default if isinstance(default, str) else json.dumps(default)
+        bounds.append(f"{code(word)} if not given")
+    extra = f', <span class="quiet">{", ".join(bounds)}</span>' if bounds else ""
     return shown + extra
 
 
