@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.people import People
-from ..errors import LakeError, PermissionDeniedError
+from ..errors import InvalidValueError, LakeError, PermissionDeniedError
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
 from ..repository.engine import Engine
@@ -28,6 +28,7 @@ from .bodies import read_json
 from .call import Call, NoBody, Streamed
 from .document.site import Site
 from .headers import read_idempotency_key
+from .naming import name_field
 from .problems import answer_internal_error, answer_problem
 from .routes import ROUTES
 from .routing import Anyone, Compiled, Router
@@ -118,7 +119,11 @@ class ApiHandler:
             once,
         )
         compiled.admission.ask_again(call)
-        return await route.handler(call)
+        try:
+            return await route.handler(call)
+        except InvalidValueError as error:
+            name_field(error, call)
+            raise
 
     async def _admit(
         self, request: web.BaseRequest, compiled: Compiled, names: dict[str, str]

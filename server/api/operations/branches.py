@@ -92,7 +92,10 @@ async def reset_branch(call: Call[NoQuery, BranchReset]) -> Nothing:
     """Throw away uncommitted changes: of a path, below a prefix, or all of them."""
     body = call.body
     path = prefix = None
-    if body.type != "reset":
+    if body.type == "reset":
+        if body.path:  # who names a path does not mean everything
+            raise InvalidValueError("path", "reset of type 'reset' takes no path")
+    else:
         if body.path is None:
             raise InvalidValueError("path", f"reset of type '{body.type}' needs a path")
         if body.type == "object":
