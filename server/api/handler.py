@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
 
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.people import People
-from ..errors import InvalidValueError, LakeError, PermissionDeniedError
+from ..errors import (
+    InvalidValueError,
+    LakeError,
+    MethodNotAllowedError,
+    PermissionDeniedError,
+)
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
+from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
 from ..repository.once import Once
 from ..serving.exchange import Exchange
@@ -29,7 +36,7 @@ from .call import Call, NoBody, Streamed
 from .document.site import Site
 from .headers import read_idempotency_key
 from .naming import name_field
-from .problems import answer_internal_error, answer_problem
+from .problems import answer_internal_error, answer_problem, show_allowed
 from .routes import ROUTES
 from .routing import Anyone, Compiled, Router
 from .targets import split_target
@@ -95,7 +102,13 @@ class ApiHandler:
     ) -> web.StreamResponse:
         exchange.check()
         path, query = split_target(request.raw_path)
-        compiled, names = self._router.match(request.method, path)
+        try:
+            compiled, names = self._router.match(request.method, path)
+        except MethodNotAllowedError as error:
+            if request.method != "OPTIONS":
+                raise
+            # Without a header that would let a page of another site go on.
+            return WholeAnswer(HTTPStatus.NO_CONTENT, show_allowed(error))
         route = compiled.route
         exchange.operation = route.name
         principal = await self._admit(request, compiled, names)

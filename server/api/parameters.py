@@ -106,7 +106,7 @@ class LogQuery(PageQuery, frozen=True, kw_only=True):
 class RefLogQuery(NoQuery, frozen=True, kw_only=True):
     """Which moves of a ref to list."""
 
-    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,19}$")] = ""
+    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
     """Only moves before the one with this number."""
     amount: Amount = AMOUNT_DEFAULT
     """Results in the page at most; 0 and -1 leave it to the server."""

@@ -173,12 +173,17 @@ def _fields(error: LakeError) -> dict[str, object]:
     }
 
 
+def show_allowed(error: errors.MethodNotAllowedError) -> dict[str, str]:
+    """Return the header that says which methods a path takes."""
+    return {"Allow": ", ".join(error.allowed)}
+
+
 def _headers(error: LakeError) -> dict[str, str]:
     match error:
         case errors.RangeNotSatisfiableError():
             return {"Content-Range": f"bytes */{error.size_bytes}"}
         case errors.MethodNotAllowedError():
-            return {"Allow": ", ".join(error.allowed)}
+            return show_allowed(error)
         case errors.UnauthenticatedError():
             return {"WWW-Authenticate": 'Basic realm="lakebed", charset="UTF-8"'}
         case errors.BusyError():

@@ -33,6 +33,9 @@ _NAMES: dict[str, Any] = {
     "username": "admin",
     "level": "read",
 }
+_OF_OPERATIONS: dict[str, dict[str, Any]] = {
+    "deleteBranch": {"branch": "dev"},  # the default branch stays
+}
 _BODIES: dict[str, dict[str, Any]] = {
     "RepositoryCreation": {"name": "penguins"},
     "BranchCreation": {"name": "dev", "source": "main"},
@@ -47,9 +50,9 @@ _BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def example_of_name(name: str) -> Any:
+def example_of_name(name: str, operation: str) -> Any:
     """Return an example for a name in a path, or a parameter that must be given."""
-    return _NAMES.get(name, "example")
+    return {**_NAMES, **_OF_OPERATIONS.get(operation, {})}.get(name, "example")
 
 
 def example_of_body(body: type[msgspec.Struct]) -> Any:

@@ -33,37 +33,39 @@ def describe_parameters(route: Route) -> list[Schema]:
     query = describe_flat(route.models[0])
     headers = (*route.headers, *((IDEMPOTENCY_KEY,) if route.is_idempotent else ()))
     return [
-        *(_describe_name(name) for name in route.names),
+        *(_describe_name(name, route.name) for name in route.names),
         *(
-            _describe_field(name, schema, required=name in query["required"])
+            _describe_field(name, schema, query["required"], route.name)
             for name, schema in query["properties"].items()
         ),
         *(_describe_header(header) for header in headers),
     ]
 
 
-def _describe_name(name: str) -> Schema:
+def _describe_name(name: str, operation: str) -> Schema:
     return {
         "name": name,
         "in": "path",
         "required": True,
         "description": _NAMES.get(name, ""),
         "schema": {"type": "string", "minLength": 1},
-        "example": example_of_name(name),
+        "example": example_of_name(name, operation),
     }
 
 
-def _describe_field(name: str, schema: Schema, *, required: bool) -> Schema:
+def _describe_field(
+    name: str, schema: Schema, needed: list[str], operation: str
+) -> Schema:
     description = schema.pop("description", "")
     parameter = {
         "name": name,
         "in": "query",
-        "required": required,
+        "required": name in needed,
         "description": description,
         "schema": schema,
     }
-    if required:
-        parameter["example"] = example_of_name(name)
+    if name in needed:
+        parameter["example"] = example_of_name(name, operation)
     return parameter
 
 
