@@ -69,6 +69,12 @@ class MetadataTooLargeError(InvalidValueError):
     code = "metadata-too-large"
 
 
+class UnsupportedBodyError(InvalidValueError):
+    """A request body is of a type, or packed in a way, that the operation does not read."""
+
+    code = "unsupported-body"
+
+
 class BodyTooLargeError(InvalidValueError):
     """A request body is longer than the operation takes."""
 

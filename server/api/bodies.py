@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, w
 from aiohttp.http_exceptions import HttpProcessingError
 from lakebed.client.wire import explain
 
-from ..errors import BodyTooLargeError, InvalidValueError
+from ..errors import BodyTooLargeError, InvalidValueError, UnsupportedBodyError
 from ..httprules.forms import FormContent, read_form
 from ..httprules.receiving import Patience
 
@@ -56,16 +56,17 @@ async def read_json(
     Raises:
         BodyTooLargeError: it is longer than `bytes_max`.
         BodyStalledError: it does not come.
+        UnsupportedBodyError: it does not call itself JSON, or is compressed.
         InvalidValueError: it is not JSON, or a field is missing, wrong or unknown.
     """
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise InvalidValueError(
+        raise UnsupportedBodyError(
             "Content-Type", "request body must be of type 'application/json'"
         )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise InvalidValueError(
+        raise UnsupportedBodyError(
             "Content-Encoding", "request body must not be compressed"
         )
     data = await _read_whole(request, bytes_max, patience)

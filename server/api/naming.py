@@ -31,7 +31,10 @@ def _iter_texts(call: Call[Any, Any]) -> Iterator[tuple[str, str]]:
     """
     for part in (call.body, call.query):
         if isinstance(part, msgspec.Struct):
-            yield from _walk("", msgspec.to_builtins(part))
+            for field in msgspec.structs.fields(part):
+                value = getattr(part, field.name)
+                if field.required or value != field.default:  # else nobody sent it
+                    yield from _walk(field.encode_name, msgspec.to_builtins(value))
     yield from call.names.items()
 
 
@@ -41,9 +44,8 @@ def _walk(place: str, value: Any) -> Iterator[tuple[str, str]]:
             yield place, value
         case dict():
             for name, item in value.items():
-                if place:
-                    yield place, name
-                yield from _walk(f"{place}.{name}" if place else name, item)
+                yield place, name
+                yield from _walk(f"{place}.{name}", item)
         case list() | tuple():
             for number, item in enumerate(value):
                 yield from _walk(f"{place}[{number}]", item)

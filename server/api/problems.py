@@ -75,6 +75,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.GONE: (errors.ExpiredDataError,),
     HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (errors.UnsupportedBodyError,),
     HTTPStatus.REQUEST_TIMEOUT: (errors.BodyStalledError,),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (errors.HeadTooLargeError,),
     HTTPStatus.UNPROCESSABLE_ENTITY: (errors.IdempotencyKeyReusedError,),

@@ -34,6 +34,10 @@ _OF_NAMES: dict[str, tuple[type[LakeError], ...]] = {
     "key": (errors.CredentialNotFoundError,),
     "commit": (errors.CommitNotFoundError, errors.InvalidRefExpressionError),
 }
+_PATHS = ("path", "prefix", "objects", "resolutions")
+"""Beginnings and parts of the names of fields that hold paths."""
+_NAMING = {"id", "name", "username", "default_branch"}
+"""Fields of bodies that hold names of what is to be made."""
 _OF_REFS = (errors.RefNotFoundError, errors.InvalidRefExpressionError)
 """Every other name stands for a branch, a tag, or a ref expression."""
 
@@ -60,10 +64,12 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     if body is not NoBody:
         yield errors.BodyTooLargeError
         yield errors.BodyStalledError
+    if issubclass(body, msgspec.Struct):
+        yield errors.UnsupportedBodyError
     fields = {*query.__struct_fields__}
     if issubclass(body, msgspec.Struct):
         fields |= {*body.__struct_fields__}
-    if any("path" in field or "prefix" in field for field in fields):
+    if any(word in field for field in fields for word in _PATHS):
         yield errors.InvalidPathError
     if {"metadata", "set", "commit_overrides"} & fields or issubclass(body, Streamed):
         yield errors.MetadataTooLargeError
@@ -77,7 +83,8 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
 
 def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
     yield errors.PermissionDeniedError  # from a page of another site
-    if {route.ref_name, route.repository_name} & {"body.id", "body.name"}:
+    _, body = route.models
+    if issubclass(body, msgspec.Struct) and _NAMING & {*body.__struct_fields__}:
         yield errors.InvalidNameError
     if "repository" in route.names:
         yield errors.ReadOnlyRepositoryError
