@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import typer
 
 from ..addresses import ObjectAddress
+from ..exits import CommandError
 from ..output import print_line, say
 from ..text import escape, format_bytes, format_count
 from .options import CopyOptions
@@ -19,6 +20,10 @@ T = TypeVar("T")
 WORKERS = 16
 """Transfers at once. Small objects wait for the server most of their time: 8 were a
 third slower over loopback, 32 no faster."""
+
+
+FAILURES_TOLD_MAX = 100
+"""Failures that are told by name; a thousand lines would hide the first ones."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,53 @@ def tell_dry_run(source: object, destination: object) -> None:
 def tell_skipped(path: object, reason: str) -> None:
     """Say that something was not copied, and why."""
     say(f"skipped '{escape(str(path))}': {reason}")
+
+
+class Failures:
+    """What could not be copied, told at the end; all the rest is."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self.count = 0
+
+    def add(self, what: object, reason: str) -> None:
+        """Take note that `what` was not copied."""
+        self.count += 1
+        if self.count <= FAILURES_TOLD_MAX:
+            self._told.append(f"'{escape(str(what))}': {escape(reason)}")
+
+    def add_error(self, what: object, error: OSError) -> None:
+        """Take note of a file that could not be read or written."""
+        self.add(what, (error.strerror or str(error)).lower())
+
+    def settle(self) -> None:
+        """Return if there are none.
+
+        Raises:
+            CommandError: there are; it says how many, each has been told.
+        """
+        if not self.count:
+            return
+        for line in self._told:
+            say(f"failed {line}")
+        if self.count > len(self._told):
+            say(f"... and {self.count - len(self._told):,} more")
+        raise CommandError(
+            f"{format_count(self.count, 'file')} could not be copied; the same command "
+            "tries again what is not there"
+        )
+
+
+async def batches(items: AsyncIterable[T], count: int) -> AsyncGenerator[list[T]]:
+    """Yield `items`, `count` at a time."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == count:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 async def for_each(

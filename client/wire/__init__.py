@@ -33,6 +33,8 @@ from .history import (
     Revert,
 )
 from .objects import (
+    BundleResult,
+    BundleWish,
     Du,
     ObjectCopy,
     ObjectError,
@@ -90,6 +92,8 @@ __all__ = [
     "Body",
     "BranchCreation",
     "BranchReset",
+    "BundleResult",
+    "BundleWish",
     "CherryPick",
     "Commit",
     "CommitCreation",
