@@ -209,6 +209,8 @@ async def iter_bundles(
         data = await content.readexactly(size_bytes) if size_bytes else b""
         is_last = index.is_last
         yield index, memoryview(data)
+    if await content.read(1):  # at the end, so that the connection can be used again
+        raise ServerError(f"cannot {what}: bytes follow the last bundle")
 
 
 def open_bundle(
