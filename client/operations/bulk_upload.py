@@ -13,7 +13,7 @@ from ..transport import Call, Transport
 from ..wire import BundleResult, bundle, routes
 from .bundling import FileChangedError, ObjectUpload, md5_of_file, pack
 from .objects import ObjectOperations
-from .uploading import Progress
+from .uploading import Progress, read_upload
 
 
 @dataclass(slots=True)
@@ -124,8 +124,11 @@ class UploadRun:
             "POST",
             routes.fill(routes.OBJECTS_BUNDLE, repository=repository, branch=branch),
             query=(("if_absent", "true"),) if self._if_absent else (),
-            headers={"Content-Type": bundle.MEDIA_TYPE},
-            stream=lambda: data,
+            headers={
+                "Content-Type": bundle.MEDIA_TYPE,
+                "Content-Length": str(len(data)),
+            },
+            stream=read_upload(data, None).make,
             # Once more is the same bytes at the same path. Under `if_absent` it may find
             # its own first try and call that kept; what is there is the same.
             repeatable=True,

@@ -164,7 +164,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_or_refused(
             changes.pop()()
         return data
 
-    monkeypatch.setattr(bundling.os, "read", read_late)
+    monkeypatch.setattr("os.read", read_late)
 
     # The same length, another time: as an editor leaves it.
     changes[:] = [lambda: os.utime(path, ns=(1, 1))]
