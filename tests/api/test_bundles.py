@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.client.wire import WireError, bundle
 from lakebed.server.ids import Kind
+from lakebed.server.repository.gathering import LIST_ENTRIES, iter_prefix
+from lakebed.server.repository.objects import stat_object
 
 from support.api import Served
 from support.asking import Asker
@@ -21,7 +23,6 @@ from support.bundles import (
     HEAD,
     MEDIA_TYPE,
     make_bundle,
-    read_bundles,
     read_many,
     row,
     send_bundle,
@@ -241,8 +242,6 @@ async def test_equal_contents_are_stored_once(ask: Asker, server: Served) -> Non
 
 
 async def _entry(server: Served, path: str) -> bytes:
-    from lakebed.server.repository.objects import stat_object
-
     located = await stat_object(server.engine, "lake", "main", path.encode())
     return located.entry.blob_id
 
@@ -250,22 +249,61 @@ async def _entry(server: Served, path: str) -> bytes:
 async def test_a_reading_is_of_one_commit_whatever_happens_meanwhile(
     ask: Asker, server: Served
 ) -> None:
-    count = 2500  # more than two pages of a listing, and than a socket holds
-    for start in range(0, count, 500):
-        names = [f"{n:05}" for n in range(start, start + 500)]
-        await send_bundle(ask, make_bundle({n: n.encode() * 200 for n in names}))
+    names = [f"{n:05}" for n in range(2 * LIST_ENTRIES + 1)]
+    for start in range(0, len(names), LIST_ENTRIES):
+        some = names[start : start + LIST_ENTRIES]
+        await send_bundle(ask, make_bundle({name: name.encode() for name in some}))
     commit = await ask.commit()
-    url = "/api/v1/repositories/lake/refs/main/objects/bundle"
-    async with ask.session.post(url, json={"prefix": ""}) as response:
-        await response.content.read(1)
-        await send_bundle(ask, make_bundle({f"{count - 1:05}": b"new", "z": b"new"}))
-        await ask.commit()
-        rest = await response.content.read()
-        pinned = response.headers["X-Lakebed-Commit"]
+    seen: list[bytes] = []
 
-    objects, _ = read_bundles(b"L" + rest)
-    assert pinned == commit
-    assert objects == {f"{n:05}": f"{n:05}".encode() * 200 for n in range(count)}
+    async for found in iter_prefix(server.engine, "lake", "main", b"", b""):
+        assert found.commit_id is not None
+        assert found.commit_id.hex() == commit
+        seen += [entry.path for entry in found.entries]
+        # While the first page is on its way to a slow client.
+        new = b"%d" % len(seen)
+        await send_bundle(ask, make_bundle({names[-1]: new, "z": new}))
+        await ask("DELETE", f"/lake/branches/main/objects?path={names[-2]}")
+        await ask.commit()
+
+    assert seen == [name.encode() for name in names]
+
+
+async def test_the_answer_says_which_commit_it_is_of(ask: Asker) -> None:
+    await ask.put("a")
+    commit = await ask.commit()
+    route = "/lake/refs/main/objects/bundle"
+
+    wishes: list[dict[str, Any]] = [{"prefix": ""}, {"paths": ["a"]}]
+    clean = [await ask("POST", route, json=wish) for wish in wishes]
+    await ask.put("b")
+    dirty = [await ask("POST", route, json=wish) for wish in wishes]
+
+    assert [answer.headers["X-Lakebed-Commit"] for answer in clean] == [commit] * 2
+    assert all("X-Lakebed-Commit" not in answer.headers for answer in dirty)
+
+
+async def test_a_reader_sees_a_bundle_whole_or_not_at_all(ask: Asker) -> None:
+    paths = [f"p{number}" for number in range(60)]
+    is_over = False
+
+    async def write() -> None:
+        nonlocal is_over
+        for number in range(60):
+            await send_bundle(ask, make_bundle(dict.fromkeys(paths, b"%d" % number)))
+        is_over = True
+
+    async def read() -> int:
+        count = 0
+        while not is_over:
+            objects, _ = await read_many(ask, paths=paths)
+            assert len(set(objects.values())) <= 1, "part of a bundle"
+            count += 1
+        return count
+
+    _, *counts = await asyncio.gather(write(), read(), read())
+
+    assert min(counts) > 1
 
 
 async def test_uncommitted_changes_are_read_where_they_show(ask: Asker) -> None:

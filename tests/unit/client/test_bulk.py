@@ -254,6 +254,7 @@ async def test_a_server_that_never_gets_to_the_end_is_given_up() -> None:
         (b"<html>what is this?</html>", "not answer like a lakebed server"),
         (END + b"more", "bytes follow"),
     ],
+    ids=["damaged", "no bundle", "too long"],
 )
 async def test_an_answer_that_is_not_right_is_no_object(
     data: bytes, words: str
