@@ -23,6 +23,7 @@ from support.bundles import (
     HEAD,
     MEDIA_TYPE,
     make_bundle,
+    read_bundles,
     read_many,
     row,
     send_bundle,
@@ -338,6 +339,32 @@ async def test_large_objects_are_named_and_read_by_themselves(ask: Asker) -> Non
     assert (await read_many(ask, paths=["large"]))[0] == {"large": None}
 
 
+async def test_an_answer_comes_in_bundles_that_a_client_can_hold(ask: Asker) -> None:
+    objects = {f"{n:03}": bytes([n]) * (n * 4001) for n in range(200)}
+    for start in range(0, 200, 10):
+        some = dict(list(objects.items())[start : start + 5])
+        await send_bundle(ask, make_bundle(some))
+        some = dict(list(objects.items())[start + 5 : start + 10])
+        await send_bundle(ask, make_bundle(some))
+    answer = await ask("POST", "/lake/refs/main/objects/bundle", json={"prefix": ""})
+
+    assert read_bundles(answer.data) == (objects, [])
+    assert max(_sizes(answer.data)) <= 2**20
+
+
+def _sizes(data: bytes) -> list[int]:
+    """Return the bytes of the contents of each bundle."""
+    sizes: list[int] = []
+    at = 0
+    while at < len(data):
+        index_bytes = HEAD.unpack_from(data, at)[2]
+        at += HEAD.size
+        index = bundle.decode_index(data[at : at + index_bytes])
+        sizes.append(sum(row.content_bytes for row in index.rows))
+        at += index_bytes + sizes[-1]
+    return sizes
+
+
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
@@ -345,7 +372,7 @@ async def test_large_objects_are_named_and_read_by_themselves(ask: Asker) -> Non
         ({"paths": ["a"], "prefix": ""}, "give one of"),
         ({"paths": [""]}, "path is empty"),
         ({"paths": ["p" * 1025]}, "1025 bytes"),
-        ({"paths": ["a"] * 4097}, "at most 4096"),
+        ({"paths": ["a"] * 1025}, "at most 1024"),
         ({"paths": "a"}, "'paths'"),
         ({"prefix": "p" * 1025}, "1025 bytes"),
         ({"prefix": "", "nosuch": 1}, "'nosuch'"),

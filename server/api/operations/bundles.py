@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
@@ -32,8 +32,14 @@ log = logging.getLogger(__name__)
 LINKS_MAX = 2048
 """Links of one request, as objects of one bundle: they are one transaction."""
 
-WISHES_MAX = 4096
-"""Paths of one reading: they are found together, in one state."""
+WISHES_MAX = 1024
+"""Paths of one reading: they are found together, in one state, and a slow client holds
+them until the last has been sent."""
+
+ROWS_MAX = 256
+CONTENT_BYTES = 1024 * 1024
+"""Objects of one bundle of an answer, and about their bytes: what is read together, and
+what its reader holds."""
 
 _KEY = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+", re.ASCII)
 """What can be the name of a header: metadata comes and goes as headers elsewhere."""
@@ -183,8 +189,8 @@ async def read(call: Call[NoQuery, BundleWish]) -> web.StreamResponse:
             encode_path(body.prefix or ""),
             encode_path(body.after),
         )
-    async with aclosing(founds), aclosing(_iter_bundles(call, founds)) as bundles:
-        return await _send(call, bundles)
+    async with aclosing(founds), aclosing(_iter_pieces(call, founds)) as pieces:
+        return await _send(call, pieces)
 
 
 async def _once(found: Found) -> AsyncGenerator[Found]:
@@ -194,25 +200,49 @@ async def _once(found: Found) -> AsyncGenerator[Found]:
 _Piece = tuple[Found, bytes]
 
 
-async def _iter_bundles(
+async def _iter_pieces(
     call: Call[NoQuery, BundleWish], founds: AsyncGenerator[Found]
 ) -> AsyncGenerator[_Piece]:
-    """Yield what is found as bundles, in order; each with what it is of."""
+    """Yield bundles of what is found, in order and in pieces; each with what it is of."""
+    blobs = call.engine.blobs
     found = Found([])
     async for found in founds:
-        entries = found.entries
-        wanted = [(entry.blob_id, _content_bytes(entry)) for entry in entries]
-        at = 0
-        async with aclosing(call.engine.blobs.iter_small(wanted)) as batches:
-            async for contents in batches:
-                end = at + len(contents)
-                yield found, _encode(entries[at:end], contents)
-                at = end
+        for entries in _split(found.entries):
+            rows = [await _row(call, entry) for entry in entries]
+            yield found, _encode(rows)
+            wanted = [(entry.blob_id, _content_bytes(entry)) for entry in entries]
+            async with aclosing(blobs.iter_small(wanted)) as contents:
+                async for piece in contents:
+                    yield found, piece
         if found.missing:
-            names = [show_path(path) for path in found.missing]
-            index = bundle.BundleIndex([], names, is_last=False)
-            yield found, bundle.encode_bundle(index, ())
-    yield found, bundle.encode_bundle(bundle.BundleIndex([]), ())
+            yield found, _encode([], [show_path(path) for path in found.missing])
+    yield found, _encode([], is_last=True)
+
+
+def _split(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield `entries` in as many runs as they make bundles."""
+    run: list[Entry] = []
+    size_bytes = 0
+    for entry in entries:
+        added_bytes = _content_bytes(entry)
+        if run and (len(run) == ROWS_MAX or size_bytes + added_bytes > CONTENT_BYTES):
+            yield run
+            run, size_bytes = [], 0
+        run.append(entry)
+        size_bytes += added_bytes
+    if run:
+        yield run
+
+
+def _encode(
+    rows: list[bundle.BundleRow],
+    missing: Sequence[str] = (),
+    *,
+    is_last: bool = False,
+) -> bytes:
+    """Return the bundle of `rows` up to where its contents begin."""
+    index = bundle.BundleIndex(rows, list(missing), is_last)
+    return bundle.encode_bundle(index, ())
 
 
 def _content_bytes(entry: Entry) -> int:
@@ -220,19 +250,12 @@ def _content_bytes(entry: Entry) -> int:
     return size_bytes if size_bytes < bundle.APART_BYTES_MIN else 0
 
 
-def _encode(entries: Sequence[Entry], contents: Sequence[bytes]) -> bytes:
-    rows = [
-        _row(entry, content) for entry, content in zip(entries, contents, strict=True)
-    ]
-    index = bundle.BundleIndex(rows, is_last=False)
-    return bundle.encode_bundle(index, contents)
-
-
-def _row(entry: Entry, content: bytes) -> bundle.BundleRow:
+async def _row(call: Call[NoQuery, BundleWish], entry: Entry) -> bundle.BundleRow:
     path = entry.path.decode()
     if entry.size_bytes >= bundle.APART_BYTES_MIN:
         md5 = b""
     elif entry.part_count:
+        content = await call.engine.blobs.read_small(entry.blob_id, entry.size_bytes)
         md5 = bundle.md5_of_content(content)
     else:
         md5 = entry.etag  # that of what came in one piece
@@ -249,11 +272,11 @@ def _row(entry: Entry, content: bytes) -> bundle.BundleRow:
 
 
 async def _send(
-    call: Call[NoQuery, BundleWish], bundles: AsyncGenerator[_Piece]
+    call: Call[NoQuery, BundleWish], pieces: AsyncGenerator[_Piece]
 ) -> web.StreamResponse:
     request = call.request
-    # The first one before the head: what is wrong there is still an answer.
-    found, first = await anext(bundles)
+    # The first before the head: what is wrong with names and refs is still an answer.
+    found, first = await anext(pieces)
     headers = {
         **SANDBOX,
         **name_answer(request[EXCHANGE].request_id),
@@ -265,8 +288,8 @@ async def _send(
     await response.prepare(request)
     await response.write(first)
     try:
-        async for _, data in bundles:
-            await response.write(data)
+        async for _, piece in pieces:
+            await response.write(piece)
         await response.write_eof()
     except LakeError as error:
         # As where one object is sent: an end that is missing is the one honest answer.
