@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import struct
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
+from aiohttp import ClientPayloadError, encode_basic_auth
 from hypothesis import given
 from hypothesis import strategies as st
+from lakebed.client import AsyncClient, ServerError
 from lakebed.client.wire import WireError, bundle
 from lakebed.server.ids import Kind
 from lakebed.server.repository.gathering import LIST_ENTRIES, iter_prefix
 from lakebed.server.repository.objects import stat_object
 
-from support.api import Served
+from support.api import ADMIN, Served
 from support.asking import Asker
 from support.bundles import (
     HEAD,
@@ -467,6 +471,70 @@ async def test_links_keep_what_is_there_if_asked(ask: Asker) -> None:
 
     assert answer.json == {"staged": 1, "kept": ["b"]}
     assert (await read_many(ask, paths=["b", "c"]))[0] == {"b": b"2", "c": b"1"}
+
+
+async def test_damage_is_an_error_and_never_an_object(
+    ask: Asker, server: Served, directory: Path
+) -> None:
+    objects = {f"{n:04}": os.urandom(9000) for n in range(400)}
+    names = sorted(objects)
+    for start in range(0, 400, 200):
+        some = {name: objects[name] for name in names[start : start + 200]}
+        await send_bundle(ask, make_bundle(some))
+    damaged = objects[names[-1]]
+    for pack in directory.rglob("*.pack"):  # noqa: ASYNC240
+        data = pack.read_bytes()
+        if (at := data.find(damaged)) >= 0:
+            pack.write_bytes(data[:at] + b"?" + data[at + 1 :])
+
+    url = "/api/v1/repositories/lake/refs/main/objects/bundle"
+    with pytest.raises(ClientPayloadError):
+        async with ask.session.post(url, json={"prefix": ""}) as response:
+            await response.read()
+    by_itself = await ask(
+        "POST", "/lake/refs/main/objects/bundle", json={"paths": [names[-1]]}
+    )
+    async with AsyncClient(
+        server.url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret
+    ) as lake:
+        seen: dict[str, bytes | None] = {}
+
+        async def read_all() -> None:
+            async for each in lake.read_objects("lake", "main", paths=names):
+                seen[each.path] = each.data
+
+        with pytest.raises(ServerError, match="cannot read"):
+            await read_all()
+
+    assert by_itself.status == 500
+    # All that came before the damage came, in spite of it.
+    assert seen.items() <= objects.items()
+    assert len(seen) > 200
+    assert names[-1] not in seen
+
+
+@pytest.mark.parametrize("sent", [0.0, 0.5, 0.99])
+async def test_half_a_bundle_is_nothing(
+    ask: Asker, server: Served, sent: float
+) -> None:
+    data = make_bundle({f"{n}": bytes(1000) for n in range(500)})
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = (
+        "POST /api/v1/repositories/lake/branches/main/objects/bundle HTTP/1.1\r\n"
+        f"Host: {host}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(data)}\r\n"
+        f"Authorization: {encode_basic_auth(ADMIN.id, ADMIN.secret)}\r\n\r\n"
+    )
+    writer.write(head.encode() + data[: int(len(data) * sent)])
+    await writer.drain()
+    writer.write_eof()
+
+    answer = await reader.read()
+    writer.close()
+
+    assert b" 200 " not in answer.partition(b"\r\n")[0]
+    assert (await ask("GET", "/lake/refs/main/objects/ls")).paths == []
 
 
 @given(data=st.binary(max_size=200))
