@@ -10,11 +10,14 @@ import typer
 from ..addresses import ObjectAddress, parse_location
 from ..asking import ServerOption, ask
 from ..consent import DryRunOption
-from ..transfer.options import CopyOptions
+from ..transfer.options import JOBS, CopyOptions
 from .commits import parse_pairs
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
+
+JOBS_MAX = 32
+"""As many as a client has connections."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +56,10 @@ def cp(
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Keep what is there already")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, max=JOBS_MAX, help="Requests at once"),
+    ] = JOBS,
     dry_run: DryRunOption = False,
     server: ServerOption = None,
 ) -> None:
@@ -68,6 +75,7 @@ def cp(
         metadata=parse_pairs(meta or [], "--meta"),
         no_clobber=no_clobber,
         dry_run=dry_run,
+        jobs=jobs,
     )
     if not isinstance(start, ObjectAddress) and not isinstance(end, ObjectAddress):
         raise typer.BadParameter(

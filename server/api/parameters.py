@@ -168,3 +168,10 @@ class HardResetQuery(NoQuery, frozen=True, kw_only=True):
     """Where to: any ref expression."""
     force: bool = False
     """Changes nothing here."""
+
+
+class BundleQuery(NoQuery, frozen=True, kw_only=True):
+    """How to take a bundle in."""
+
+    if_absent: bool = False
+    """What is there already is kept."""
