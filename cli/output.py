@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
-
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead")
-]
 
 TABLE_ROWS_MAX = 1000
 """Rows that a table measures before it is drawn; more follow as further tables."""

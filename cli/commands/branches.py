@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import parse_ref, parse_ref_in, parse_repository
-from ..asking import ServerOption, ask
-from ..consent import YesOption, confirm
+from .. import options
+from ..asking import ask
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
@@ -50,8 +50,8 @@ def create(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Create a branch. It costs nothing, however much it holds."""
     address = parse_ref(branch)
@@ -76,8 +76,8 @@ def create(
 def list_all(
     repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
     prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the branches of a repository."""
     name = parse_repository(repository)
@@ -97,8 +97,8 @@ def list_all(
 @app.command()
 def show(
     branch: BranchArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show where a branch is, and how much on it is not committed."""
     address = parse_ref(branch)
@@ -131,7 +131,7 @@ def show(
 
 @app.command()
 def delete(
-    branch: BranchArgument, yes: YesOption = False, server: ServerOption = None
+    branch: BranchArgument, yes: options.Yes = False, server: options.Server = None
 ) -> None:
     """Delete a branch. `lakebed undo` brings back what is committed."""
     address = parse_ref(branch)

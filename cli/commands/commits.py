@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import parse_ref
-from ..asking import ServerOption, ask
-from ..output import JsonOption, print_fact, print_json, print_line, print_listing
+from .. import options
+from ..asking import ask
+from ..output import print_fact, print_json, print_line, print_listing
 from ..text import escape, escape_lines, format_time, short
 from .comparing import as_change_json, print_change
 
@@ -41,8 +42,8 @@ def commit(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Even if nothing changed")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Keep the uncommitted changes of a branch as one commit."""
     address = parse_ref(branch)
@@ -105,8 +106,8 @@ def log(
         datetime | None,
         typer.Option(help="Only commits made since then", show_default=False),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show the commits that led to a ref, newest first."""
     address = parse_ref(ref)
@@ -145,8 +146,8 @@ def show(
     ref: Annotated[
         str, typer.Argument(metavar="REPO/REF", help="A commit, by any name")
     ],
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show a commit, and what it changed against its first parent."""
     address = parse_ref(ref)

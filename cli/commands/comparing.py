@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..addresses import RefAddress, parse_ref, parse_ref_in
-from ..asking import ServerOption, ask
+from .. import options
+from ..asking import ask
 from ..exits import ExitCode
-from ..output import JsonOption, is_terminal, print_line, print_listing
+from ..output import is_terminal, print_line, print_listing
 from ..text import escape, escape_lines, format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 6 if there are differences")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show which objects differ between two refs; A added, M changed, D removed.
 

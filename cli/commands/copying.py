@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import ObjectAddress, parse_location
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption
+from .. import options
+from ..asking import ask
 from ..transfer.options import CopyOptions
 from .commits import parse_pairs
 
@@ -53,8 +53,8 @@ def cp(
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Keep what is there already")
     ] = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Copy objects and files. Between refs of a repository no bytes are moved.
 

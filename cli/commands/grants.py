@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..output import Column, JsonOption, print_fact, print_line, print_listing
+from .. import options
+from ..asking import ask, find_user_name
+from ..output import Column, print_fact, print_line, print_listing
 from ..text import escape, format_iso, format_time
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def add(
         Level, typer.Argument(metavar="LEVEL", help="read, write or admin")
     ],
     where: WhereArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Let a user read, write or administer refs.
 
@@ -85,8 +86,8 @@ def list_all(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List what a user may do where; administrators need no grants."""
 
@@ -112,7 +113,7 @@ def list_all(
 
 @app.command()
 def remove(
-    user: UserArgument, where: WhereArgument, server: ServerOption = None
+    user: UserArgument, where: WhereArgument, server: options.Server = None
 ) -> None:
     """Take a grant away; name it as `grant list` does."""
     repository, ref = _parse_where(where)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask, find_user_name
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_json,
     print_line,
     print_listing,
@@ -41,8 +41,8 @@ UserArgument = Annotated[
 @app.command()
 def create(
     user: UserArgument = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Make a key, and print it for a shell, this once."""
     from lakebed.client.address import KEY_ID_VARIABLE, SECRET_VARIABLE
@@ -63,8 +63,8 @@ def create(
 @app.command("list")
 def list_all(
     user: UserArgument = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the keys of a user, without secrets."""
 
@@ -86,9 +86,9 @@ def revoke(
         str, typer.Argument(metavar="KEY", help="Id of the key, as `key list` has it")
     ],
     user: UserArgument = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Revoke a key, and what it has presigned, at once."""
 

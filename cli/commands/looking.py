@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import ObjectAddress, parse_object, parse_repository
-from ..asking import ServerOption, ask
+from .. import options
+from ..asking import ask
 from ..output import (
     Column,
-    JsonOption,
     is_terminal,
     print_fields,
     print_json,
@@ -59,8 +59,8 @@ def ls(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="All below, not just one level")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List objects: size, time, path. In a pipe: bytes, time, path, with tabs."""
     if not address:
@@ -169,7 +169,7 @@ def cat(
         int | None,
         typer.Option("--end", min=1, help="Byte to stop before", show_default=False),
     ] = None,
-    server: ServerOption = None,
+    server: options.Server = None,
 ) -> None:
     """Print objects, one after the other.
 
@@ -208,8 +208,8 @@ async def _print_bytes(pieces: AsyncIterator[bytes]) -> None:
 
 def stat(
     address: ObjectArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show what is known of an object."""
     at = _parse_path(address)
@@ -242,8 +242,8 @@ def du(
     addresses: Annotated[
         list[str], typer.Argument(metavar="REPO/REF[/PREFIX]...", help="Where to count")
     ],
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Count objects and bytes below a prefix, at once, however many there are.
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import RefAddress, parse_ref, parse_ref_in
-from ..asking import ServerOption, ask
+from .. import options
+from ..asking import ask
 from ..exits import ExitCode
-from ..output import JsonOption, print_fact, print_json, print_line, say
+from ..output import print_fact, print_json, print_line, say
 from ..text import escape, format_bytes, format_count, short
 from .commits import headline
 
@@ -77,8 +78,8 @@ def merge(
     squash: Annotated[
         bool, typer.Option("--squash", help="One commit, without the source as parent")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Merge a ref into a branch. Only paths that both changed can conflict."""
     address = parse_ref(source)
@@ -126,8 +127,8 @@ def cherry_pick(
         str | None,
         typer.Option("--message", "-m", help="Message, if another", show_default=False),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Make on a branch what one commit changed, as a new commit."""
     address = parse_ref(commit)
@@ -160,8 +161,8 @@ def revert(
         str | None,
         typer.Option("--message", "-m", help="Message, if another", show_default=False),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Take back what one commit changed, with a new commit."""
     address = parse_ref(branch)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import parse_object, parse_ref, parse_ref_in
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
-from ..output import Column, JsonOption, print_fact, print_line, print_listing
+from .. import options
+from ..asking import ask
+from ..consent import confirm
+from ..output import Column, print_fact, print_line, print_listing
 from ..text import escape, format_count, format_iso, format_time, short
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def reset(
     hard: Annotated[
         bool, typer.Option("--hard", help="Move the branch itself to REF")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Throw away what is not committed; with --hard, move the branch to another commit.
 
@@ -86,9 +87,9 @@ def reset(
 
 def reset_staged(
     branch: StagedArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Throw away what is not committed: all of it, or at a path."""
     address = parse_object(branch)
@@ -136,8 +137,8 @@ def undo(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Put a branch back where it was before its last move: a commit, merge or reset.
 
@@ -165,8 +166,8 @@ def reflog(
         int | None,
         typer.Option("-n", min=1, help="Show this many", show_default=False),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List every move of a branch or tag, newest first: when, who, from, to."""
     address = parse_ref(ref)

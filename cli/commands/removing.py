@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import ObjectAddress, parse_object
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask
+from ..consent import confirm
 from ..output import print_line
 from ..text import escape, format_bytes, format_count
 
@@ -35,8 +36,8 @@ def mv(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
     ] = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Rename an object, or with -r a whole prefix at once, on one branch."""
     start, end = parse_object(source), parse_object(destination)
@@ -83,9 +84,9 @@ def rm(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="What is not there is fine")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Remove objects from a branch; until the commit, `lakebed reset` brings them back."""
     wanted = [parse_object(address) for address in addresses]

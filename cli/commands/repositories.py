@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import parse_repository
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
@@ -44,8 +44,8 @@ def create(
     sample_data: Annotated[
         bool, typer.Option("--sample-data", help="Fill it with a small real dataset")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Create a repository, with one empty commit on its first branch."""
     name = parse_repository(name)
@@ -64,8 +64,8 @@ def create(
 @app.command("list")
 def list_all(
     prefix: Annotated[str, typer.Argument(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List repositories."""
 
@@ -91,7 +91,7 @@ def list_all(
 
 @app.command()
 def show(
-    name: NameArgument, as_document: JsonOption = False, server: ServerOption = None
+    name: NameArgument, as_document: options.Json = False, server: options.Server = None
 ) -> None:
     """Show what is known of a repository."""
     name = parse_repository(name)
@@ -116,9 +116,9 @@ def show(
 @app.command()
 def delete(
     name: NameArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Delete a repository and its whole history, for good."""
     name = parse_repository(name)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..addresses import parse_ref, parse_ref_in, parse_repository
-from ..asking import ServerOption, ask
+from .. import options
+from ..asking import ask
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
@@ -43,8 +43,8 @@ def create(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Give a commit a name that never moves."""
     address = parse_ref(tag)
@@ -67,8 +67,8 @@ def create(
 def list_all(
     repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
     prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the tags of a repository."""
     name = parse_repository(repository)
@@ -87,7 +87,7 @@ def list_all(
 
 @app.command()
 def show(
-    tag: TagArgument, as_document: JsonOption = False, server: ServerOption = None
+    tag: TagArgument, as_document: options.Json = False, server: options.Server = None
 ) -> None:
     """Show the commit that a tag names."""
     address = parse_ref(tag)
@@ -111,7 +111,7 @@ def show(
 
 
 @app.command()
-def delete(tag: TagArgument, server: ServerOption = None) -> None:
+def delete(tag: TagArgument, server: options.Server = None) -> None:
     """Delete a tag; its commit stays, and `lakebed reflog` has its id."""
     address = parse_ref(tag)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask, find_user_name
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
@@ -41,8 +41,8 @@ def create(
             "--admin", help="They may do everything, and manage users, keys and grants"
         ),
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Create a user. What they may do say grants; they sign in with keys."""
 
@@ -59,8 +59,8 @@ def create(
 @app.command("list")
 def list_all(
     prefix: Annotated[str, typer.Argument(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List users."""
 
@@ -94,8 +94,8 @@ def show(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show what is known of a user, and what they may do."""
 
@@ -127,9 +127,9 @@ def show(
 @app.command()
 def delete(
     name: NameArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    server: options.Server = None,
 ) -> None:
     """Delete a user, their keys and grants; commits keep the name."""
 

@@ -76,6 +76,22 @@ class DiffQuery(ListingQuery, frozen=True, kw_only=True):
 
     type: Literal["two_dot", "three_dot"] = "three_dot"
     include_right_stats: bool = False
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class UncommittedQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which uncommitted changes to list."""
+
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class BlameQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which objects to find the last change of."""
+
+    path: Text = ""
+    """This object alone, whatever the other parameters say."""
 
 
 class LogQuery(PageQuery, frozen=True, kw_only=True):

@@ -11,12 +11,13 @@ from lakebed.client.wire import CherryPick, CommitCreation, CommitOverrides, Rev
 from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
 from ...ids import CommitId
 from ...repository import commits, picking
+from ...repository.blame import blame
 from ...repository.logs import LogFilter, list_log
 from ...repository.paths import check_path, encode_path
 from ..answers import answer, answer_created, answer_nothing, answer_results
 from ..call import Call, NoBody, NoQuery
-from ..parameters import LogQuery
-from ..shapes import show_commit
+from ..parameters import BlameQuery, LogQuery
+from ..shapes import show_blamed, show_commit
 
 
 async def create(call: Call[NoQuery, CommitCreation]) -> web.StreamResponse:
@@ -74,6 +75,26 @@ async def list_history(call: Call[LogQuery, NoBody]) -> web.StreamResponse:
     )
     next_after = None if query.limit_only else page.next_after
     return answer_results((show_commit(commit) for commit in page.items), next_after)
+
+
+async def list_blame(call: Call[BlameQuery, NoBody]) -> web.StreamResponse:
+    """List objects, each with the commit that last changed it."""
+    query = call.query
+    page = await blame(
+        call.engine,
+        call.repository,
+        call.names["ref"],
+        path=check_path(query.path) if query.path else None,
+        prefix=encode_path(query.prefix),
+        after=encode_path(query.after),
+        delimiter=query.delimiter.encode(),
+        limit=query.limit,
+    )
+    next_after = page.next_after
+    return answer_results(
+        (show_blamed(item) for item in page.items),
+        next_after.decode() if next_after is not None else None,
+    )
 
 
 def _parse_time(text: str) -> int:
