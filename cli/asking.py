@@ -92,7 +92,9 @@ def _explain(error: ClientError, target: Target) -> str:
                     f"; the key of profile '{target.profile}' is not accepted: "
                     f"lakebed login {target.server}"
                 )
-            return f"; lakebed login URL, or set {KEY_ID_VARIABLE} and {SECRET_VARIABLE}"
+            return (
+                f"; lakebed login URL, or set {KEY_ID_VARIABLE} and {SECRET_VARIABLE}"
+            )
         case client.ServerUnreachableError() if "connection refused" in str(error):
             return "; 'lakebed serve DIR' starts a server, --server says where one is"
         case client.ServerUnreachableError() if "certificate" in str(error):

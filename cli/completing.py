@@ -8,7 +8,7 @@ below them end with `/`, after which shells set no space.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -113,12 +113,12 @@ def _complete(
 
 
 def _named_server(ctx: typer.Context) -> str | None:
-    place: typer.Context | None = ctx
+    place: Any = ctx
     while place is not None:
         server = place.params.get("server")
         if isinstance(server, str):
             return server
-        place = place.parent  # pyright: ignore[reportAssignmentType]
+        place = place.parent
     return None
 
 
@@ -159,7 +159,8 @@ async def _find_below(
     match parts:
         case [name]:
             return [
-                scheme + found for found in await _find_repositories(lake, name, end="/")
+                scheme + found
+                for found in await _find_repositories(lake, name, end="/")
             ]
         case [repository, ref]:
             found = await _find_refs(

@@ -30,6 +30,15 @@ Server = Annotated[
         show_default=False,
     ),
 ]
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Under which name it is kept [$LAKEBED_PROFILE, else 'default']",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")]
 DryRun = Annotated[
@@ -41,6 +50,23 @@ NewMessage = Annotated[
 ]
 Count = Annotated[
     int | None, typer.Option("-n", min=1, help="Show this many", show_default=False)
+]
+Stat = Annotated[
+    bool, typer.Option("--stat", help="Sizes before and after, and what they add up to")
+]
+NameOnly = Annotated[bool, typer.Option("--name-only", help="Paths alone")]
+ShowPatch = Annotated[
+    bool, typer.Option("--patch", "-p", help="Show changed lines of small texts")
+]
+Unified = Annotated[
+    int | None,
+    typer.Option(
+        "--unified",
+        "-U",
+        min=0,
+        help="Lines around each change, 3 if not said; implies --patch",
+        show_default=False,
+    ),
 ]
 Prefix = Annotated[str, typer.Option(help="How their names begin")]
 Pairs = Annotated[

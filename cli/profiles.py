@@ -163,7 +163,7 @@ def write_profile(name: str, profile: Profile | None) -> None:
     draft = path.with_name(f"{FILE_NAME}.{os.getpid()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(fd, "w", encoding="utf-8") as file:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(_to_toml(profiles))
             file.flush()
             os.fsync(file.fileno())

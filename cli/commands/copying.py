@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..addresses import ObjectAddress, parse_location
 from .. import options
+from ..addresses import ObjectAddress, parse_location
 from ..asking import ask
 from ..transfer.options import CopyOptions
 from .commits import parse_pairs

@@ -11,6 +11,7 @@ from ..asking import ask, find_user_name
 from ..consent import confirm
 from ..output import (
     Column,
+    print_fact,
     print_json,
     print_line,
     print_listing,
@@ -88,24 +89,24 @@ def revoke(
     user: UserArgument = None,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
+    as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Revoke a key, and what it has presigned, at once."""
 
     async def find(lake: AsyncClient) -> str:
         name = await find_user_name(lake, user)
-        return (await lake.get_key(name, key)).access_key_id
-
-    async def work(lake: AsyncClient) -> str:
-        name = await find_user_name(lake, user)
-        await lake.revoke_key(name, key)
+        await lake.get_key(name, key)
         return name
 
-    if not yes or dry_run:
-        ask(server, find)
-        if dry_run:
-            print_line(f"would revoke key '{escape(key)}'")
-            return
-        confirm(f"Revoke key '{escape(key)}'?", yes=yes)
-    name = ask(server, work)
-    print_line(f"key '{escape(key)}' of '{escape(name)}' revoked")
+    async def work(lake: AsyncClient) -> None:
+        await lake.revoke_key(name, key)
+
+    name = ask(server, find)
+    what = f"key '{escape(key)}' of '{escape(name)}'"
+    if not dry_run:
+        confirm(f"Revoke {what}?", yes=yes)
+        ask(server, work)
+    revoked = {"access_key_id": key, "user": name, "dry_run": dry_run}
+    line = f"would revoke {what}" if dry_run else f"{what} revoked"
+    print_fact(revoked, as_document=as_document, line=line)

@@ -14,7 +14,6 @@ from ..output import (
     print_fact,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import escape, format_count, format_iso, format_time
@@ -129,6 +128,7 @@ def delete(
     name: NameArgument,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
+    as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Delete a user, their keys and grants; commits keep the name."""
@@ -142,15 +142,19 @@ def delete(
     async def work(lake: AsyncClient) -> None:
         await lake.delete_user(name)
 
-    if not yes or dry_run:
-        key_count, grant_count = ask(server, count)
-        what = (
-            f"user '{escape(name)}' with {format_count(key_count, 'key')} "
-            f"and {format_count(grant_count, 'grant')}"
-        )
-        if dry_run:
-            print_line(f"would delete {what}")
-            return
+    key_count, grant_count = ask(server, count)
+    what = (
+        f"user '{escape(name)}' with {format_count(key_count, 'key')} "
+        f"and {format_count(grant_count, 'grant')}"
+    )
+    if not dry_run:
         confirm(f"Delete {what}?", yes=yes)
-    ask(server, work)
-    print_line(f"user '{escape(name)}' deleted")
+        ask(server, work)
+    deleted = {
+        "id": name,
+        "key_count": key_count,
+        "grant_count": grant_count,
+        "dry_run": dry_run,
+    }
+    line = f"would delete {what}" if dry_run else f"deleted {what}"
+    print_fact(deleted, as_document=as_document, line=line)

@@ -12,6 +12,7 @@ from ..wire import (
     DiffMode,
     MergeBase,
     MergeStrategy,
+    PathType,
     Resolution,
 )
 from .operations import BlockingOperations
@@ -89,14 +90,15 @@ class BlockingHistoryOperations(BlockingOperations):
         ref: str,
         *,
         path: str = "",
+        path_type: PathType = "object",
         prefix: str = "",
         delimiter: str = "",
         limit: int | None = None,
     ) -> Iterator[Blame]:
         """Yield what is committed at `ref`, each with the commit that last changed it.
 
-        In path order; `path` names one object, otherwise all below `prefix`, rolled up
-        at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
+        In path order; `path` names one object, or with that `path_type` one prefix;
+        otherwise all below `prefix`, rolled up at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
         again with that one as the ref.
         """
         return self._loop.iterate(
@@ -104,6 +106,7 @@ class BlockingHistoryOperations(BlockingOperations):
                 repository,
                 ref,
                 path=path,
+                path_type=path_type,
                 prefix=prefix,
                 delimiter=delimiter,
                 limit=limit,

@@ -21,6 +21,7 @@ from ..wire import (
     MergeResult,
     MergeStrategy,
     Page,
+    PathType,
     Resolution,
     Revert,
     routes,
@@ -107,17 +108,23 @@ class HistoryOperations(Operations):
         ref: str,
         *,
         path: str = "",
+        path_type: PathType = "object",
         prefix: str = "",
         delimiter: str = "",
         limit: int | None = None,
     ) -> AsyncIterator[Blame]:
         """Yield what is committed at `ref`, each with the commit that last changed it.
 
-        In path order; `path` names one object, otherwise all below `prefix`, rolled up
-        at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
+        In path order; `path` names one object, or with that `path_type` one prefix;
+        otherwise all below `prefix`, rolled up at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
         again with that one as the ref.
         """
-        query = (("path", path), ("prefix", prefix), ("delimiter", delimiter))
+        query = (
+            ("path", path),
+            ("path_type", path_type if path else ""),
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+        )
         call = Call(
             f"find what changed '{path or prefix}' last at '{repository}/{ref}'",
             "GET",

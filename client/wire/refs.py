@@ -67,3 +67,5 @@ class Undo(RequestBody, frozen=True, kw_only=True):
 
     sequence: int | None = None
     """None: the newest move."""
+    dry_run: bool = False
+    """Answer with the move that it would be, without a number, and make none."""

@@ -22,7 +22,7 @@ from ..ids import CommitId, NodeId
 from ..tree.cursor import Cursor
 from ..tree.diff import diff_trees
 from ..tree.listing import list_page
-from ..tree.lookup import find
+from ..tree.lookup import find, measure_prefix
 from ..tree.source import NodeSource
 from .contracts import Snapshot
 from .engine import Engine, RepositoryCommits
@@ -32,6 +32,18 @@ from .resolving import resolve
 COMMITS_MAX = 5000
 """Commits looked at for one page: about a second of one core. Half makes twice the
 requests for a path that has not changed in years."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Item:
+    """What is open: a path, or all that begins with a prefix."""
+
+    path: bytes
+    is_prefix: bool
+
+    def covers(self, path: bytes) -> bool:
+        """Tell whether `path` is it or lies below it."""
+        return path.startswith(self.path) if self.is_prefix else path == self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ async def blame(
     repository: str,
     ref: str,
     *,
-    path: bytes | None = None,
+    only: Item | None = None,
     prefix: bytes = b"",
     after: bytes = b"",
     delimiter: bytes = b"",
@@ -72,7 +84,7 @@ async def blame(
         engine: where.
         repository: name of the repository.
         ref: any ref expression; of a branch what is committed counts.
-        path: this object alone; otherwise
+        only: this object or prefix alone; otherwise
         prefix: what lies below, a page of it
         after: behind this path or common prefix,
         delimiter: rolled up at its first place behind `prefix`.
@@ -81,7 +93,7 @@ async def blame(
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError
-        ObjectNotFoundError: there is no object at `path`.
+        ObjectNotFoundError: `only` is not there.
     """
     check_limit(limit)
 
@@ -89,10 +101,10 @@ async def blame(
         version = await resolve(engine, repository, ref, reader=snapshot)
         start = version.require_data().commit
         next_after: bytes | None = None
-        if path is not None:
-            if find(engine.nodes, start.tree_id, path) is None:
-                raise ObjectNotFoundError(repository, ref, path.decode())
-            items = [Item(path, is_prefix=False)]
+        if only is not None:
+            if not _is_there(engine.nodes, start.tree_id, only):
+                raise ObjectNotFoundError(repository, ref, only.path.decode())
+            items = [only]
         else:
             page = list_page(
                 Cursor(engine.nodes, start.tree_id),
@@ -110,16 +122,10 @@ async def blame(
     return await engine.metadata.snapshot(action)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Item:
-    """What is open: a path, or all that begins with a prefix."""
-
-    path: bytes
-    is_prefix: bool
-
-    def covers(self, path: bytes) -> bool:
-        """Tell whether `path` is it or lies below it."""
-        return path.startswith(self.path) if self.is_prefix else path == self.path
+def _is_there(source: NodeSource, tree: NodeId, item: Item) -> bool:
+    if item.is_prefix:
+        return measure_prefix(source, tree, item.path).entry_count > 0
+    return find(source, tree, item.path) is not None
 
 
 class _Walk:

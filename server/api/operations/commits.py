@@ -11,7 +11,7 @@ from lakebed.client.wire import CherryPick, CommitCreation, CommitOverrides, Rev
 from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
 from ...ids import CommitId
 from ...repository import commits, picking
-from ...repository.blame import blame
+from ...repository.blame import Item, blame
 from ...repository.logs import LogFilter, list_log
 from ...repository.paths import check_path, encode_path
 from ..answers import answer, answer_created, answer_nothing, answer_results
@@ -80,11 +80,16 @@ async def list_history(call: Call[LogQuery, NoBody]) -> web.StreamResponse:
 async def list_blame(call: Call[BlameQuery, NoBody]) -> web.StreamResponse:
     """List objects, each with the commit that last changed it."""
     query = call.query
+    only: Item | None = None
+    if query.path and query.path_type == "object":
+        only = Item(check_path(query.path), is_prefix=False)
+    elif query.path:
+        only = Item(encode_path(query.path), is_prefix=True)
     page = await blame(
         call.engine,
         call.repository,
         call.names["ref"],
-        path=check_path(query.path) if query.path else None,
+        only=only,
         prefix=encode_path(query.prefix),
         after=encode_path(query.after),
         delimiter=query.delimiter.encode(),
