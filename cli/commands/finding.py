@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from fnmatch import fnmatchcase
@@ -256,6 +255,8 @@ async def _measure(
 async def _measure_all(
     lake: AsyncClient, folders: list[ObjectAddress], depth: int
 ) -> AsyncIterator[tuple[ObjectAddress, Du]]:
+    import asyncio
+
     if depth > 0:
         for folder in folders:
             async for row in _measure(lake, folder, depth):
