@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lakebed.client.wire import Blame
 
 ROUNDS_MAX = 20
-"""Requests that follow one path down its history, 5000 commits each."""
+"""Requests that follow one path down its history, each a second of the server."""
 
 FOLLOWED_MAX = 20
 """Paths that are followed further than the server does at once; of others the commit is

@@ -11,13 +11,15 @@ the search stopped: the answer there is the answer here, so the caller may go on
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ..errors import ObjectNotFoundError
 from ..history.commit import Commit
+from ..history.step import CommitStep
+from ..history.traces import Wanted
 from ..ids import CommitId, NodeId
 from ..tree.cursor import Cursor
 from ..tree.diff import diff_trees
@@ -28,10 +30,13 @@ from .contracts import Snapshot
 from .engine import Engine, RepositoryCommits
 from .paging import check_limit
 from .resolving import resolve
+from .steps import StepWalk, place_of
 
-COMMITS_MAX = 5000
-"""Commits looked at for one page: about a second of one core. Half makes twice the
-requests for a path that has not changed in years."""
+COMMITS_MAX = 2000
+"""Commits whose trees are compared for one page: about a second of one core. Only those
+have to be that left a trace of something that is open."""
+STEPS_MAX = 300_000
+"""Commits passed for one page: as many as `logs.py` passes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,6 +49,11 @@ class Item:
     def covers(self, path: bytes) -> bool:
         """Tell whether `path` is it or lies below it."""
         return path.startswith(self.path) if self.is_prefix else path == self.path
+
+    def wanted(self) -> Wanted:
+        """Return what tells by the traces of a commit whether it may have changed it."""
+        name = (self.path,)
+        return Wanted((), name) if self.is_prefix else Wanted(name, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ async def blame(
         after: behind this path or common prefix,
         delimiter: rolled up at its first place behind `prefix`.
         limit: the most items.
-        commits_max: the most commits to look at.
+        commits_max: the most commits whose trees are compared.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError
@@ -116,8 +126,9 @@ async def blame(
             items = [Item(found.path, found.packed is None) for found in page.items]
             next_after = page.items[-1].path if page.is_truncated else None
         history = engine.history(version.repository, snapshot)
+        steps = StepWalk(snapshot, version.repository.id, place_of(start))
         walk = _Walk(engine.nodes, history, commits_max)
-        return BlamePage(tuple(await walk.run(start, items)), next_after)
+        return BlamePage(tuple(await walk.run(steps, start, items)), next_after)
 
     return await engine.metadata.snapshot(action)
 
@@ -129,47 +140,67 @@ def _is_there(source: NodeSource, tree: NodeId, item: Item) -> bool:
 
 
 class _Walk:
+    """Passes open items down the history, until each is found or the work is enough."""
+
     def __init__(
         self, source: NodeSource, history: RepositoryCommits, commits_max: int
     ) -> None:
         self._source = source
         self._history = history
-        self._commits_left = commits_max
-        self._open: dict[CommitId, tuple[Commit, set[Item]]] = {}
-        self._heap: list[tuple[int, CommitId]] = []
+        self._trees_left = commits_max
+        self._open: dict[CommitId, set[Item]] = {}
         self._found: list[Blamed] = []
 
-    async def run(self, start: Commit, items: Sequence[Item]) -> list[Blamed]:
-        if items:
-            self._push(start, set(items))
-        while self._heap and self._commits_left > 0:
-            self._commits_left -= 1
-            commit, open_items = self._open.pop(heapq.heappop(self._heap)[1])
-            # The first parent that has the same takes it on, as Git's log does.
-            for parent_id in commit.parents:
-                parent = await self._history.get(parent_id)
-                changed = changed_among(
-                    self._source, parent.tree_id, commit.tree_id, sorted(open_items)
-                )
-                self._push(parent, open_items - changed)
-                open_items = changed
-                if not open_items:
+    async def run(
+        self, walk: StepWalk, start: Commit, items: Sequence[Item]
+    ) -> list[Blamed]:
+        """Return each of `items`, which are at `start`, with its commit."""
+        wanted = {item: item.wanted() for item in items}
+        steps_left = STEPS_MAX
+        self._pass_on(start.id, set(items))
+        async with aclosing(walk.iter()) as steps:
+            async for step in steps:
+                if not self._open or steps_left <= 0 or self._trees_left <= 0:
                     break
-            self._settle(commit, open_items, is_found=True)
-        for commit, open_items in self._open.values():
-            self._settle(commit, open_items, is_found=False)
+                steps_left -= 1
+                here = self._open.pop(step.id, None)
+                if here is None:
+                    continue
+                maybe = here
+                if step.parents and step.traces is not None:
+                    maybe = {one for one in here if wanted[one].may_be_in(step.traces)}
+                    # The rest is as at the first parent.
+                    self._pass_on(step.parent_ids[0], here - maybe)
+                if maybe:
+                    await self._look(step, maybe)
+        for commit_id, rest in self._open.items():
+            await self._settle(commit_id, rest, is_found=False)
         return sorted(self._found, key=lambda blamed: blamed.path)
 
-    def _push(self, commit: Commit, items: set[Item]) -> None:
-        if not items:
-            return
-        if commit.id not in self._open:
-            self._open[commit.id] = (commit, set())
-            # A commit comes after all of its descendants: see history/walk.py.
-            heapq.heappush(self._heap, (-commit.generation, commit.id))
-        self._open[commit.id][1].update(items)
+    async def _look(self, step: CommitStep, items: set[Item]) -> None:
+        """Ask the trees which of `items` a commit changed; pass the others on."""
+        self._trees_left -= 1
+        commit = await self._history.get(step.id)
+        for parent_id in step.parent_ids:
+            # The first parent that has the same takes it on, as Git's log does.
+            parent = await self._history.get(parent_id)
+            changed = changed_among(
+                self._source, parent.tree_id, commit.tree_id, sorted(items)
+            )
+            self._pass_on(parent_id, items - changed)
+            items = changed
+            if not items:
+                return
+        await self._settle(step.id, items, is_found=True)
 
-    def _settle(self, commit: Commit, items: set[Item], *, is_found: bool) -> None:
+    def _pass_on(self, commit_id: CommitId, items: set[Item]) -> None:
+        if items:
+            self._open.setdefault(commit_id, set()).update(items)
+
+    async def _settle(
+        self, commit_id: CommitId, items: set[Item], *, is_found: bool
+    ) -> None:
+        commit = await self._history.get(commit_id)
         self._found += [
             Blamed(item.path, item.is_prefix, commit, is_found) for item in items
         ]

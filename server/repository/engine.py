@@ -103,6 +103,10 @@ class LogPlaces:
             with suppress(KeyError):
                 self._places.popitem(last=False)
 
+    def forget(self) -> None:
+        """Drop them all: logs go on as after a restart."""
+        self._places.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
