@@ -32,7 +32,7 @@ class GraphRow:
         """Return `lines`, what a commit is told in, each with what stands beside it."""
         drawn = [self.node, *self.below]
         drawn += [self.beside] * (len(lines) - len(drawn))
-        width = max(map(len, drawn))
+        width = max(map(len, drawn)) | 1  # a lane and what stands between two
         told = [*lines, *[""] * (len(drawn) - len(lines))]
         return [(one.ljust(width), line) for one, line in zip(drawn, told, strict=True)]
 

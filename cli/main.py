@@ -18,6 +18,10 @@ from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
 from .profiles import PROFILE_VARIABLE
 from .text import escape
 
+SERVER_VARIABLE = "LAKEBED_SERVER"
+SAID_BEFORE_THE_COMMAND = (SERVER_VARIABLE, PROFILE_VARIABLE)
+"""What options before the command set, for this one command line."""
+
 DEBUG_VARIABLE = "LAKEBED_DEBUG"
 """Set to anything: a defect shows its traceback."""
 
@@ -64,7 +68,7 @@ def root(
     del version
     # What stands before the command is said for this run, as the variables are.
     if server is not None:
-        os.environ["LAKEBED_SERVER"] = server
+        os.environ[SERVER_VARIABLE] = server
     if profile is not None:
         os.environ[PROFILE_VARIABLE] = profile
 
@@ -74,6 +78,18 @@ register(app)
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; every error is printed."""
+    before = {name: os.environ.get(name) for name in SAID_BEFORE_THE_COMMAND}
+    try:
+        return _run(arguments)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments, prog_name="lakebed", standalone_mode=False)
         sys.stdout.flush()
