@@ -10,8 +10,9 @@ import typer
 from .. import options
 from ..addresses import ObjectAddress, parse_object
 from ..asking import ask
+from ..completing import complete_object
 from ..consent import confirm
-from ..output import print_json, print_line
+from ..output import print_fact, print_json, print_line
 from ..text import escape, format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -28,16 +29,13 @@ def register(app: typer.Typer) -> None:
 
 
 def mv(
-    source: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="What to rename")
-    ],
-    destination: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="Its new name")
-    ],
+    source: options.Object,
+    destination: options.Object,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
     ] = False,
     dry_run: options.DryRun = False,
+    as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Rename an object, or with -r a whole prefix at once, on one branch."""
@@ -71,13 +69,19 @@ def mv(
     moved = ask(server, count if dry_run else work)
     verb = "would move" if dry_run else "moved"
     what = format_count(moved, "object")
-    print_line(f"{verb} {what}: {escape(old)} -> {escape(new)}")
+    line = f"{verb} {what}: {escape(old)} -> {escape(new)}"
+    renamed = {"source": old, "destination": new, "object_count": moved}
+    print_fact(renamed | {"dry_run": dry_run}, as_document=as_document, line=line)
 
 
 def rm(
     addresses: Annotated[
         list[str],
-        typer.Argument(metavar="REPO/BRANCH/PATH...", help="What to remove"),
+        typer.Argument(
+            metavar="REPO/BRANCH/PATH...",
+            help="What to remove",
+            autocompletion=complete_object,
+        ),
     ],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Everything below a prefix")

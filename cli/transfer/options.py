@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+JOBS = 4
+"""As many as `lakebed.client` takes, which is not imported before it is needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class CopyOptions:
@@ -14,3 +17,5 @@ class CopyOptions:
     metadata: dict[str, str] = field(default_factory=dict[str, str])
     no_clobber: bool = False
     dry_run: bool = False
+    jobs: int = JOBS
+    """Requests at once."""

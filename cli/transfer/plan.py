@@ -1,24 +1,26 @@
-"""What a copy shall do, and how many at a time are done."""
+"""What a copy shall do, and what it comes to."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from ..addresses import ObjectAddress
+from ..exits import CommandError
 from ..output import print_line, say
 from ..text import escape, format_bytes, format_count
 from .options import CopyOptions
 
+if TYPE_CHECKING:
+    from lakebed.client.wire import ObjectStats
+
 T = TypeVar("T")
 
-WORKERS = 16
-"""Transfers at once. Small objects wait for the server most of their time: 8 were a
-third slower over loopback, 32 no faster."""
+FAILURES_TOLD_MAX = 100
+"""Failures that are told by name; a thousand lines would hide the first ones."""
 
 
 @dataclass(slots=True)
@@ -76,30 +78,67 @@ def tell_skipped(path: object, reason: str) -> None:
     say(f"skipped '{escape(str(path))}': {reason}")
 
 
-async def for_each(
-    items: AsyncIterable[T], work: Callable[[T], Awaitable[None]]
-) -> None:
-    """Run `work` on every item, `WORKERS` at a time; the first failure stops all.
+class Failures:
+    """What could not be copied, told at the end; all the rest is."""
 
-    Items are taken as they are needed, so that a listing of any length fits.
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self.count = 0
+
+    def add(self, what: object, reason: str) -> None:
+        """Take note that `what` was not copied."""
+        self.count += 1
+        if self.count <= FAILURES_TOLD_MAX:
+            self._told.append(f"'{escape(str(what))}': {escape(reason)}")
+
+    def add_error(self, what: object, error: OSError) -> None:
+        """Take note of a file that could not be read or written."""
+        self.add(what, (error.strerror or str(error)).lower())
+
+    def settle(self) -> None:
+        """Return if there are none.
+
+        Raises:
+            CommandError: there are; it says how many, each has been told.
+        """
+        if not self.count:
+            return
+        for line in self._told:
+            say(f"failed {line}")
+        if self.count > len(self._told):
+            say(f"... and {self.count - len(self._told):,} more")
+        raise CommandError(
+            f"{format_count(self.count, 'file')} could not be copied; the same command "
+            "tries again what is not there"
+        )
+
+
+async def batches(items: AsyncIterable[T], count: int) -> AsyncGenerator[list[T]]:
+    """Yield `items`, `count` at a time."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == count:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+async def pair(
+    items: AsyncIterable[T],
+    there: AsyncIterator[ObjectStats],
+    path_of: Callable[[T], str],
+) -> AsyncGenerator[tuple[T, ObjectStats | None]]:
+    """Yield `items` with what is at their paths, as `path_of` says; both are in order.
+
+    Neither is held: a folder of any size and a branch of any size are walked side by
+    side. What has no path is passed on.
     """
-    queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=WORKERS)
-
-    async def feed() -> None:
-        async for item in items:
-            await queue.put(item)
-        for _ in range(WORKERS):
-            await queue.put(None)
-
-    async def drain() -> None:
-        while (item := await queue.get()) is not None:
-            await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(feed())
-            for _ in range(WORKERS):
-                group.create_task(drain())
-    except BaseExceptionGroup as failures:
-        # One line is what a person can use; the first is what the others follow from.
-        raise failures.exceptions[0] from None
+    old = await anext(there, None)
+    async for item in items:
+        path = path_of(item).encode()
+        while old is not None and old.path.encode() < path:
+            old = await anext(there, None)
+        is_there = old is not None and old.path.encode() == path
+        yield item, old if is_there else None

@@ -167,3 +167,10 @@ class HardResetQuery(NoQuery, frozen=True, kw_only=True):
 
     ref: Text
     force: bool = False
+
+
+class BundleQuery(NoQuery, frozen=True, kw_only=True):
+    """How to take a bundle in."""
+
+    if_absent: bool = False
+    """What is there already is kept."""

@@ -13,6 +13,7 @@ from lakebed.client.wire import routes
 from ..auth.authorize import Permission
 from .operations import (
     branches,
+    bundles,
     commits,
     merges,
     objects,
@@ -127,6 +128,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.OBJECTS_MOVE, writing.move, WRITE, "branch"),
     Route(
+        "POST",
+        routes.OBJECTS_BUNDLE,
+        bundles.upload,
+        WRITE,
+        "branch",
+        body_bytes_max=None,
+    ),
+    Route(
+        "POST",
+        routes.OBJECTS_LINK,
+        bundles.link,
+        WRITE,
+        "branch",
+        reads=("body.src_ref",),
+    ),
+    Route(
         "PUT", routes.OBJECT_USER_METADATA, writing.set_user_metadata, WRITE, "branch"
     ),
     # Tags.
@@ -169,6 +186,7 @@ ROUTES: tuple[Route, ...] = (
     # Reading objects.
     Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),
     Route("HEAD", routes.REF_OBJECTS, objects.read, READ, "ref"),
+    Route("POST", routes.REF_OBJECTS_BUNDLE, bundles.read, READ, "ref"),
     Route("GET", routes.REF_OBJECT_STAT, objects.stat, READ, "ref"),
     Route("GET", routes.REF_OBJECTS_LS, objects.list_all, READ, "ref"),
     Route("GET", routes.REF_OBJECT_PROPERTIES, objects.get_properties, READ, "ref"),

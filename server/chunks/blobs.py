@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -26,6 +26,9 @@ from .recipe_cache import RecipeCache
 _BATCH_BYTES = 1024 * 1024
 """Read while the batch before is being sent; a download holds two batches. At half a
 stream waits for look-ups and thread hops; double costs memory and gains little."""
+
+_BATCH_COUNT = 256
+"""Small objects of a batch: as many of 4 KiB as fill it, and no more that are empty."""
 
 AHEAD_MAX = 8
 """Downloads that hold two batches at one time: 3 MiB each, as chunks fall, a tenth of a
@@ -70,6 +73,52 @@ class BlobReader:
         if len(data) != size_bytes:
             raise _wrong_size(blob_id, len(data), size_bytes)
         return data
+
+    async def iter_small(
+        self, objects: Sequence[tuple[BlobId, int]]
+    ) -> AsyncGenerator[list[bytes]]:
+        """Yield the bytes of objects below `LARGE_BYTES_MIN`, in order, in batches.
+
+        `objects` are blob ids and sizes. A batch is `_BATCH_BYTES` long; where many
+        read, or the client is slow, a step, so that they hold little.
+
+        Raises:
+            MissingDataError: one is not stored.
+            CorruptDataError: stored bytes are not what their ids say.
+        """
+        at = 0
+        is_slow = False
+        while at < len(objects):
+            has_turn = not is_slow and self._ahead_left > 0
+            limit = _BATCH_BYTES if has_turn else STEP_BYTES
+            end, size_bytes = at, 0
+            while end < min(len(objects), at + _BATCH_COUNT) and (
+                end == at or size_bytes + objects[end][1] <= limit
+            ):
+                size_bytes += objects[end][1]
+                end += 1
+            self._ahead_left -= has_turn
+            try:
+                batch = await self._read_batch(objects[at:end])
+                given_at = self._clock()
+                yield batch
+                is_slow = self._clock() - given_at > SLOW_S
+            finally:
+                self._ahead_left += has_turn
+            at = end
+
+    async def _read_batch(self, objects: Sequence[tuple[BlobId, int]]) -> list[bytes]:
+        ids = list(dict.fromkeys(blob_id for blob_id, size in objects if size))
+        async with self._step_turns:
+            read = await self._chunks.read(Kind.CHUNK, ids) if ids else []
+        by_id = dict(zip(ids, read, strict=True))
+        batch: list[bytes] = []
+        for blob_id, size_bytes in objects:
+            data = by_id[blob_id] if size_bytes else b""
+            if len(data) != size_bytes:
+                raise _wrong_size(blob_id, len(data), size_bytes)
+            batch.append(data)
+        return batch
 
     async def iter_blob(
         self, blob_id: BlobId, size_bytes: int, start: int = 0, stop: int | None = None

@@ -52,6 +52,7 @@ FACTS = {
     "login": {"profile", "server", "user"},
     "logout": {"profile", "server", "dry_run"},
     "merge": COMMIT,
+    "mv": {"source", "destination", "object_count", "dry_run"},
     "repo create": {"id", "creation_date", "default_branch"},
     "repo delete": {"id", "dry_run"},
     "repo show": {"id", "creation_date", "default_branch"},
@@ -69,7 +70,7 @@ FACTS = {
     "whoami": {"user", "is_admin", "server", "server_from", "key_from", "profile"},
 }
 
-LATER = {"cp", "mv"}
+LATER = {"cp"}
 """Copies report what they moved in documents of their own."""
 
 
@@ -109,6 +110,7 @@ CASES: Mapping[str, Case] = {
     "logout": Case("logout --profile test", ("login URL --profile test",)),
     "ls": Case("ls R/main", TWO),
     "merge": Case("merge R/dev main", BRANCHES),
+    "mv": Case("mv R/main/a R/main/b", TWO),
     "reflog": Case("reflog R/main", TWO),
     "repo create": Case("repo create R-more"),
     "repo delete": Case("repo delete R"),
