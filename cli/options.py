@@ -105,7 +105,7 @@ Ref = Annotated[
 RefBeside = Annotated[
     str | None,
     typer.Argument(
-        metavar="[REF]",
+        metavar="REF",
         help="A ref of the same repository: REF or REPO/REF",
         show_default=False,
         autocompletion=complete_ref_beside,

@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import typer
 
@@ -36,6 +36,8 @@ class Column:
     title: str
     is_number: bool = False
     style: str = ""
+    width: Literal["wraps", "keeps", "cut"] = "wraps"
+    """What becomes of it where there is no room: a name that is cut off is no name."""
 
 
 def is_terminal() -> bool:
@@ -202,9 +204,8 @@ def _print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> No
             column.title,
             justify="right" if column.is_number else "left",
             style=column.style,
-            # A name that is cut off is no name: it wraps instead.
-            overflow="fold",
-            no_wrap=column.is_number,
+            overflow="ellipsis" if column.width == "cut" else "fold",
+            no_wrap=column.is_number or column.width != "wraps",
         )
     for cells in rows:
         table.add_row(*(Text(escape(cell)) for cell in cells))

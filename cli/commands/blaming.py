@@ -60,15 +60,15 @@ def blame(
         await print_listing(
             rows(),
             [
-                Column("commit", style="yellow"),
-                Column("date"),
-                Column("author"),
+                Column("commit", style="yellow", width="keeps"),
+                Column("date", width="keeps"),
+                Column("author", width="keeps"),
                 Column("path", style="bold"),
-                Column("subject"),
+                Column("subject", width="cut"),
             ],
             lambda row: (
                 short(row.commit.id) + ("" if row.is_found else "^"),
-                format_time(row.commit.creation_date),
+                format_time(row.commit.creation_date)[:10],
                 row.commit.committer,
                 row.path,
                 _subject(row),

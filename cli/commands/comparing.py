@@ -117,6 +117,11 @@ async def _sides(
         # `BRANCH@` is its head without what is uncommitted.
         return f"{address.ref}@", address.ref
     if mode == "two_dot":
-        return address.ref, other
+        return committed(address.ref), committed(other)
     base = await lake.find_merge_base(address.repository, other, address.ref)
-    return base.base_commit_id, other
+    return base.base_commit_id, committed(other)
+
+
+def committed(ref: str) -> str:
+    """Return an expression for what is committed at `ref`, which is what a diff sees."""
+    return f"{ref.rstrip('@$')}~0"

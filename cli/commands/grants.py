@@ -81,7 +81,7 @@ def list_all(
     user: Annotated[
         str | None,
         typer.Argument(
-            metavar="[USER]",
+            metavar="USER",
             help="Whose grants; without it, those of whoever asks",
             show_default=False,
         ),

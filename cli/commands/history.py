@@ -45,7 +45,7 @@ def log(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             help="Only commits that changed this object, or something below it; as "
             "REPO/REF/PATH too",
             show_default=False,

@@ -32,7 +32,7 @@ app = typer.Typer(
 UserArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[USER]",
+        metavar="USER",
         help="Whose key; without it, that of whoever asks",
         show_default=False,
     ),

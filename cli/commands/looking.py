@@ -43,7 +43,7 @@ def ls(
     address: Annotated[
         str,
         typer.Argument(
-            metavar="[REPO[/REF[/PATH]]]",
+            metavar="REPO[/REF[/PATH]]",
             help="Where to look; nothing lists repositories, REPO its refs",
             show_default=False,
             autocompletion=complete_object,
@@ -105,7 +105,11 @@ async def iter_place(
         raise missing
 
 
-LONG_COLUMNS = (Column("size", is_number=True), Column("modified"), Column("path"))
+LONG_COLUMNS = (
+    Column("size", is_number=True),
+    Column("modified", width="keeps"),
+    Column("path"),
+)
 
 
 def long_row(found: ObjectStats) -> tuple[str, str, str]:

@@ -191,11 +191,11 @@ def reflog(
             lake.iter_ref_log(address.repository, address.ref, limit=count),
             [
                 Column("move", is_number=True),
-                Column("when"),
+                Column("when", width="keeps"),
                 Column("who"),
                 Column("what", style="bold"),
-                Column("from"),
-                Column("to"),
+                Column("from", width="keeps"),
+                Column("to", width="keeps"),
             ],
             lambda entry: (
                 str(entry.sequence),

@@ -88,7 +88,7 @@ def show(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[USER]",
+            metavar="USER",
             help="Name of the user; without it, whoever asks",
             show_default=False,
         ),

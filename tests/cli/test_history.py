@@ -97,6 +97,8 @@ def test_a_diff_tells_sizes_before_and_after(
     patch = lakebed("diff", main, "-p").out
     assert "--- /dev/null\n+++ b/c\n" in patch
     assert "--- a/b\n+++ /dev/null\n" in patch
+    # Between refs what is committed counts, whatever is staged on top.
+    assert lakebed("diff", f"{main}~1", "main", "-p").out.count("+++ b/") == 2
     lakebed("commit", main, "-m", "2")
     assert lakebed("show", main, "--stat").out.endswith(
         "M\ta\t5\t2\nD\tb\t1\t-\nA\tc\t-\t3\n"
