@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from .. import options
 from ..addresses import ObjectAddress, parse_location
 from ..asking import ask
+from ..output import print_json
 from ..transfer.options import JOBS, CopyOptions
 from .commits import parse_pairs
 
@@ -53,6 +55,7 @@ def cp(
         typer.Option("--jobs", "-j", min=1, max=JOBS_MAX, help="Requests at once"),
     ] = JOBS,
     dry_run: options.DryRun = False,
+    as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Copy objects and files. Between refs of a repository no bytes are moved.
@@ -68,7 +71,10 @@ def cp(
         no_clobber=no_clobber,
         dry_run=dry_run,
         jobs=jobs,
+        is_quiet=as_document,
     )
+    if as_document and end is None:
+        raise typer.BadParameter("--json and the object cannot both go to stdout")
     if not isinstance(start, ObjectAddress) and not isinstance(end, ObjectAddress):
         raise typer.BadParameter(
             "neither side is remote: give one as lakebed://REPO/REF/PATH"
@@ -94,3 +100,6 @@ def cp(
                 raise AssertionError("refused above")
 
     ask(server, work)
+    if as_document:
+        named = {"source": source, "destination": destination, "dry_run": dry_run}
+        print_json(named | asdict(wanted.report))
