@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lakebed.cli.main import app
-from typer.main import get_command
 
+from support.cli_page import iter_commands, option_names
 from support.commands import Lakebed
 
 WITHOUT_JSON = {
@@ -136,19 +135,7 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Yield every command by its words, as Typer has it."""
-    root: Any = get_command(app)
-    for name, command in root.commands.items():
-        for child, below in getattr(command, "commands", {"": command}).items():
-            yield f"{name} {child}".strip(), below
-
-
-def option_names(command: Any) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts}
-
-
-ALL = dict(commands())
+ALL = dict(iter_commands())
 
 
 def test_no_command_is_forgotten() -> None:
