@@ -15,11 +15,8 @@ from .operations import (
     branches,
     bundles,
     commits,
-<<<<<<< HEAD
     gathering,
-=======
     later,
->>>>>>> main
     merges,
     objects,
     people,
