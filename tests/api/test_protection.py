@@ -10,7 +10,7 @@ from lakebed.server.api.routes import ROUTES
 from lakebed.server.auth.grants import Permission
 
 from support.asking import Asker
-from support.bundles import make_bundle, send_bundle
+from support.bundles import MEDIA_TYPE, make_bundle, send_bundle
 
 PROTECTION = "/lake/settings/branch_protection"
 BRANCH = "/lake/branches/main"
@@ -204,7 +204,9 @@ async def test_a_read_only_repository_changes_in_nothing(ask: Asker) -> None:
     refused = REFUSED | other_bodies
     del refused["POST", paths.OBJECTS_COPY]  # there is nothing that could be copied
     for (method, _), (path, body) in refused.items():
-        options = {} if body is None else {"json": body}
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            options = {"data": body, "headers": {"Content-Type": MEDIA_TYPE}}
         answer = await ask(method, path.replace("/lake", "/still", 1), **options)
 
         assert answer.status == 403, (method, path, answer)
