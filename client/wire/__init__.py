@@ -76,7 +76,15 @@ from .refs import (
     TagCreation,
     Undo,
 )
-from .repositories import Repository, RepositoryCreation
+from .repositories import (
+    MetadataKeys,
+    MetadataSet,
+    ProtectionRule,
+    Repository,
+    RepositoryCreation,
+    RetentionRule,
+    RetentionRules,
+)
 from .service import (
     Config,
     Login,
@@ -123,6 +131,8 @@ __all__ = [
     "MergeBase",
     "MergeResult",
     "MergeStrategy",
+    "MetadataKeys",
+    "MetadataSet",
     "ObjectCopy",
     "ObjectError",
     "ObjectErrorList",
@@ -136,6 +146,7 @@ __all__ = [
     "PathList",
     "PathType",
     "Problem",
+    "ProtectionRule",
     "Ref",
     "RefLogEntry",
     "Repository",
@@ -143,6 +154,8 @@ __all__ = [
     "RequestBody",
     "ResetType",
     "Resolution",
+    "RetentionRule",
+    "RetentionRules",
     "Revert",
     "Setup",
     "SetupState",
