@@ -11,6 +11,7 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
+from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS
 from .operations import (
     branches,
     bundles,
@@ -31,60 +32,87 @@ READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 
 ROUTES: tuple[Route, ...] = (
     # The server, and who is asking.
-    Route("GET", routes.HEALTHCHECK, service.check_health, Anyone()),
+    Route("GET", routes.HEALTHCHECK, service.health_check, Anyone()),
     Route("GET", routes.CONFIG, service.get_config, SignedIn()),
-    Route("GET", routes.SETUP, service.get_setup, Anyone()),
-    Route("POST", routes.SETUP, service.set_up, Anyone()),
+    Route("GET", routes.SETUP, service.get_setup_state, Anyone()),
+    Route("POST", routes.SETUP, service.setup, Anyone()),
     Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
     # People.
-    Route("GET", routes.USERS, people.list_all, ADMIN),
-    Route("POST", routes.USERS, people.create, ADMIN),
-    Route("GET", routes.USER, people.get, Themselves()),
-    Route("DELETE", routes.USER, people.delete, ADMIN),
-    Route("GET", routes.USER_KEYS, people.list_keys, Themselves()),
-    Route("POST", routes.USER_KEYS, people.create_key, Themselves()),
-    Route("GET", routes.USER_KEY, people.get_key, Themselves()),
-    Route("DELETE", routes.USER_KEY, people.revoke_key, Themselves()),
+    Route("GET", routes.USERS, people.list_users, ADMIN),
+    Route("POST", routes.USERS, people.create_user, ADMIN),
+    Route("GET", routes.USER, people.get_user, Themselves()),
+    Route("DELETE", routes.USER, people.delete_user, ADMIN),
+    Route("GET", routes.USER_KEYS, people.list_user_credentials, Themselves()),
+    Route("POST", routes.USER_KEYS, people.create_credentials, Themselves()),
+    Route("GET", routes.USER_KEY, people.get_credentials, Themselves()),
+    Route("DELETE", routes.USER_KEY, people.delete_credentials, Themselves()),
     Route("GET", routes.USER_GRANTS, people.list_grants, Themselves()),
     Route("POST", routes.USER_GRANTS, people.add_grant, ADMIN),
     Route("DELETE", routes.USER_GRANTS, people.remove_grant, ADMIN),
     # Repositories.
-    Route("GET", routes.REPOSITORIES, repositories.list_all, SignedIn()),
+    Route("GET", routes.REPOSITORIES, repositories.list_repositories, SignedIn()),
     Route(
         "POST",
         routes.REPOSITORIES,
-        repositories.create,
+        repositories.create_repository,
         ADMIN,
         repository_name="body.name",
     ),
-    Route("GET", routes.REPOSITORY, repositories.get, READ),
-    Route("DELETE", routes.REPOSITORY, repositories.delete, ADMIN),
-    Route("GET", routes.REPOSITORY_METADATA, repositories.get_metadata, READ),
-    Route("POST", routes.REPOSITORY_METADATA, repositories.set_metadata, ADMIN),
-    Route("DELETE", routes.REPOSITORY_METADATA, repositories.remove_metadata, ADMIN),
-    Route("GET", routes.BRANCH_PROTECTION, repositories.get_protection, READ),
-    Route("PUT", routes.BRANCH_PROTECTION, repositories.set_protection, ADMIN),
-    Route("GET", routes.GC_RULES, repositories.get_gc_rules, READ),
-    Route("PUT", routes.GC_RULES, repositories.set_gc_rules, ADMIN),
-    Route("DELETE", routes.GC_RULES, repositories.remove_gc_rules, ADMIN),
+    Route("GET", routes.REPOSITORY, repositories.get_repository, READ),
+    Route("DELETE", routes.REPOSITORY, repositories.delete_repository, ADMIN),
+    Route(
+        "GET", routes.REPOSITORY_METADATA, repositories.get_repository_metadata, READ
+    ),
+    Route(
+        "POST", routes.REPOSITORY_METADATA, repositories.set_repository_metadata, ADMIN
+    ),
+    Route(
+        "DELETE",
+        routes.REPOSITORY_METADATA,
+        repositories.delete_repository_metadata,
+        ADMIN,
+    ),
+    Route(
+        "GET", routes.BRANCH_PROTECTION, repositories.get_branch_protection_rules, READ
+    ),
+    Route(
+        "PUT",
+        routes.BRANCH_PROTECTION,
+        repositories.set_branch_protection_rules,
+        ADMIN,
+        headers=CHANGE_CONDITIONS,
+    ),
+    Route(
+        "GET", routes.GC_RULES, repositories.get_gc_rules, READ, operation="getGCRules"
+    ),
+    Route(
+        "PUT", routes.GC_RULES, repositories.set_gc_rules, ADMIN, operation="setGCRules"
+    ),
+    Route(
+        "DELETE",
+        routes.GC_RULES,
+        repositories.delete_gc_rules,
+        ADMIN,
+        operation="deleteGCRules",
+    ),
     # Branches.
-    Route("GET", routes.BRANCHES, branches.list_all, READ),
+    Route("GET", routes.BRANCHES, branches.list_branches, READ),
     Route(
         "POST",
         routes.BRANCHES,
-        branches.create,
+        branches.create_branch,
         WRITE,
         "body.name",
         reads=("body.source",),
         is_idempotent=True,
     ),
-    Route("GET", routes.BRANCH, branches.get, READ, "branch"),
-    Route("PUT", routes.BRANCH, branches.reset, WRITE, "branch"),
-    Route("DELETE", routes.BRANCH, branches.delete, WRITE, "branch"),
+    Route("GET", routes.BRANCH, branches.get_branch, READ, "branch"),
+    Route("PUT", routes.BRANCH, branches.reset_branch, WRITE, "branch"),
+    Route("DELETE", routes.BRANCH, branches.delete_branch, WRITE, "branch"),
     Route(
         "POST",
         routes.BRANCH_COMMITS,
-        commits.create,
+        commits.commit,
         WRITE,
         "branch",
         is_idempotent=True,
@@ -93,7 +121,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         routes.BRANCH_REVERT,
-        commits.revert,
+        commits.revert_branch,
         WRITE,
         "branch",
         reads=("body.ref",),
@@ -111,7 +139,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT",
         routes.BRANCH_HARD_RESET,
-        branches.hard_reset,
+        branches.hard_reset_branch,
         WRITE,
         "branch",
         reads=("query.ref",),
@@ -120,22 +148,31 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         routes.BRANCH_OBJECTS,
-        writing.upload,
+        writing.upload_object,
         WRITE,
         "branch",
         body_bytes_max=None,
+        headers=WRITE_CONDITIONS,
     ),
-    Route("DELETE", routes.BRANCH_OBJECTS, writing.delete, WRITE, "branch"),
-    Route("POST", routes.OBJECTS_DELETE, writing.delete_many, WRITE, "branch"),
+    Route(
+        "DELETE",
+        routes.BRANCH_OBJECTS,
+        writing.delete_object,
+        WRITE,
+        "branch",
+        headers=WRITE_CONDITIONS,
+    ),
+    Route("POST", routes.OBJECTS_DELETE, writing.delete_objects, WRITE, "branch"),
     Route(
         "POST",
         routes.OBJECTS_COPY,
-        writing.copy,
+        writing.copy_object,
         WRITE,
         "branch",
         reads=("body.src_ref",),
+        headers=WRITE_CONDITIONS,
     ),
-    Route("POST", routes.OBJECTS_MOVE, writing.move, WRITE, "branch"),
+    Route("POST", routes.OBJECTS_MOVE, writing.move_objects, WRITE, "branch"),
     Route(
         "POST",
         routes.OBJECTS_BUNDLE,
@@ -153,27 +190,31 @@ ROUTES: tuple[Route, ...] = (
         reads=("body.src_ref",),
     ),
     Route(
-        "PUT", routes.OBJECT_USER_METADATA, writing.set_user_metadata, WRITE, "branch"
+        "PUT",
+        routes.OBJECT_USER_METADATA,
+        writing.update_object_user_metadata,
+        WRITE,
+        "branch",
     ),
     # Tags.
-    Route("GET", routes.TAGS, tags.list_all, READ),
+    Route("GET", routes.TAGS, tags.list_tags, READ),
     Route(
         "POST",
         routes.TAGS,
-        tags.create,
+        tags.create_tag,
         WRITE,
         "body.id",
         reads=("body.ref",),
         is_idempotent=True,
     ),
-    Route("GET", routes.TAG, tags.get, READ, "tag"),
-    Route("DELETE", routes.TAG, tags.delete, WRITE, "tag"),
+    Route("GET", routes.TAG, tags.get_tag, READ, "tag"),
+    Route("DELETE", routes.TAG, tags.delete_tag, WRITE, "tag"),
     # History.
-    Route("GET", routes.COMMIT, commits.get, READ, "commit"),
+    Route("GET", routes.COMMIT, commits.get_commit, READ, "commit"),
     Route(
         "GET",
         routes.REF_COMMITS,
-        commits.list_history,
+        commits.log_commits,
         READ,
         "ref",
         reads=("query.stop_at",),
@@ -181,72 +222,246 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.REF_BLAME, commits.list_blame, READ, "ref"),
     Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right", reads=("left",)),
     Route(
-        "GET", routes.REF_MERGE, merges.get_base, READ, "source", reads=("destination",)
+        "GET",
+        routes.REF_MERGE,
+        merges.find_merge_base,
+        READ,
+        "source",
+        reads=("destination",),
     ),
     Route(
         "POST",
         routes.REF_MERGE,
-        merges.merge,
+        merges.merge_into_branch,
         WRITE,
         "destination",
         reads=("source",),
         is_idempotent=True,
     ),
     # Reading objects.
-    Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),
-    Route("HEAD", routes.REF_OBJECTS, objects.read, READ, "ref"),
+    Route(
+        "GET",
+        routes.REF_OBJECTS,
+        objects.get_object,
+        READ,
+        "ref",
+        headers=READ_CONDITIONS,
+    ),
+    Route(
+        "HEAD",
+        routes.REF_OBJECTS,
+        objects.head_object,
+        READ,
+        "ref",
+        headers=READ_CONDITIONS,
+    ),
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read, READ, "ref"),
-    Route("GET", routes.REF_OBJECT_STAT, objects.stat, READ, "ref"),
-    Route("GET", routes.REF_OBJECTS_LS, objects.list_all, READ, "ref"),
-    Route("GET", routes.REF_OBJECT_PROPERTIES, objects.get_properties, READ, "ref"),
+    Route("GET", routes.REF_OBJECT_STAT, objects.stat_object, READ, "ref"),
+    Route("GET", routes.REF_OBJECTS_LS, objects.list_objects, READ, "ref"),
+    Route(
+        "GET",
+        routes.REF_OBJECT_PROPERTIES,
+        objects.get_underlying_properties,
+        READ,
+        "ref",
+    ),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
     # What moved a ref.
-    Route("GET", routes.REF_LOG, branches.list_moves, READ, "name"),
-    Route("POST", routes.REF_UNDO, branches.undo, WRITE, "name"),
-    # Not built.
-    *(
-        Route(method, routes.IMPORT, later.use_imports, WRITE, "branch")
-        for method in ("GET", "POST", "DELETE")
+    Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
+    Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    # Known, and not built.
+    Route(
+        "GET",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importStatus",
     ),
-    Route("GET", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
-    Route("POST", routes.STAGING_UPLOADS, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
-    Route("DELETE", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_PART, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_PART_COPY, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.BRANCH_OBJECTS, later.use_staging, WRITE, "branch"),
-    Route("GET", routes.ACTION_RUNS, later.use_actions, READ),
-    Route("GET", routes.ACTION_RUN, later.use_actions, READ),
-    Route("GET", routes.ACTION_HOOKS, later.use_actions, READ),
-    Route("GET", routes.ACTION_HOOK_OUTPUT, later.use_actions, READ),
-    Route("GET", routes.PULLS, later.use_pulls, READ),
-    Route("POST", routes.PULLS, later.use_pulls, READ),
-    Route("GET", routes.PULL, later.use_pulls, READ),
-    Route("PATCH", routes.PULL, later.use_pulls, READ),
-    Route("PUT", routes.PULL_MERGE, later.use_pulls, READ),
-    *(
-        Route(method, template, later.use_dumps, ADMIN)
-        for template in (routes.DUMP, routes.RESTORE)
-        for method in ("GET", "POST")
+    Route(
+        "POST",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importStart",
     ),
-    Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN),
-    Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN),
-    Route("POST", routes.GC_PREPARE_COMMITS, later.use_collection, ADMIN),
-    Route("POST", routes.GC_PREPARE_UNCOMMITTED, later.use_collection, ADMIN),
-    *(
-        Route(method, template, later.use_policies, SignedIn())
-        for template in (routes.GROUPS, routes.POLICIES)
-        for method in ("GET", "POST")
+    Route(
+        "DELETE",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importCancel",
     ),
-    *(
-        Route(method, template, later.use_policies, SignedIn())
-        for template in (routes.GROUP, routes.POLICY)
-        for method in ("GET", "DELETE")
+    Route(
+        "GET",
+        routes.STAGING_BACKING,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="getPhysicalAddress",
     ),
-    Route("PUT", routes.POLICY, later.use_policies, SignedIn()),
-    Route("GET", routes.GROUP_MEMBERS, later.use_policies, SignedIn()),
-    Route("GET", routes.GROUP_POLICIES, later.use_policies, SignedIn()),
-    Route("GET", routes.USER_GROUPS, later.use_policies, Themselves()),
-    Route("GET", routes.USER_POLICIES, later.use_policies, Themselves()),
+    Route(
+        "PUT",
+        routes.STAGING_BACKING,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="linkPhysicalAddress",
+    ),
+    Route(
+        "POST",
+        routes.STAGING_UPLOADS,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="createPresignMultipartUpload",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_UPLOAD,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="completePresignMultipartUpload",
+    ),
+    Route(
+        "DELETE",
+        routes.STAGING_UPLOAD,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="abortPresignMultipartUpload",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_PART,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="uploadPart",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_PART_COPY,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="uploadPartCopy",
+    ),
+    Route(
+        "PUT",
+        routes.BRANCH_OBJECTS,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="stageObject",
+    ),
+    Route(
+        "GET",
+        routes.ACTION_RUNS,
+        later.use_actions,
+        READ,
+        operation="listRepositoryRuns",
+    ),
+    Route("GET", routes.ACTION_RUN, later.use_actions, READ, operation="getRun"),
+    Route(
+        "GET", routes.ACTION_HOOKS, later.use_actions, READ, operation="listRunHooks"
+    ),
+    Route(
+        "GET",
+        routes.ACTION_HOOK_OUTPUT,
+        later.use_actions,
+        READ,
+        operation="getRunHookOutput",
+    ),
+    Route("GET", routes.PULLS, later.use_pulls, READ, operation="listPullRequests"),
+    Route("POST", routes.PULLS, later.use_pulls, READ, operation="createPullRequest"),
+    Route("GET", routes.PULL, later.use_pulls, READ, operation="getPullRequest"),
+    Route("PATCH", routes.PULL, later.use_pulls, READ, operation="updatePullRequest"),
+    Route(
+        "PUT", routes.PULL_MERGE, later.use_pulls, READ, operation="mergePullRequest"
+    ),
+    Route("GET", routes.DUMP, later.use_dumps, ADMIN, operation="dumpStatus"),
+    Route("POST", routes.DUMP, later.use_dumps, ADMIN, operation="dumpSubmit"),
+    Route("GET", routes.RESTORE, later.use_dumps, ADMIN, operation="restoreStatus"),
+    Route("POST", routes.RESTORE, later.use_dumps, ADMIN, operation="restoreSubmit"),
+    Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN, operation="dumpRefs"),
+    Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN, operation="restoreRefs"),
+    Route(
+        "POST",
+        routes.GC_PREPARE_COMMITS,
+        later.use_collection,
+        ADMIN,
+        operation="prepareGarbageCollectionCommits",
+    ),
+    Route(
+        "POST",
+        routes.GC_PREPARE_UNCOMMITTED,
+        later.use_collection,
+        ADMIN,
+        operation="prepareGarbageCollectionUncommitted",
+    ),
+    Route("GET", routes.GROUPS, later.use_policies, SignedIn(), operation="listGroups"),
+    Route(
+        "POST", routes.GROUPS, later.use_policies, SignedIn(), operation="createGroup"
+    ),
+    Route("GET", routes.GROUP, later.use_policies, SignedIn(), operation="getGroup"),
+    Route(
+        "DELETE", routes.GROUP, later.use_policies, SignedIn(), operation="deleteGroup"
+    ),
+    Route(
+        "GET",
+        routes.GROUP_MEMBERS,
+        later.use_policies,
+        SignedIn(),
+        operation="listGroupMembers",
+    ),
+    Route(
+        "GET",
+        routes.GROUP_POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="listGroupPolicies",
+    ),
+    Route(
+        "GET",
+        routes.POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="listPolicies",
+    ),
+    Route(
+        "POST",
+        routes.POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="createPolicy",
+    ),
+    Route("GET", routes.POLICY, later.use_policies, SignedIn(), operation="getPolicy"),
+    Route(
+        "PUT", routes.POLICY, later.use_policies, SignedIn(), operation="updatePolicy"
+    ),
+    Route(
+        "DELETE",
+        routes.POLICY,
+        later.use_policies,
+        SignedIn(),
+        operation="deletePolicy",
+    ),
+    Route(
+        "GET",
+        routes.USER_GROUPS,
+        later.use_policies,
+        Themselves(),
+        operation="listUserGroups",
+    ),
+    Route(
+        "GET",
+        routes.USER_POLICIES,
+        later.use_policies,
+        Themselves(),
+        operation="listUserPolicies",
+    ),
 )
