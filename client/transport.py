@@ -205,11 +205,13 @@ class Transport:
                 raise error.cause from None
             except aiohttp.ClientConnectorError as error:
                 failure = self.explain(call.what, error)
+                failure.answer_lost = answer_lost
                 if isinstance(error, aiohttp.ClientSSLError):
                     raise failure from error
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 answer_lost = True
                 failure = self.explain(call.what, error)
+                failure.answer_lost = True
                 if not call.repeatable:
                     raise failure from error
             if attempt >= self._retries.attempts_max:
