@@ -116,7 +116,7 @@ def lakebed(folder: Path) -> Generator[Served]:
             data=json.dumps(body).encode(),
             headers={
                 "Content-Type": "application/json",
-                "Authorization": _basic(),
+                "Authorization": authorization(),
             },
         )
         opener.open(request, timeout=10).close()
@@ -124,7 +124,8 @@ def lakebed(folder: Path) -> Generator[Served]:
         yield Served(port, process.pid)
 
 
-def _basic() -> str:
+def authorization() -> str:
+    """Return what says who asks over REST."""
     return "Basic " + b64encode(f"{KEY_ID}:{SECRET}".encode()).decode()
 
 

@@ -23,6 +23,7 @@ from dataclasses import replace
 
 import uvloop
 
+from .allocator import keep_less_freed_memory
 from .app import Application
 from .arguments import (
     FIRST_USER,
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit code."""
     try:
         given = read_arguments(arguments)
+        keep_less_freed_memory()
         set_up_logging(given.log_level)
         ignore_malformed_names()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)

@@ -141,7 +141,7 @@ class Application:
         def answer_in_order(
             request: web.BaseRequest, exchange: Exchange
         ) -> Awaitable[web.StreamResponse]:
-            send_earlier_answers(request.transport)
+            send_earlier_answers(request)
             return answer(request, exchange)
 
         return self.edge.listen(

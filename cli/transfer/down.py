@@ -29,8 +29,7 @@ from .plan import (
 from .progress import TransferProgress
 
 if TYPE_CHECKING:
-    from lakebed.client import AsyncClient
-    from lakebed.client.operations.bulk import ObjectDownload
+    from lakebed.client import AsyncClient, ObjectDownload
     from lakebed.client.wire import ObjectStats
 
 PLAN_COUNT = 1000
@@ -141,7 +140,7 @@ class _Plan:
         self, listing: Sequence[ObjectStats]
     ) -> tuple[list[ObjectDownload], int]:
         """Return what to download, and the bytes of what is passed over."""
-        from lakebed.client.operations.bulk import ObjectDownload
+        from lakebed.client import ObjectDownload
 
         wanted: list[ObjectDownload] = []
         passed_bytes = 0

@@ -1,11 +1,10 @@
-"""What a copy shall do, and how many at a time are done."""
+"""What a copy shall do, and what it comes to."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -15,12 +14,10 @@ from ..output import print_line, say
 from ..text import escape, format_bytes, format_count
 from .options import CopyOptions
 
+if TYPE_CHECKING:
+    from lakebed.client.wire import ObjectStats
+
 T = TypeVar("T")
-
-WORKERS = 16
-"""Transfers at once. Small objects wait for the server most of their time: 8 were a
-third slower over loopback, 32 no faster."""
-
 
 FAILURES_TOLD_MAX = 100
 """Failures that are told by name; a thousand lines would hide the first ones."""
@@ -128,30 +125,20 @@ async def batches(items: AsyncIterable[T], count: int) -> AsyncGenerator[list[T]
         yield batch
 
 
-async def for_each(
-    items: AsyncIterable[T], work: Callable[[T], Awaitable[None]]
-) -> None:
-    """Run `work` on every item, `WORKERS` at a time; the first failure stops all.
+async def pair(
+    items: AsyncIterable[T],
+    there: AsyncIterator[ObjectStats],
+    path_of: Callable[[T], str],
+) -> AsyncGenerator[tuple[T, ObjectStats | None]]:
+    """Yield `items` with what is at their paths, as `path_of` says; both are in order.
 
-    Items are taken as they are needed, so that a listing of any length fits.
+    Neither is held: a folder of any size and a branch of any size are walked side by
+    side. What has no path is passed on.
     """
-    queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=WORKERS)
-
-    async def feed() -> None:
-        async for item in items:
-            await queue.put(item)
-        for _ in range(WORKERS):
-            await queue.put(None)
-
-    async def drain() -> None:
-        while (item := await queue.get()) is not None:
-            await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(feed())
-            for _ in range(WORKERS):
-                group.create_task(drain())
-    except BaseExceptionGroup as failures:
-        # One line is what a person can use; the first is what the others follow from.
-        raise failures.exceptions[0] from None
+    old = await anext(there, None)
+    async for item in items:
+        path = path_of(item).encode()
+        while old is not None and old.path.encode() < path:
+            old = await anext(there, None)
+        is_there = old is not None and old.path.encode() == path
+        yield item, old if is_there else None

@@ -6,7 +6,7 @@ import asyncio
 import mimetypes
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from itertools import islice
@@ -25,6 +25,7 @@ from .plan import (
     Tally,
     destination_of,
     folder_prefix,
+    pair,
     require_recursive,
     tell_dry_run,
     tell_skipped,
@@ -32,8 +33,7 @@ from .plan import (
 from .progress import TransferProgress
 
 if TYPE_CHECKING:
-    from lakebed.client import AsyncClient
-    from lakebed.client.operations.bundling import ObjectUpload
+    from lakebed.client import AsyncClient, ObjectUpload
     from lakebed.client.wire import ObjectStats
 
 PIPE_BYTES = 1024 * 1024
@@ -111,7 +111,7 @@ async def _copy_folder(
     # Before anything is listed: what is wrong with the folder itself is told at once.
     await asyncio.to_thread(lambda: os.scandir(source).close())
     there = lake.iter_objects(end.repository, end.ref, prefix=prefix)
-    pairs = pair(walk(source), there, prefix)
+    pairs = pair(_walked(source), there, lambda found: prefix + _name_of(found))
     with TransferProgress(source.name or str(source)) as progress:
 
         async def uploads() -> AsyncGenerator[ObjectUpload]:
@@ -150,10 +150,14 @@ async def _copy_folder(
     failures.settle()
 
 
+def _name_of(found: LocalFile | Skipped) -> str:
+    return found.name if isinstance(found, LocalFile) else ""
+
+
 def _plan(
     file: LocalFile, old: ObjectStats | None, prefix: str, options: CopyOptions
 ) -> ObjectUpload:
-    from lakebed.client.operations.bundling import ObjectUpload
+    from lakebed.client import ObjectUpload
 
     # A checksum with a dash is of parts: it says nothing about the whole.
     may_be_same = (
@@ -171,27 +175,12 @@ def _plan(
     )
 
 
-async def pair(
-    files: Iterator[LocalFile | Skipped],
-    there: AsyncIterator[ObjectStats],
-    prefix: str,
-) -> AsyncGenerator[tuple[LocalFile | Skipped, ObjectStats | None]]:
-    """Yield `files` with what is at their paths below `prefix`; both are in order.
-
-    Neither is held: a folder of any size, and a branch of any size, are walked side by
-    side.
-    """
-    old = await anext(there, None)
+async def _walked(source: Path) -> AsyncGenerator[LocalFile | Skipped]:
+    """Yield what lies below `source`; threads look for it beside the requests."""
+    files = walk(source)
     while some := await asyncio.to_thread(lambda: list(islice(files, WALK_COUNT))):
         for found in some:
-            if isinstance(found, Skipped):
-                yield found, None
-                continue
-            path = (prefix + found.name).encode()
-            while old is not None and old.path.encode() < path:
-                old = await anext(there, None)
-            is_there = old is not None and old.path.encode() == path
-            yield found, old if is_there else None
+            yield found
 
 
 @asynccontextmanager

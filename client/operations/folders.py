@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from ..errors import InvalidRequestError
-from .bulk import JOBS, BulkOperations, ObjectDownload
+from .bulk import JOBS, BulkOperations
+from .bulk_download import ObjectDownload
 from .uploading import Expect, Progress
 
 

@@ -55,8 +55,25 @@ class PathList(RequestBody, frozen=True, kw_only=True):
     paths: list[str]
 
 
+class ObjectLink(RequestBody, frozen=True, kw_only=True):
+    """An object that is to be at another path too. Ours."""
+
+    src_path: str
+    dst_path: str
+
+
+class ObjectLinks(RequestBody, frozen=True, kw_only=True):
+    """Objects of one ref to copy at once. Ours."""
+
+    links: list[ObjectLink]
+    src_ref: str | None = None
+    """None: the branch that is written to."""
+    if_absent: bool = False
+    """What is there is kept."""
+
+
 class BundleResult(Body, frozen=True, kw_only=True):
-    """What became of the objects of a bundle. Ours."""
+    """What became of the objects of a bundle, or of links. Ours."""
 
     staged: int
     kept: list[str] = msgspec.field(default_factory=list[str])

@@ -45,6 +45,8 @@ OBJECTS_MOVE = f"{BRANCH_OBJECTS}/move"
 """POST `ObjectMove`, answers 200 `ObjectMoveResult`. Ours."""
 OBJECTS_BUNDLE = f"{BRANCH_OBJECTS}/bundle"
 """POST a bundle of small objects with `?if_absent=`, answers 200 `BundleResult`. Ours."""
+OBJECTS_LINK = f"{BRANCH_OBJECTS}/link"
+"""POST `ObjectLinks`, answers 200 `BundleResult`. Ours."""
 OBJECT_USER_METADATA = f"{BRANCH_OBJECTS}/stat/user_metadata"
 
 TAGS = f"{REPOSITORY}/tags"

@@ -136,6 +136,14 @@ ROUTES: tuple[Route, ...] = (
         body_bytes_max=None,
     ),
     Route(
+        "POST",
+        routes.OBJECTS_LINK,
+        bundles.link,
+        WRITE,
+        "branch",
+        reads=("body.src_ref",),
+    ),
+    Route(
         "PUT", routes.OBJECT_USER_METADATA, writing.set_user_metadata, WRITE, "branch"
     ),
     # Tags.

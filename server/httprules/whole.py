@@ -2,24 +2,22 @@
 
 Most answers are a few hundred bytes under a dozen headers. Putting such a head together
 ourselves takes a quarter of the time of the library's general way, which must be ready for
-cookies, compression and chunks. And what is answered in one turn of the event loop is sent
-together at its end: handing bytes to the kernel wakes whoever waits for them, which costs
-the more the later the next of them come.
+cookies, compression and chunks. They go through the outbox of their connection.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import cast
-from weakref import WeakKeyDictionary
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
+from ..serving.connection import Connection
+from ..serving.outbox import Outbox
 from .preconditions import show_date
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -109,7 +107,7 @@ class WholeAnswer(web.StreamResponse):
             message += self.body
         # Tells the library, which must not answer again, that something was said.
         self._request.writer.output_size += len(message)
-        outbox = _outbox_of(asyncio.get_running_loop())
+        outbox = _outbox_of(self._request)
         outbox.put(transport, message)
         if not self._stays_open or not self._request.content.is_eof():
             outbox.send()  # the connection may be closed before this turn ends
@@ -136,46 +134,16 @@ class WholeAnswer(web.StreamResponse):
         return f"{head}\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
-def send_earlier_answers(transport: asyncio.BaseTransport | None) -> None:
-    """Send what was answered on `transport` in this turn, before more is written to it.
+def send_earlier_answers(request: web.BaseRequest) -> None:
+    """Send what was answered to the client of `request` in this turn, before more is.
 
     From Python 3.12 on, requests that came together are answered in one turn of the event
     loop if nothing makes them wait, and what is streamed goes to the transport at once.
     """
-    outbox = _outboxes.get(asyncio.get_running_loop())
-    if outbox is not None and transport in outbox:
+    outbox = _outbox_of(request)
+    if request.transport in outbox:
         outbox.send()
 
 
-class _Outbox:
-    """What is to be sent at the end of this turn of an event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._call_soon = loop.call_soon
-        self._waiting: dict[asyncio.BaseTransport, bytes] = {}
-
-    def __contains__(self, transport: asyncio.BaseTransport | None) -> bool:
-        return transport in self._waiting
-
-    def put(self, transport: asyncio.WriteTransport, message: bytes) -> None:
-        if not self._waiting:
-            self._call_soon(self.send)
-        earlier = self._waiting.get(transport)
-        self._waiting[transport] = message if earlier is None else earlier + message
-
-    def send(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for transport, message in waiting.items():
-            if not transport.is_closing():
-                # uvloop's transports are none by their class.
-                cast("asyncio.WriteTransport", transport).write(message)
-
-
-_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Outbox] = WeakKeyDictionary()
-
-
-def _outbox_of(loop: asyncio.AbstractEventLoop) -> _Outbox:
-    outbox = _outboxes.get(loop)
-    if outbox is None:
-        outbox = _outboxes[loop] = _Outbox(loop)
-    return outbox
+def _outbox_of(request: web.BaseRequest) -> Outbox:
+    return cast("Connection", request.protocol).outbox

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..chunks.cutting import LARGE_BYTES_MIN
 from ..chunks.index import Frame
-from ..errors import InvalidValueError, RefMovedError
+from ..errors import (
+    InvalidValueError,
+    MissingDataError,
+    ObjectNotFoundError,
+    RefMovedError,
+)
 from ..ids import BlobId, Kind, hash_chunk
 from ..refs.store import Branch, Repository
 from ..staging.store import Change, PathState
 from ..tree.entry import Entry, PackedEntry, pack_entry
 from .contracts import Snapshot, WriteTransaction
 from .engine import Engine
-from .gathering import find_present, read_states
+from .gathering import find_objects, find_present, read_states
 from .objects import CONDITION_ATTEMPTS_MAX, is_still, stage
 from .paths import show_path
 from .resolving import get_writable_branch
@@ -44,10 +50,12 @@ class SmallObject(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Objects whose bytes were hashed."""
+    """Objects that are ready to be staged."""
 
     changes: list[Change]
     frames: list[Frame]
+    needed: Mapping[Kind, Sequence[bytes]]
+    """Stored before; the transaction makes sure of it."""
 
 
 async def put_many(
@@ -72,14 +80,68 @@ async def put_many(
     """
     where, target = await get_writable_branch(engine, repository, branch)
     prepared = await asyncio.to_thread(_prepare, objects, engine.clock())
-    if if_absent:
-        return await _put_absent(engine, repository, branch, prepared)
+    return await _put(engine, where, target, prepared, if_absent=if_absent)
 
-    async def action(tx: WriteTransaction) -> None:
-        await stage(tx, where, target, prepared.changes)
 
-    await engine.metadata.write(action, frames=prepared.frames)
-    return []
+class Link(Struct, frozen=True, gc=False):
+    """An object that is to be at another path too."""
+
+    source: bytes
+    path: bytes
+
+
+async def link_many(
+    engine: Engine,
+    repository: str,
+    branch: str,
+    links: Sequence[Link],
+    *,
+    source_ref: str,
+    if_absent: bool = False,
+) -> list[bytes]:
+    """Stage at the paths of `links` what is at their sources; no bytes are copied.
+
+    All or none, the sources in one state of `source_ref`; who may read that, is for the
+    caller to check. With `if_absent`, what is at a path already is kept. Returns the
+    paths where that was so.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError,
+        ReadOnlyRefError, ReadOnlyRepositoryError
+        ObjectNotFoundError: there is no object at a source.
+        InvalidValueError: a path comes twice.
+        MissingDataError: the bytes were collected since the source was found.
+    """
+    where, target = await get_writable_branch(engine, repository, branch)
+    sources = list(dict.fromkeys(each.source for each in links))
+    found = await find_objects(engine, repository, source_ref, sources)
+    if found.missing:
+        shown = show_path(found.missing[0])
+        raise ObjectNotFoundError(repository, source_ref, shown)
+    by_path = {entry.path: entry for entry in found.entries}
+    now_ms = engine.clock()
+    changes: dict[bytes, PackedEntry | None] = {}
+    for each in links:
+        _refuse_twice(each.path, changes)
+        entry = replace(by_path[each.source], path=each.path, mtime_ms=now_ms)
+        changes[each.path] = pack_entry(entry)
+    prepared = _Prepared(list(changes.items()), [], _needed(found.entries))
+    return await _put(engine, where, target, prepared, if_absent=if_absent)
+
+
+def _needed(entries: Sequence[Entry]) -> dict[Kind, list[bytes]]:
+    """Return what must stay stored for `entries`."""
+    needed: dict[Kind, list[bytes]] = {Kind.CHUNK: [], Kind.RECIPE: []}
+    for entry in entries:
+        if entry.size_bytes:
+            is_large = entry.size_bytes >= LARGE_BYTES_MIN
+            needed[Kind.RECIPE if is_large else Kind.CHUNK].append(entry.blob_id)
+    return needed
+
+
+def _refuse_twice(path: bytes, changes: Mapping[bytes, PackedEntry | None]) -> None:
+    if path in changes:
+        raise InvalidValueError("path", f"path '{show_path(path)}' comes twice")
 
 
 def _prepare(objects: Sequence[SmallObject], now_ms: int) -> _Prepared:
@@ -111,26 +173,55 @@ def _prepare(objects: Sequence[SmallObject], now_ms: int) -> _Prepared:
         changes[each.path] = pack_entry(entry)
         if data:
             frames.append(Frame(Kind.CHUNK, chunk_id, data))
-    return _Prepared(list(changes.items()), frames)
+    return _Prepared(list(changes.items()), frames, {})
 
 
-async def _put_absent(
-    engine: Engine, repository: str, branch: str, prepared: _Prepared
+async def _put(
+    engine: Engine,
+    where: Repository,
+    target: Branch,
+    prepared: _Prepared,
+    *,
+    if_absent: bool,
 ) -> list[bytes]:
-    """Stage what of `prepared` has a path where nothing is; return the other paths."""
+    """Stage `prepared`; return the paths that are kept as they are."""
+    if not if_absent:
+        action = _staging(where, target, prepared, prepared.changes, ())
+        await engine.metadata.write(action, frames=prepared.frames)
+        return []
     paths = [path for path, _ in prepared.changes]
     for _ in range(CONDITION_ATTEMPTS_MAX):
-        where, target = await get_writable_branch(engine, repository, branch)
+        where, target = await get_writable_branch(engine, where.name, target.name)
         seen = await engine.metadata.snapshot(_look(engine, where, target, paths))
         if seen is None:
             continue
         states, present = seen
         absent = [change for change in prepared.changes if change[0] not in present]
         relied_on = [(path, states[path]) for path, _ in absent]
-        action = _stage_absent(where, target, absent, relied_on)
+        action = _staging(where, target, prepared, absent, relied_on)
         if await engine.metadata.write(action, frames=prepared.frames):
             return [path for path in paths if path in present]
-    raise RefMovedError(branch)
+    raise RefMovedError(target.name)
+
+
+def _staging(
+    where: Repository,
+    target: Branch,
+    prepared: _Prepared,
+    changes: Sequence[Change],
+    relied_on: Sequence[tuple[bytes, PathState]],
+) -> Callable[[WriteTransaction], Awaitable[bool]]:
+    async def action(tx: WriteTransaction) -> bool:
+        for path, state in relied_on:
+            if not await is_still(tx, state, path):
+                return False
+        for kind, ids in prepared.needed.items():
+            if ids and await tx.ensure(kind, ids, None):
+                raise MissingDataError(f"bytes of objects for '{where.name}' are gone")
+        await stage(tx, where, target, changes)
+        return True
+
+    return action
 
 
 def _look(
@@ -147,21 +238,5 @@ def _look(
             return None
         head = await engine.history(where, snapshot).get(branch.head)
         return states, find_present(engine, head.tree_id, states)
-
-    return action
-
-
-def _stage_absent(
-    where: Repository,
-    target: Branch,
-    changes: list[Change],
-    states: list[tuple[bytes, PathState]],
-) -> Callable[[WriteTransaction], Awaitable[bool]]:
-    async def action(tx: WriteTransaction) -> bool:
-        for path, state in states:
-            if not await is_still(tx, state, path):
-                return False
-        await stage(tx, where, target, changes)
-        return True
 
     return action

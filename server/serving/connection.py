@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from .exchange import EXCHANGE, Exchange
+from .outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,17 @@ class Hooks:
 class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
-    __slots__ = ("_drained", "_hooks", "_now", "head_since_s")
+    __slots__ = ("_drained", "_hooks", "_now", "head_since_s", "outbox")
 
-    def __init__(self, manager: web.Server, hooks: Hooks, **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, hooks: Hooks, outbox: Outbox, **options: Any
+    ) -> None:
         """Speak for `manager`; `options` are those of `web.Server`."""
         loop = asyncio.get_running_loop()
         super().__init__(manager, loop=loop, **options)
         self._hooks = hooks
+        self.outbox = outbox
+        """Through which answers leave that are all there."""
         self._now = loop.time
         self._drained: asyncio.Future[None] | None = None
         self.head_since_s: float | None = None

@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from .connection import Connection, Hooks, Refusal, Refuse
+from .outbox import Outbox
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Answered = Callable[[web.BaseRequest, web.StreamResponse], None]
@@ -56,6 +57,7 @@ class DrainingServer:
         self._open: set[Connection] = set()
         self._busy: set[object] = set()
         """Connections with a request that runs."""
+        self._answers: Outbox | None = None
         self._stopping = False
         self._all_idle = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
@@ -86,9 +88,14 @@ class DrainingServer:
             if len(self._open) >= self._connections_max:
                 self.refused_connections += 1
                 return Refusal()
-            return Connection(server, hooks, **self._options)
+            return Connection(server, hooks, self._outbox(), **self._options)
 
         return connect
+
+    def _outbox(self) -> Outbox:
+        if self._answers is None:
+            self._answers = Outbox(asyncio.get_running_loop())
+        return self._answers
 
     def _note_opened(self, connection: Connection) -> None:
         self._open.add(connection)

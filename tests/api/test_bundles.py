@@ -53,7 +53,11 @@ async def test_an_object_of_a_bundle_is_that_of_an_upload_by_itself(
 
     for path, data in OBJECTS.items():
         alone, lots = [
-            (await ask("GET", f"/lake/refs/main/objects/stat?path={where}/{quote(path)}")).json
+            (
+                await ask(
+                    "GET", f"/lake/refs/main/objects/stat?path={where}/{quote(path)}"
+                )
+            ).json
             for where in ("alone", "lots")
         ]
         assert lots["checksum"] == hashlib.md5(data).hexdigest()
@@ -323,6 +327,81 @@ async def test_a_reading_of_nothing_or_nowhere_says_so(ask: Asker) -> None:
     assert await read_many(ask, paths=[]) == ({}, [])
     answer = await ask("POST", "/lake/refs/nosuch/objects/bundle", json={"prefix": ""})
     assert answer.status == 404
+
+
+def links(*pairs: tuple[str, str], **more: Any) -> dict[str, Any]:
+    rows = [{"src_path": source, "dst_path": path} for source, path in pairs]
+    return {"links": rows, **more}
+
+
+async def test_links_copy_many_objects_of_another_ref_with_all_that_is_said_of_them(
+    ask: Asker,
+) -> None:
+    rows = [row("a", b"1", "text/csv", {"owner": "ann"}), row("b", b"2")]
+    await send_bundle(ask, make_bundle(rows=rows, contents=b"12"))
+    await ask.put("large", bytes(2**20))
+    await ask("POST", "/lake/branches", json={"name": "dev", "source": "main"})
+    await ask.commit()
+
+    body = links(("a", "x"), ("a", "y"), ("b", "a"), ("large", "l"), src_ref="main")
+    answer = await ask("POST", "/lake/branches/dev/objects/link", json=body)
+
+    assert answer.json == {"staged": 4, "kept": []}
+    found = {
+        item["path"]: item
+        for item in (await ask("GET", "/lake/refs/dev/objects/ls")).json["results"]
+    }
+    assert set(found) == {"a", "l", "x", "y"}
+    assert found["x"]["content_type"] == found["y"]["content_type"] == "text/csv"
+    assert found["x"]["metadata"] == {"owner": "ann"}
+    assert (await read_many(ask, "dev", paths=["a", "x"]))[0] == {"a": b"2", "x": b"1"}
+    large = await ask("GET", "/lake/refs/dev/objects?path=l")
+    assert large.data == bytes(2**20)
+
+
+async def test_links_on_one_branch_read_all_before_they_write(ask: Asker) -> None:
+    await send_bundle(ask, make_bundle({"a": b"1", "b": b"2"}))
+
+    body = links(("a", "b"), ("b", "a"))
+    await ask("POST", "/lake/branches/main/objects/link", json=body)
+
+    assert (await read_many(ask, prefix=""))[0] == {"a": b"2", "b": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (links(("a", "x"), ("nosuch", "y")), 404, "nosuch"),
+        (links(("a", "x"), ("a", "x")), 400, "'x' comes twice"),
+        (links(("a", "")), 400, "path is empty"),
+        (links(("a", "p" * 1025)), 400, "1025 bytes"),
+        (links(), 400, "1 to 2048"),
+        (links(*[("a", str(n)) for n in range(2049)]), 400, "1 to 2048"),
+        (links(("a", "x"), src_ref="nosuch"), 404, "nosuch"),
+        ({"links": [{"src_path": "a"}]}, 400, "dst_path"),
+        ({"links": [{"src_path": "a", "dst_path": "x", "n": 1}]}, 400, "'links[0].n'"),
+    ],
+)
+async def test_links_that_cannot_be_are_refused_whole(
+    ask: Asker, body: dict[str, Any], status: int, words: str
+) -> None:
+    await ask.put("a", b"1")
+
+    answer = await ask("POST", "/lake/branches/main/objects/link", json=body)
+
+    assert answer.status == status, answer
+    assert words in answer.json.get("detail", answer.json["message"])
+    assert (await ask("GET", "/lake/refs/main/objects/ls")).paths == ["a"]
+
+
+async def test_links_keep_what_is_there_if_asked(ask: Asker) -> None:
+    await send_bundle(ask, make_bundle({"a": b"1", "b": b"2"}))
+
+    body = links(("a", "b"), ("a", "c"), if_absent=True)
+    answer = await ask("POST", "/lake/branches/main/objects/link", json=body)
+
+    assert answer.json == {"staged": 1, "kept": ["b"]}
+    assert (await read_many(ask, paths=["b", "c"]))[0] == {"b": b"2", "c": b"1"}
 
 
 @given(data=st.binary(max_size=200))

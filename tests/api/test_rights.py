@@ -220,6 +220,27 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ),
     # No bundle: what is let in is told what is wrong with its body.
     ("POST", paths.OBJECTS_BUNDLE): writes(400),
+    ("POST", paths.OBJECTS_LINK): [
+        *writes(200, json={"links": [{"src_path": "a", "dst_path": "linked"}]}),
+        ok(
+            200,
+            json={
+                "links": [{"src_path": "a", "dst_path": "linked"}],
+                "src_ref": "main",
+            },
+            **DEV,
+        ),
+        *(
+            no(
+                json={
+                    "links": [{"src_path": "a", "dst_path": "linked"}],
+                    "src_ref": ref,
+                },
+                **DEV,
+            )
+            for ref in ("secret", "secret@", "v1", COMMIT, COMMIT[:7])
+        ),
+    ],
     ("PUT", paths.OBJECT_USER_METADATA): writes(
         201, query="?path=a", json={"set": {"k": "v"}}
     ),

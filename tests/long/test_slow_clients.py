@@ -46,10 +46,10 @@ class Crowd:
 
 CROWDS = {
     "readers": Crowd(300, 0, 0),
-    # More than a worker shall take: what glibc keeps of freed buffers of several MiB. With
-    # `MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576` it is 208 MiB.
-    "writers": Crowd(0, 120, 120, peak_bytes_max=320 * MIB),
-    "all": Crowd(250, 120, 120, peak_bytes_max=384 * MIB),
+    "writers": Crowd(0, 120, 120),
+    # All of them in the middle of their requests at once: beyond what a worker is meant
+    # for, and still bounded.
+    "all": Crowd(250, 120, 120, peak_bytes_max=304 * MIB),
 }
 
 

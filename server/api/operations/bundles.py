@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
-from lakebed.client.wire import BundleResult, BundleWish, WireError, bundle
+from lakebed.client.wire import BundleResult, BundleWish, ObjectLinks, WireError, bundle
 
 from ...errors import InvalidPathError, InvalidValueError, LakeError
 from ...httprules.receiving import Patience
 from ...httprules.sending import SANDBOX
-from ...repository.bundles import SmallObject, put_many
+from ...repository.bundles import Link, SmallObject, link_many, put_many
 from ...repository.gathering import Found, find_objects, iter_prefix
 from ...repository.paths import check_path, encode_path, show_path
 from ...serving.exchange import EXCHANGE
@@ -28,6 +28,9 @@ from ..reading import COMMIT_HEADER
 from ..shapes import DEFAULT_CONTENT_TYPE, read_extra
 
 log = logging.getLogger(__name__)
+
+LINKS_MAX = 2048
+"""Links of one request, as objects of one bundle: they are one transaction."""
 
 WISHES_MAX = 4096
 """Paths of one reading: they are found together, in one state."""
@@ -61,11 +64,7 @@ async def _take_in(call: Call[BundleQuery, Streamed]) -> web.StreamResponse:
         objects,
         if_absent=call.query.if_absent,
     )
-    return answer(
-        BundleResult(
-            staged=len(objects) - len(kept), kept=[show_path(path) for path in kept]
-        )
-    )
+    return _tell(len(objects), kept)
 
 
 def _read_bundle(data: bytes) -> list[SmallObject]:
@@ -139,6 +138,31 @@ def _encode_extra(at: int, row: bundle.BundleRow) -> bytes:
     if content_type == DEFAULT_CONTENT_TYPE:
         content_type = ""  # as in an upload by itself
     return encode_extra(Extra(content_type=content_type, user_metadata=metadata))
+
+
+async def link(call: Call[NoQuery, ObjectLinks]) -> web.StreamResponse:
+    """Copy many objects of one ref, all or none; no bytes are copied."""
+    body, branch = call.body, call.names["branch"]
+    if not 0 < len(body.links) <= LINKS_MAX:
+        raise InvalidValueError("links", f"give 1 to {LINKS_MAX} links at once")
+    links = [
+        Link(check_path(each.src_path), check_path(each.dst_path))
+        for each in body.links
+    ]
+    kept = await link_many(
+        call.engine,
+        call.repository,
+        branch,
+        links,
+        source_ref=body.src_ref or branch,
+        if_absent=body.if_absent,
+    )
+    return _tell(len(links), kept)
+
+
+def _tell(count: int, kept: Sequence[bytes]) -> web.StreamResponse:
+    names = [show_path(path) for path in kept]
+    return answer(BundleResult(staged=count - len(names), kept=names))
 
 
 async def read(call: Call[NoQuery, BundleWish]) -> web.StreamResponse:
