@@ -86,6 +86,12 @@ def bench(*arguments: str) -> None:
     run(PYTHON, "-m", f"benchmarks.{arguments[0]}", *arguments[1:])
 
 
+def blocking() -> None:
+    """Write `client/blocking/handles/` again, from `client/handles/`."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "tools.blocking")
+
+
 def lock() -> None:
     """Write the lock files again, with the newest releases."""
     install(DEV_LOCK)
@@ -112,6 +118,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "check": check,
     "format": format,
     "bench": bench,
+    "blocking": blocking,
     "lock": lock,
     "clean": clean,
 }

@@ -40,14 +40,14 @@ if TYPE_CHECKING:
         ServerUnreachableError,
         UnauthenticatedError,
     )
-    from .operations.bulk_download import DownloadReport, ObjectDownload
-    from .operations.bulk_upload import UploadReport
-    from .operations.bundling import ObjectContent, ObjectUpload
     from .handles.branch import AsyncBranch
     from .handles.lake import AsyncLake
     from .handles.ref import AsyncRef, AsyncTag
     from .handles.repository import AsyncRepository
     from .handles.transaction import AsyncTransaction
+    from .operations.bulk_download import DownloadReport, ObjectDownload
+    from .operations.bulk_upload import UploadReport
+    from .operations.bundling import ObjectContent, ObjectUpload
     from .retrying import NO_RETRIES, RetryPolicy
     from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
 

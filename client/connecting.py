@@ -101,11 +101,11 @@ def connect_async(
 def _find(
     server: str | Path | None,
     profile: str | None,
-    id: str | None,
-    secret: str | None,  # noqa: A002
+    key_id: str | None,
+    secret: str | None,
 ) -> Found:
-    if id is not None or secret is not None:
-        return Found(find_server(server, profile=profile).server, id, secret)
+    if key_id is not None or secret is not None:
+        return Found(find_server(server, profile=profile).server, key_id, secret)
     return find_server(server, profile=profile)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable
-from typing import BinaryIO, Literal, Self, cast
+from typing import IO, Any, BinaryIO, Literal, Self, cast
 
 from .operations.pinning import PinnedObject
 
@@ -99,9 +99,8 @@ class ObjectWriter(io.BufferedIOBase):
         self.name = path
         self.mode = "wb"
         self._send = send
-        self._spool = cast(
-            "BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES_MAX)
-        )
+        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES_MAX)  # noqa: SIM115
+        self._spool = cast("BinaryIO", spool)
         self._is_discarded = False
 
     def writable(self) -> bool:
@@ -196,9 +195,10 @@ class TextWriter(io.TextIOWrapper):
 
 def open_reader(
     pinned: PinnedObject, read_range: ReadRange, mode: Mode, encoding: str | None
-) -> io.BufferedReader | io.TextIOWrapper:
+) -> IO[Any]:
     """Return a file that reads `pinned`."""
-    buffered = io.BufferedReader(ObjectReader(pinned, read_range), READ_BYTES)
+    raw = ObjectReader(pinned, read_range)
+    buffered = io.BufferedReader(raw, READ_BYTES)
     if "b" in mode:
         return buffered
     return io.TextIOWrapper(buffered, encoding=encoding or "utf-8")

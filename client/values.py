@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from . import html, wire
+from . import tables, wire
 from .wire import DiffType
 
 T = TypeVar("T", covariant=True)
@@ -65,20 +65,20 @@ class Commit:
         facts += [("parent", parent) for parent in self.parents]
         facts += [
             ("author", self.author),
-            ("time", html.time_text(self.created_at)),
+            ("time", tables.time_text(self.created_at)),
             ("message", self.message),
         ]
         facts += [(name, text) for name, text in self.metadata.items()]
-        return html.facts(f"commit {self.short_id}", facts)
+        return tables.facts(f"commit {self.short_id}", facts)
 
     @staticmethod
     def table(title: str, rows: Iterable[Commit], *, more: bool = False) -> str:
         """Return `rows` as the table of a notebook."""
         cells = [
-            (row.short_id, row.author, html.time_text(row.created_at), row.subject)
+            (row.short_id, row.author, tables.time_text(row.created_at), row.subject)
             for row in rows
         ]
-        return html.table(
+        return tables.table(
             title, ("commit", "author", "time", "message"), cells, more=more
         )
 
@@ -105,9 +105,11 @@ class Change:
     @staticmethod
     def table(title: str, rows: Iterable[Change], *, more: bool = False) -> str:
         """Return `rows` as the table of a notebook."""
-        cells = [(row.kind, row.path, html.bytes_text(row.size_bytes)) for row in rows]
+        cells = [
+            (row.kind, row.path, tables.bytes_text(row.size_bytes)) for row in rows
+        ]
         tones = {"added": "added", "removed": "removed", "conflict": "removed"}
-        return html.table(
+        return tables.table(
             title,
             ("", "path", "size"),
             cells,
@@ -159,15 +161,15 @@ class Conflict:
         def side(found: ObjectInfo | None) -> str:
             if found is None:
                 return "not there"
-            size = html.bytes_text(found.size_bytes)
-            return f"{size}, {html.time_text(found.modified_at)}"
+            size = tables.bytes_text(found.size_bytes)
+            return f"{size}, {tables.time_text(found.modified_at)}"
 
         cells = [
             (row.path, side(row.base), side(row.source), side(row.destination))
             for row in rows
         ]
         head = ("path", "base", "source", "destination")
-        return html.table(title, head, cells, more=more)
+        return tables.table(title, head, cells, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class ObjectInfo:
     def __repr__(self) -> str:
         if self.is_prefix:
             return f"<prefix {self.path!r}>"
-        return f"<object {self.path!r}, {html.bytes_text(self.size_bytes)}>"
+        return f"<object {self.path!r}, {tables.bytes_text(self.size_bytes)}>"
 
     def _repr_html_(self) -> str:
         return self.table("prefix" if self.is_prefix else "object", [self])
@@ -212,13 +214,13 @@ class ObjectInfo:
         cells = [
             (
                 row.path,
-                html.bytes_text(row.size_bytes),
-                html.time_text(row.modified_at),
+                tables.bytes_text(row.size_bytes),
+                tables.time_text(row.modified_at),
                 row.content_type or "",
             )
             for row in rows
         ]
-        return html.table(title, ("path", "size", "time", "type"), cells, more=more)
+        return tables.table(title, ("path", "size", "time", "type"), cells, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class Move:
         cells = [
             (
                 str(row.sequence),
-                html.time_text(row.at),
+                tables.time_text(row.at),
                 row.actor,
                 row.action,
                 (row.old or "")[:SHORT_ID_CHARS],
@@ -270,7 +272,7 @@ class Move:
             for row in rows
         ]
         head = ("move", "time", "who", "action", "from", "to")
-        return html.table(title, head, cells, more=more)
+        return tables.table(title, head, cells, more=more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,7 @@ class Rows(tuple[T, ...], Generic[T]):
     def __new__(
         cls, rows: Iterable[T], title: str = "", *, is_cut: bool = False
     ) -> Rows[T]:
+        """Make rows of `rows`, with the `title` of their table."""
         made = super().__new__(cls, rows)
         made.title = title
         made.is_cut = is_cut
@@ -304,10 +307,10 @@ class Rows(tuple[T, ...], Generic[T]):
 def table_of(title: str, rows: list[T], *, more: bool = False) -> str:
     """Return `rows`, all of one kind, as the table of a notebook."""
     if not rows:
-        return html.table(title, (), [], more=more)
+        return tables.table(title, (), [], more=more)
     make = getattr(type(rows[0]), "table", None)
     if make is None:
-        return html.table(title, ("",), [(repr(row),) for row in rows], more=more)
+        return tables.table(title, ("",), [(repr(row),) for row in rows], more=more)
     return str(make(title, rows, more=more))
 
 

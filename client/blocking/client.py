@@ -16,8 +16,8 @@ from typing import Self
 from ..address import ServerDirectory, find_access_key, parse_server
 from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
 from ..retrying import RetryPolicy
-from .history import BlockingHistoryOperations
 from .folders import BlockingFolderOperations
+from .history import BlockingHistoryOperations
 from .people import BlockingPeopleOperations
 from .repositories import BlockingRepositoryOperations
 from .transactions import BlockingTransactionOperations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Self
 
-from .. import html, wire
+from .. import tables, wire
 from ..async_client import AsyncClient
 from ..errors import ConflictError
 from .listing import AsyncListing
@@ -105,4 +105,4 @@ class AsyncLake:
         return f"<lake at {self.server}>"
 
     def _repr_html_(self) -> str:
-        return html.facts("lake", [("server", self.server)])
+        return tables.facts("lake", [("server", self.server)])

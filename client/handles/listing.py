@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
-from .. import html
+from .. import tables
 from ..values import Rows
 
 B = TypeVar("B")
@@ -64,7 +64,7 @@ class AsyncListing(Generic[T]):
         return f"<{self.title}: `await .collect()` asks for it>"
 
     def _repr_html_(self) -> str:
-        return html.facts(self.title, [("", "await .collect() shows it")])
+        return tables.facts(self.title, [("", "await .collect() shows it")])
 
 
 def _least(one: int | None, other: int | None) -> int | None:

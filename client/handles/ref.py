@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from .. import html, wire
+from .. import tables, wire
 from ..errors import NotFoundError
 from ..files import check_mode
 from ..operations.uploading import Tally, Watch
@@ -317,7 +317,7 @@ class AsyncRef:
         return f"<{self._kind} '{self._title}' of {self.repository.lake.server}>"
 
     def _repr_html_(self) -> str:
-        return html.facts(
+        return tables.facts(
             f"{self._kind} {self.name}",
             [
                 ("repository", self.repository.name),

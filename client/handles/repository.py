@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .. import html, wire
+from .. import tables, wire
 from ..errors import ConflictError, NotFoundError
 from ..values import Commit
 from .branch import AsyncBranch
@@ -199,7 +199,7 @@ class AsyncRepository:
         return f"<repository '{self.name}' of {self.lake.server}>"
 
     def _repr_html_(self) -> str:
-        return html.facts(
+        return tables.facts(
             f"repository {self.name}",
             [("server", self.lake.server), ("address", f"lakebed://{self.name}/")],
         )

@@ -63,7 +63,7 @@ class AsyncTransaction(AsyncWritable):
         self.message = message
         self.commit: str | None = None
         self._metadata = metadata
-        self._strategy = strategy
+        self._strategy: MergeStrategy | None = strategy
         self._resolutions = resolutions
         self._is_used = False
 

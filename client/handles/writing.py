@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Literal, overload
 
 from .. import wire

@@ -46,7 +46,7 @@ async def download_pieces(
         (server, pinned.repository, pinned.path, pinned.etag, str(pinned.size_bytes))
     )
     # A link is followed: the file behind it is replaced, and the link stays.
-    target = to.resolve()
+    target = await asyncio.to_thread(to.resolve)
     with await asyncio.to_thread(
         PartialFile, target, identity=identity, size_bytes=pinned.size_bytes
     ) as file:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-from ... import html, wire
+from ... import tables, wire
 from ...errors import ConflictError
 from ..client import Client
 from .listing import Listing
@@ -104,4 +104,4 @@ class Lake:
         return f"<lake at {self.server}>"
 
     def _repr_html_(self) -> str:
-        return html.facts("lake", [("server", self.server)])
+        return tables.facts("lake", [("server", self.server)])

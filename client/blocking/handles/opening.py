@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO as File  # noqa: N817 - what the handles call it
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from ...files import Mode, open_reader, open_writer
 from ..client import Client
+
+File = IO
+"""What the handles call it."""
 
 __all__ = ["File", "read_file", "write_file"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ... import html, wire
+from ... import tables, wire
 from ...errors import ConflictError, NotFoundError
 from ...values import Commit
 from .branch import Branch
@@ -194,7 +194,7 @@ class Repository:
         return f"<repository '{self.name}' of {self.lake.server}>"
 
     def _repr_html_(self) -> str:
-        return html.facts(
+        return tables.facts(
             f"repository {self.name}",
             [("server", self.lake.server), ("address", f"lakebed://{self.name}/")],
         )

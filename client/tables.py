@@ -87,15 +87,9 @@ def bytes_text(size_bytes: int | None) -> str:
         return ""
     if size_bytes < 1024:
         return f"{size_bytes} B"
-    size = float(size_bytes)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        size /= 1024
-        if size < 1024:
-            break
-    else:
-        unit = "PiB"
-        size /= 1024
-    return f"{size:.1f} {unit}"
+    units = ("KiB", "MiB", "GiB", "TiB", "PiB")
+    power = min((size_bytes.bit_length() - 1) // 10, len(units))
+    return f"{size_bytes / 1024**power:.1f} {units[power - 1]}"
 
 
 def _opening(title: str) -> str:
@@ -111,7 +105,7 @@ def _text(text: str) -> str:
         text = text[:CELL_CHARS_MAX] + "…"
     # What controls a terminal or turns the direction of writing is shown, not done.
     shown = "".join(
-        character if character.isprintable() or character in "\n" else "\ufffd"
+        character if character.isprintable() or character == "\n" else "\ufffd"
         for character in text
     )
     return escape(shown).replace("\n", "<br>")
