@@ -70,8 +70,10 @@ class BlockingOperations:
 
     def _open(self) -> None:
         self._connection = Connection(self._make())
-        # A client that nobody closed is closed with the last reference, or the program.
+        # A client that nobody closed is closed with the last reference. Not at the end of
+        # the program: a directory needs threads to close, and there are no new ones then.
         self._finalizer = weakref.finalize(self, _finish, self._connection)
+        self._finalizer.atexit = False
 
     def _open_after_fork(self) -> None:
         left = self._connection
