@@ -6,6 +6,7 @@ connections: there the client makes new ones when it is used first.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
@@ -70,10 +71,11 @@ class BlockingOperations:
 
     def _open(self) -> None:
         self._connection = Connection(self._make())
-        # A client that nobody closed is closed with the last reference. Not at the end of
-        # the program: a directory needs threads to close, and there are no new ones then.
+        # A client that nobody closed is closed with the last reference. At the end of the
+        # program it only keeps quiet: to close needs threads, and none are made any more.
         self._finalizer = weakref.finalize(self, _finish, self._connection)
         self._finalizer.atexit = False
+        _open_at_exit.add(self._connection)
 
     def _open_after_fork(self) -> None:
         left = self._connection
@@ -88,6 +90,15 @@ class BlockingOperations:
         self._finalizer.detach()
         self._left = left
         self._open()
+
+
+_open_at_exit: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+@atexit.register
+def _keep_quiet() -> None:
+    for connection in list(_open_at_exit):
+        connection.loop.mute()
 
 
 def _finish(connection: Connection) -> None:

@@ -154,6 +154,9 @@ class AsyncBranch(AsyncWritable):
         """List the moves of the branch, newest first: who, when, from where to where."""
         return self._reflog(limit)
 
+    async def _look_up(self) -> None:
+        await self._client.get_branch(self.repository.name, self.name)
+
     async def settle(self, message: str) -> None:
         """Return if a transaction may begin or end here; `message` is its message.
 

@@ -145,10 +145,13 @@ class AsyncRef:
         return ObjectInfo.of(body)
 
     async def exists(self, path: str | None = None) -> bool:
-        """Return whether there is an object at `path`; without one, whether there is this ref."""
+        """Return whether there is an object at `path`; without `path`, whether there is this.
+
+        A branch that is none but a tag of that name is not there, and the reverse.
+        """
         try:
             if path is None:
-                await self.head()
+                await self._look_up()
             else:
                 await self.stat(path)
         except NotFoundError:
@@ -284,6 +287,10 @@ class AsyncRef:
             squash=squash,
         )
 
+    async def _look_up(self) -> None:
+        """Raise NotFoundError if there is no such thing."""
+        await self.head()
+
     def _reflog(self, limit: int | None) -> AsyncListing[Move]:
         def ask(most: int | None) -> AsyncIterator[wire.RefLogEntry]:
             return self._client.iter_ref_log(
@@ -335,3 +342,6 @@ class AsyncTag(AsyncRef):
     def reflog(self, *, limit: int | None = None) -> AsyncListing[Move]:
         """List the moves of this name, newest first: made, deleted, made again."""
         return self._reflog(limit)
+
+    async def _look_up(self) -> None:
+        await self._client.get_tag(self.repository.name, self.name)

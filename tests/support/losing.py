@@ -33,7 +33,7 @@ class LosingProxy:
     faults: int = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
+        body = await request.content.read()
         line = f"{request.method} {request.raw_path}"
         fault = self.decide(len(self.seen), line)
         self.seen.append(line)

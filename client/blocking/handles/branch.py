@@ -153,6 +153,9 @@ class Branch(Writable):
         """List the moves of the branch, newest first: who, when, from where to where."""
         return self._reflog(limit)
 
+    def _look_up(self) -> None:
+        self._client.get_branch(self.repository.name, self.name)
+
     def settle(self, message: str) -> None:
         """Return if a transaction may begin or end here; `message` is its message.
 

@@ -146,10 +146,13 @@ class Ref:
         return ObjectInfo.of(body)
 
     def exists(self, path: str | None = None) -> bool:
-        """Return whether there is an object at `path`; without one, whether there is this ref."""
+        """Return whether there is an object at `path`; without `path`, whether there is this.
+
+        A branch that is none but a tag of that name is not there, and the reverse.
+        """
         try:
             if path is None:
-                self.head()
+                self._look_up()
             else:
                 self.stat(path)
         except NotFoundError:
@@ -285,6 +288,10 @@ class Ref:
             squash=squash,
         )
 
+    def _look_up(self) -> None:
+        """Raise NotFoundError if there is no such thing."""
+        self.head()
+
     def _reflog(self, limit: int | None) -> Listing[Move]:
         def ask(most: int | None) -> Iterator[wire.RefLogEntry]:
             return self._client.iter_ref_log(
@@ -336,3 +343,6 @@ class Tag(Ref):
     def reflog(self, *, limit: int | None = None) -> Listing[Move]:
         """List the moves of this name, newest first: made, deleted, made again."""
         return self._reflog(limit)
+
+    def _look_up(self) -> None:
+        self._client.get_tag(self.repository.name, self.name)
