@@ -11,7 +11,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from ..errors import ClientError, PreconditionFailedError, ServerError
+from ..errors import (
+    ClientError,
+    NotFoundError,
+    PreconditionFailedError,
+    ServerError,
+)
 from ..transport import Call
 from ..wire import ObjectStats, routes
 from .paging import Operations
@@ -114,7 +119,7 @@ class PinOperations(Operations):
         try:
             opened = open_stream(self._transport, call, wanted)
             stream = await opened.__aenter__()
-        except PreconditionFailedError as error:
+        except (NotFoundError, PreconditionFailedError) as error:
             if not pinned.commit_id or pinned.ref == pinned.commit_id:
                 raise _changed(pinned, error) from error
             then = _call(pinned.repository, pinned.commit_id, pinned.path)

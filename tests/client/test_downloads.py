@@ -88,8 +88,8 @@ def test_a_large_object_comes_in_pieces_and_whole(main: Branch, tmp_path: Path) 
 async def test_what_came_is_not_fetched_again(directory: Path, tmp_path: Path) -> None:
     data, target = noise(SIZE), tmp_path / "large"
     async with behind_proxy(directory, data) as (main, proxy):
-        # The second range is lost, and so is every one after it.
-        proxy.decide = lambda number, line: "request" if number > 1 else None
+        # After HEAD and two ranges everything is lost: one of them is whole then.
+        proxy.decide = lambda number, line: "request" if number > 2 else None
         with pytest.raises(ServerUnreachableError, match="'large' in 'penguins/main'"):
             await main.download("large", target, parallel=2)
         assert not target.exists()
@@ -103,9 +103,9 @@ async def test_what_came_is_not_fetched_again(directory: Path, tmp_path: Path) -
         )
 
     assert target.read_bytes() == data
-    # HEAD, and of four pieces the three that are missing.
-    assert len(proxy.seen) - first == 4
-    assert PIECE_BYTES in told[:2] or SIZE - 3 * PIECE_BYTES in told[:2]
+    # HEAD, and of four pieces the two or three that are missing.
+    assert len(proxy.seen) - first in (3, 4)
+    assert told[1] in (PIECE_BYTES, 2 * PIECE_BYTES)
     assert left_beside(target) == []
 
 
@@ -285,7 +285,9 @@ def test_uploads_tell_how_far_they_are(main: Branch, tmp_path: Path) -> None:
     for body in (data, tmp_path / "file"):
         told: list[tuple[int, int | None]] = []
         main.upload(
-            "a", body, progress=lambda done, total, told=told: told.append((done, total))
+            "a",
+            body,
+            progress=lambda done, total, told=told: told.append((done, total)),
         )
         assert told[0] == (0, len(data))
         assert told[-1] == (len(data), len(data))

@@ -214,8 +214,10 @@ def test_handles_are_pickled_by_server_and_name_and_never_with_a_key(
             revived = pickle.loads(data)
             assert revived == handle
             assert type(revived) is type(handle)
+            revived_lake = getattr(revived, "repository", revived).lake
             assert copy.copy(handle) == handle
         assert "S3CRET" not in repr(vars(lake.client)) + repr(lake)
+        revived_lake.close()
         with pytest.raises(TypeError, match="cannot pickle a transaction"):
             pickle.dumps(lake.repository("r").branch("b").transaction("m"))
 
@@ -251,9 +253,9 @@ async def test_the_same_with_await(async_lake: AsyncLake) -> None:
 
     assert [each.path async for each in main.objects()] == ["a", "b"]
     assert (await main.log().collect(1))[0].parents[0] == commit.id
-    assert [each.path for each in await repository.ref(commit.id).diff(main).collect()] == [
-        "b"
-    ]
+    assert [
+        each.path for each in await repository.ref(commit.id).diff(main).collect()
+    ] == ["b"]
     assert "await" in repr(main.log())
 
 

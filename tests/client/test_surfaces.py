@@ -29,7 +29,9 @@ def surface(kind: type[Any]) -> dict[str, Any]:
 
 
 def test_what_is_made_is_what_would_be_made() -> None:
-    stale = [path.name for path, text in making.twins().items() if path.read_text() != text]
+    stale = [
+        path.name for path, text in making.twins().items() if path.read_text() != text
+    ]
 
     assert stale == [], "run: python3 tasks.py blocking"
     made = {path.name for path in making.TARGET.glob("*.py")}

@@ -5,6 +5,7 @@ It passes on what it is told not to lose, so that behind it is a real server.
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class LosingProxy:
                 request.method,
                 URL(self.target + request.raw_path, encoded=True),
                 headers=kept,
-                data=body,
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
             ) as answer,
         ):
