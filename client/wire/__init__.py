@@ -75,7 +75,15 @@ from .refs import (
     TagCreation,
     Undo,
 )
-from .repositories import Repository, RepositoryCreation
+from .repositories import (
+    MetadataKeys,
+    MetadataSet,
+    ProtectionRule,
+    Repository,
+    RepositoryCreation,
+    RetentionRule,
+    RetentionRules,
+)
 from .service import (
     Config,
     Login,
@@ -121,6 +129,8 @@ __all__ = [
     "MergeBase",
     "MergeResult",
     "MergeStrategy",
+    "MetadataKeys",
+    "MetadataSet",
     "ObjectCopy",
     "ObjectError",
     "ObjectErrorList",
@@ -134,6 +144,7 @@ __all__ = [
     "PathList",
     "PathType",
     "Problem",
+    "ProtectionRule",
     "Ref",
     "RefLogEntry",
     "Repository",
@@ -141,6 +152,8 @@ __all__ = [
     "RequestBody",
     "ResetType",
     "Resolution",
+    "RetentionRule",
+    "RetentionRules",
     "Revert",
     "Setup",
     "SetupState",

@@ -107,7 +107,8 @@ def compile_route(route: Route) -> Compiled:
     query, body = route.models
     if not issubclass(query, NoQuery):
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
-    if body not in (NoBody, Streamed) and not issubclass(body, RequestBody):
+    is_json = _is_json(body)
+    if body not in (NoBody, Streamed) and not is_json:
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
     name_at = tuple(
         (place, segment[1:-1])
@@ -118,10 +119,17 @@ def compile_route(route: Route) -> Compiled:
         route,
         name_at,
         QueryReader(query),
-        msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
+        msgspec.json.Decoder(body) if is_json else None,
         body is Streamed,
         _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
+
+
+def _is_json(body: Any) -> bool:
+    """Tell whether `body` is the shape of a JSON body: an object, or a list of some."""
+    if get_origin(body) is list:
+        (body,) = get_args(body)
+    return isinstance(body, type) and issubclass(body, RequestBody)
 
 
 def _compile_admission(

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-from lakebed.client.wire import RepositoryCreation
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import hdrs, web
+from lakebed.client.wire import (
+    MetadataKeys,
+    MetadataSet,
+    ProtectionRule,
+    RepositoryCreation,
+    RetentionRule,
+    RetentionRules,
+)
 
 from ...errors import NotImplementedYetError
-from ...repository import repositories
+from ...httprules.whole import WholeAnswer
+from ...repository import documents, repositories
 from ...repository.resolving import get_repository
 from ..answers import answer, answer_created, answer_json, answer_nothing, answer_page
 from ..call import Call, NoBody, NoQuery
@@ -59,6 +70,77 @@ async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
 
 
 async def get_metadata(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
-    """Get the metadata of a repository, which has none yet."""
-    await get_repository(call.engine, call.repository)
-    return answer_json(b"{}")
+    """Get the metadata of a repository."""
+    metadata = await documents.get_metadata(call.engine, call.repository)
+    return answer_json(msgspec.json.encode(metadata))
+
+
+async def set_metadata(call: Call[NoQuery, MetadataSet]) -> web.StreamResponse:
+    """Set keys of the metadata of a repository; others stay."""
+    await documents.change_metadata(
+        call.engine, call.repository, put=call.body.metadata
+    )
+    return WholeAnswer(HTTPStatus.CREATED)
+
+
+async def remove_metadata(call: Call[NoQuery, MetadataKeys]) -> web.StreamResponse:
+    """Remove keys of the metadata of a repository."""
+    await documents.change_metadata(call.engine, call.repository, remove=call.body.keys)
+    return answer_nothing()
+
+
+async def get_protection(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+    """Get which branches change only by merges; the ETag is for changing that."""
+    repository = await get_repository(call.engine, call.repository)
+    patterns = repository.protection
+    rules = [ProtectionRule(pattern=pattern) for pattern in patterns]
+    response = answer_json(msgspec.json.encode(rules))
+    response.headers[hdrs.ETAG] = f'"{documents.protection_tag(patterns)}"'
+    return response
+
+
+async def set_protection(
+    call: Call[NoQuery, list[ProtectionRule]],
+) -> web.StreamResponse:
+    """Set which branches change only by merges, all of them."""
+    expected = call.request.headers.get(hdrs.IF_MATCH)
+    await documents.set_protection(
+        call.engine,
+        call.repository,
+        [rule.pattern for rule in call.body],
+        expected=expected and expected.strip().strip('"'),
+    )
+    return answer_nothing()
+
+
+async def get_gc_rules(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+    """Get how long data is kept that no branch shows any more."""
+    rules = await documents.get_gc_rules(call.engine, call.repository)
+    return answer(
+        RetentionRules(
+            default_retention_days=rules.default_days,
+            branches=[
+                RetentionRule(branch_id=rule.branch, retention_days=rule.days)
+                for rule in rules.branches
+            ],
+        )
+    )
+
+
+async def set_gc_rules(call: Call[NoQuery, RetentionRules]) -> web.StreamResponse:
+    """Set how long data is kept that no branch shows any more."""
+    rules = documents.GcRules(
+        call.body.default_retention_days,
+        tuple(
+            documents.BranchRetention(rule.branch_id, rule.retention_days)
+            for rule in call.body.branches
+        ),
+    )
+    await documents.set_gc_rules(call.engine, call.repository, rules)
+    return answer_nothing()
+
+
+async def remove_gc_rules(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+    """Remove the rules: all data is kept."""
+    await documents.set_gc_rules(call.engine, call.repository, None)
+    return answer_nothing()
