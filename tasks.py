@@ -92,6 +92,18 @@ def blocking() -> None:
     run(PYTHON, "-m", "tools.blocking")
 
 
+def docs() -> None:
+    """Write `docs/python.md` again, from the docstrings of the client."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "tools.reference")
+
+
+def notebook() -> None:
+    """Run `docs/tour.ipynb` again and keep what it answers."""
+    install_clients()
+    run(CLIENTS_PYTHON, "-m", "tools.notebook")
+
+
 def lock() -> None:
     """Write the lock files again, with the newest releases."""
     install(DEV_LOCK)
@@ -119,6 +131,8 @@ TASKS: dict[str, Callable[..., None]] = {
     "format": format,
     "bench": bench,
     "blocking": blocking,
+    "docs": docs,
+    "notebook": notebook,
     "lock": lock,
     "clean": clean,
 }
