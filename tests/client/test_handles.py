@@ -214,7 +214,9 @@ def test_handles_are_pickled_by_server_and_name_and_never_with_a_key(
             revived = pickle.loads(data)
             assert revived == handle
             assert type(revived) is type(handle)
-            revived_lake = getattr(revived, "repository", revived).lake
+            revived_lake = (
+                revived if isinstance(revived, Repository) else revived.repository
+            ).lake
             assert copy.copy(handle) == handle
         assert "S3CRET" not in repr(vars(lake.client)) + repr(lake)
         revived_lake.close()

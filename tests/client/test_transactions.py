@@ -22,7 +22,7 @@ from lakebed.client import (
 )
 
 from support.api import ADMIN, serve_api
-from support.losing import Fault, LosingProxy, losing_proxy
+from support.losing import Decide, Fault, LosingProxy, losing_proxy
 
 FAULTS: tuple[Fault, ...] = ("request", "answer", "busy")
 
@@ -52,7 +52,8 @@ def test_what_is_written_becomes_one_commit_with_its_metadata(
         assert tx.commit is None
 
     head = main.head()
-    assert (head.id, head.parents, head.metadata) == (tx.commit, (base,), {"job": "7"})
+    assert head.id == tx.commit
+    assert (head.parents, head.metadata) == ((base,), {"job": "7"})
     assert [each.path for each in main.objects()] == ["a", "b"]
     assert names(repository) == ["main"]
 
@@ -254,6 +255,14 @@ async def count_requests(directory: Path) -> int:
         return len(proxy.seen)
 
 
+def lose_one(fault: Fault, lost: int) -> Decide:
+    return lambda number, line: fault if number == lost else None
+
+
+def lose_from(fault: Fault, first: int) -> Decide:
+    return lambda number, line: fault if number >= first else None
+
+
 async def state(direct: AsyncLake) -> tuple[list[str], list[str], list[str]]:
     repository = direct.repository("penguins")
     main = repository.branch("main")
@@ -273,9 +282,7 @@ async def test_whatever_single_message_is_lost_it_happens_once(
 
     for lost in range(count):
         async with lake_behind_proxy(directory / f"{lost}") as (lake, direct, proxy):
-            proxy.decide = lambda number, line, lost=lost: (
-                fault if number == lost else None
-            )
+            proxy.decide = lose_one(fault, lost)
 
             commit = await run_transaction(lake)
 
@@ -295,9 +302,7 @@ async def test_a_server_that_stays_away_leaves_all_or_nothing(
     outcomes: set[bool] = set()
     for first in range(count):
         async with lake_behind_proxy(directory / f"{first}") as (lake, direct, proxy):
-            proxy.decide = lambda number, line, first=first: (
-                fault if number >= first else None
-            )
+            proxy.decide = lose_from(fault, first)
             caplog.clear()
 
             error: ClientError | None = None

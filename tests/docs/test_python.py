@@ -26,14 +26,14 @@ def test_every_method_of_a_handle_is_on_the_page(kind: type[Any]) -> None:
     page = reference.PAGE.read_text()
 
     for name, member in vars(kind).items():
-        if inspect.isfunction(member) and not name.startswith("_"):
-            if name not in reference.INTERNAL:
-                assert f"#### {kind.__name__}.{name}\n" in page
+        is_public = not name.startswith("_") and name not in reference.INTERNAL
+        if inspect.isfunction(member) and is_public:
+            assert f"#### {kind.__name__}.{name}\n" in page
 
 
 def test_every_operation_of_the_flat_client_is_on_the_page() -> None:
     page = reference.PAGE.read_text()
 
-    for name, member in inspect.getmembers(client.Client, inspect.isfunction):
+    for name, _ in inspect.getmembers(client.Client, inspect.isfunction):
         if not name.startswith("_") and name != "close":
             assert f"| `{name}` |" in page

@@ -18,6 +18,8 @@ Fault = Literal["request", "answer", "busy"]
 """What is lost: the request, before the server has it, or the answer, when it has done it.
 Or neither: somebody between says that he is busy, and says no more."""
 
+Decide = Callable[[int, str], Fault | None]
+
 HOP_HEADERS = {"connection", "transfer-encoding", "host"}
 
 
@@ -29,7 +31,7 @@ class LosingProxy:
     url: str = ""
     seen: list[str] = field(default_factory=list[str])
     """Method and path of each request, in their order."""
-    decide: Callable[[int, str], Fault | None] = lambda number, line: None
+    decide: Decide = lambda number, line: None
     """What to lose of a request, by its number from 0 and its line."""
     faults: int = 0
 
