@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,8 @@ def run_notebook(path: Path) -> Any:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed that should not.
     """
-    import nbclient
-    import nbformat
-
+    nbclient: Any = import_module("nbclient")
+    nbformat: Any = import_module("nbformat")
     notebook: Any = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
@@ -50,8 +50,7 @@ def _environment() -> dict[str, str]:
 
 def main() -> None:
     """Run it, and write what came."""
-    import nbformat
-
+    nbformat: Any = import_module("nbformat")
     notebook = run_notebook(PAGE)
     notebook.metadata.pop("widgets", None)
     PAGE.write_text(nbformat.writes(notebook) + "\n")

@@ -23,6 +23,7 @@ from lakebed.client import (
     connect_async,
 )
 from lakebed.client.operations.resuming import PIECE_BYTES, PartialFile
+from lakebed.client.operations.uploading import Watch
 
 from support.api import ADMIN, serve_api
 from support.lakes import noise
@@ -61,6 +62,10 @@ async def behind_proxy(
         await main.commit("large")
         proxy.seen.clear()
         yield main, proxy
+
+
+def into(told: list[tuple[int, int | None]]) -> Watch:
+    return lambda done, total: told.append((done, total))
 
 
 def left_beside(target: Path) -> list[str]:
@@ -284,17 +289,11 @@ def test_uploads_tell_how_far_they_are(main: Branch, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(data)
     for body in (data, tmp_path / "file"):
         told: list[tuple[int, int | None]] = []
-        main.upload(
-            "a",
-            body,
-            progress=lambda done, total, told=told: told.append((done, total)),
-        )
+        main.upload("a", body, progress=into(told))
         assert told[0] == (0, len(data))
         assert told[-1] == (len(data), len(data))
     told = []
-    main.upload(
-        "a", iter([b"x" * 10]), progress=lambda done, total: told.append((done, total))
-    )
+    main.upload("a", iter([b"x" * 10]), progress=into(told))
     assert told == [(10, None)]
 
 

@@ -30,6 +30,12 @@ def main(repository: Repository) -> Branch:
     return repository.branch("main")
 
 
+def open_any(branch: Branch, mode: str) -> Any:
+    """Open `a` in a mode that no type checker knows."""
+    opening: Any = branch
+    return opening.open("a", mode)
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("read"), st.integers(-1, 200)),
@@ -115,7 +121,7 @@ def test_a_zip_file_is_written_and_read_in_place(main: Branch) -> None:
 
 @pytest.mark.parametrize("mode", ["w", "wb", "x"])
 def test_an_error_in_the_with_uploads_nothing(main: Branch, mode: str) -> None:
-    with pytest.raises(ValueError), main.open("a", mode) as file:  # type: ignore[call-overload]
+    with pytest.raises(ValueError), open_any(main, mode) as file:
         file.write(b"half" if "b" in mode else "half")
         raise ValueError
 
@@ -124,7 +130,7 @@ def test_an_error_in_the_with_uploads_nothing(main: Branch, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["w", "wb"])
 def test_a_writer_that_nobody_closed_uploads_nothing(main: Branch, mode: str) -> None:
-    file = main.open("a", mode)  # type: ignore[call-overload]
+    file = open_any(main, mode)
     file.write(b"half" if "b" in mode else "half")
     del file
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any
 
 from support.tools import load_tool
@@ -53,8 +54,7 @@ ACTORS: set[str] = set()
 
 
 def test_the_notebook_answers_what_it_shows() -> None:
-    import nbformat
-
+    nbformat: Any = import_module("nbformat")
     shown: Any = nbformat.read(notebook.PAGE, as_version=4)
     ran = notebook.run_notebook(notebook.PAGE)
 
