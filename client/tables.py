@@ -69,7 +69,7 @@ def facts(title: str, rows: Sequence[tuple[str, str]]) -> str:
     for name, text in rows:
         lines.append(
             f'<tr><th style="{_CELL};{_LINE};font-weight:600;opacity:.7">'
-            f"{escape(name)}</th>"
+            f"{_text(name)}</th>"
             f'<td style="{_CELL};{_LINE}">{_text(text)}</td></tr>'
         )
     lines.append("</tbody></table>")

@@ -30,10 +30,12 @@ class LoopThread:
         """Whether `close` was called."""
         return self._loop.is_closed()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(
+        self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float | None = None
+    ) -> T:
         """Run `coroutine` to its end and return its result.
 
-        If waiting for it is interrupted (Ctrl-C), it is cancelled.
+        If waiting for it is interrupted (Ctrl-C), or takes too long, it is cancelled.
         """
         if self._loop.is_closed():
             coroutine.close()
@@ -45,7 +47,7 @@ class LoopThread:
             )
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return future.result()
+            return future.result(timeout_s)
         except BaseException:
             future.cancel()
             raise

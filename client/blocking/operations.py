@@ -11,11 +11,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..address import ServerDirectory
 from ..async_client import AsyncClient
 from ..errors import ServerUnreachableError
 from .loop import LoopThread
+
+EXIT_TIMEOUT_S = 1.0
+"""To close connections is a matter of milliseconds; a program must not hang in it."""
 
 
 class Connection:
@@ -71,8 +75,7 @@ class BlockingOperations:
 
     def _open(self) -> None:
         self._connection = Connection(self._make())
-        # A client that nobody closed is closed with the last reference. At the end of the
-        # program it only keeps quiet: to close needs threads, and none are made any more.
+        # A client that nobody closed is closed with the last reference, or the program.
         self._finalizer = weakref.finalize(self, _finish, self._connection)
         self._finalizer.atexit = False
         _open_at_exit.add(self._connection)
@@ -96,9 +99,16 @@ _open_at_exit: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 @atexit.register
-def _keep_quiet() -> None:
+def _finish_at_exit() -> None:
     for connection in list(_open_at_exit):
+        if connection.pid != os.getpid() or connection.loop.is_closed:
+            continue
         connection.loop.mute()
+        # A directory needs threads to close, and none are made any more. It loses nothing:
+        # it is made to be stopped at any moment.
+        if not isinstance(connection.lake.address, ServerDirectory):
+            with suppress(Exception):
+                connection.loop.run(connection.lake.close(), timeout_s=EXIT_TIMEOUT_S)
 
 
 def _finish(connection: Connection) -> None:
