@@ -2,9 +2,11 @@
 
 Guards the promise that `cp -r` of 10^5 files of 4 KiB takes at most 25 CPU seconds each
 way, client and server together: 250 us a file, all of them durable and verified. Beside it
-runs what nobody can do without: `cp -r` of the same files and `md5sum` over them.
+runs what nobody can do without, `cp -r` of the same files and `md5sum` over them; and if it
+is there, s5cmd against the S3 gateway of the same server, a request a file.
 
     python -m benchmarks.many_files [--quick] [--files 100000] [--dir DIR] [--jobs N]
+        [--s5cmd .venv-clients/bin/s5cmd]
 """
 
 from __future__ import annotations
@@ -62,6 +64,10 @@ def run(*command: str, server: int | None = None, port: int = 0) -> Cost:
     environment = {
         **os.environ,
         "LAKEBED_SERVER": f"http://127.0.0.1:{port}",
+        "S3_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
         "LAKEBED_ACCESS_KEY_ID": KEY_ID,
         "LAKEBED_SECRET_ACCESS_KEY": SECRET,
     }
@@ -76,7 +82,7 @@ def run(*command: str, server: int | None = None, port: int = 0) -> Cost:
     return Cost(client_s, server_s, wall_s)
 
 
-def tell(name: str, count: int, cost: Cost, peer: Cost | None) -> None:
+def tell(name: str, count: int, cost: Cost, peer: Cost | None = None) -> None:
     """Report `cost`, with that of `peer` in the same run."""
     report(
         f"many_files.{name}",
@@ -93,7 +99,9 @@ def tell(name: str, count: int, cost: Cost, peer: Cost | None) -> None:
     )
 
 
-def measure(folder: Path, lake: Path, count: int, jobs: int | None) -> None:
+def measure(
+    folder: Path, lake: Path, count: int, jobs: int | None, s5cmd: Path | None
+) -> None:
     """Copy `count` files in `folder` up to a lake in `lake`, up again and down."""
     files, out = folder / "files", folder / "out"
     make_files(files, count)
@@ -109,9 +117,19 @@ def measure(folder: Path, lake: Path, count: int, jobs: int | None) -> None:
     with lakebed(lake) as server:
         at = {"server": server.pid, "port": server.port}
         tell("up", count, run(*cp, str(files), remote, **at), plain)
-        tell("up_again", count, run(*cp, str(files), remote, **at), None)
+        tell("up_again", count, run(*cp, str(files), remote, **at))
         tell("down", count, run(*cp, remote, str(out), **at), plain)
-        tell("down_again", count, run(*cp, remote, str(out), **at), None)
+        tell("down_again", count, run(*cp, remote, str(out), **at))
+        if s5cmd is not None:
+            # Last: its bytes are stored already, which helps it.
+            bucket, there = "s3://bench/main/s5cmd/", folder / "s5cmd"
+            tell("s5cmd_up", count, run(str(s5cmd), "cp", f"{files}/", bucket, **at))
+            tell(
+                "s5cmd_down",
+                count,
+                run(str(s5cmd), "cp", f"{bucket}*", f"{there}/", **at),
+            )
+            shutil.rmtree(there)
         peak_mib = server.peak_mib()
     report(
         "many_files.server_memory",
@@ -129,6 +147,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10^4 files")
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--jobs", type=int)
+    parser.add_argument("--s5cmd", type=Path, help="the program, to compare with")
     parser.add_argument(
         "--dir",
         type=Path,
@@ -141,7 +160,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=options.dir) as folder,
         tempfile.TemporaryDirectory() as lake,
     ):
-        measure(Path(folder), Path(lake), count, options.jobs)
+        measure(Path(folder), Path(lake), count, options.jobs, options.s5cmd)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,15 @@ class LocalFolder:
         Raises:
             CommandError: the name would leave the folder, or is none for a file.
         """
+        return self.find(name)[0]
+
+    def find(self, name: str) -> tuple[Path, os.stat_result | None]:
+        """Return where the object `name` is written, and what is there now.
+
+        Raises:
+            CommandError: the name would leave the folder, or is none for a file.
+            OSError: nothing can be written there.
+        """
         parts = tuple(name.split("/"))
         if "\0" in name or not _NO_NAMES.isdisjoint(parts):
             raise CommandError(
@@ -139,11 +148,15 @@ class LocalFolder:
         # A link in the way would lead out of the folder just as well.
         self._look_at(name, parts[:-1])
         target = self._folder.joinpath(*parts)
-        if target.is_symlink():
+        try:
+            status = os.lstat(target)
+        except (FileNotFoundError, NotADirectoryError):
+            return target, None
+        if stat.S_ISLNK(status.st_mode):
             raise CommandError(
                 f"object '{name}' cannot be written: '{target}' is a link"
             )
-        return target
+        return target, status
 
     def _look_at(self, name: str, parts: tuple[str, ...]) -> None:
         if parts in self._looked_at:

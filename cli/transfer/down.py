@@ -146,8 +146,8 @@ class _Plan:
         passed_bytes = 0
         for found in listing:
             try:
-                target = self._folder.target(found.path.removeprefix(self._prefix))
-                status = _find(target)
+                name = found.path.removeprefix(self._prefix)
+                target, status = self._folder.find(name)
                 if status is None:
                     wanted.append(ObjectDownload(found.path, target))
                     continue
@@ -164,13 +164,6 @@ class _Plan:
                 self._failures.add_error(found.path, error)
             passed_bytes += found.size_bytes or 0
         return wanted, passed_bytes
-
-
-def _find(target: Path) -> os.stat_result | None:
-    try:
-        return os.stat(target)  # noqa: PTH116 - a hundred thousand of them
-    except FileNotFoundError:
-        return None
 
 
 def _is_same(target: Path, status: os.stat_result, found: ObjectStats) -> bool:

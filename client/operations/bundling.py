@@ -199,13 +199,15 @@ async def iter_bundles(
             head = await content.readexactly(bundle.HEAD_BYTES)
             encoded = await content.readexactly(bundle.decode_head(head))
             index = bundle.decode_index(encoded)
+            size_bytes = sum([row.content_bytes for row in index.rows])
+            if size_bytes > bundle.BUNDLE_BYTES_MAX:
+                raise WireError(f"a bundle of {size_bytes} bytes")
         except WireError as error:
             raise ServerError(
                 f"cannot {what}: the server does not answer like a lakebed server: "
                 f"{error}",
                 status=response.status,
             ) from error
-        size_bytes = sum([row.content_bytes for row in index.rows])
         data = await content.readexactly(size_bytes) if size_bytes else b""
         is_last = index.is_last
         yield index, memoryview(data)

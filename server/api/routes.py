@@ -15,6 +15,7 @@ from .operations import (
     branches,
     bundles,
     commits,
+    gathering,
     later,
     merges,
     objects,
@@ -193,7 +194,7 @@ ROUTES: tuple[Route, ...] = (
     # Reading objects.
     Route("GET", routes.REF_OBJECTS, objects.read, READ, "ref"),
     Route("HEAD", routes.REF_OBJECTS, objects.read, READ, "ref"),
-    Route("POST", routes.REF_OBJECTS_BUNDLE, bundles.read, READ, "ref"),
+    Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read, READ, "ref"),
     Route("GET", routes.REF_OBJECT_STAT, objects.stat, READ, "ref"),
     Route("GET", routes.REF_OBJECTS_LS, objects.list_all, READ, "ref"),
     Route("GET", routes.REF_OBJECT_PROPERTIES, objects.get_properties, READ, "ref"),

@@ -20,8 +20,9 @@ from .engine import Engine
 from .listings import CommonPrefix, list_objects
 from .resolving import resolve
 
-LIST_ENTRIES = 1000
-"""Entries listed at once where a prefix is read; a page."""
+LIST_ENTRIES = 256
+"""Entries listed at once where a prefix is read, some 300 bytes each: a slow client holds
+them. A page of a thousand would save a look at the tree for each MiB of small files."""
 
 
 @dataclass(frozen=True, slots=True)

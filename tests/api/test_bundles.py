@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import struct
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
+from aiohttp import ClientPayloadError, encode_basic_auth
 from hypothesis import given
 from hypothesis import strategies as st
+from lakebed.client import AsyncClient, ServerError
 from lakebed.client.wire import WireError, bundle
 from lakebed.server.ids import Kind
+from lakebed.server.repository.gathering import LIST_ENTRIES, iter_prefix
+from lakebed.server.repository.objects import stat_object
 
-from support.api import Served
+from support.api import ADMIN, Served
 from support.asking import Asker
 from support.bundles import (
     HEAD,
@@ -241,8 +247,6 @@ async def test_equal_contents_are_stored_once(ask: Asker, server: Served) -> Non
 
 
 async def _entry(server: Served, path: str) -> bytes:
-    from lakebed.server.repository.objects import stat_object
-
     located = await stat_object(server.engine, "lake", "main", path.encode())
     return located.entry.blob_id
 
@@ -250,22 +254,61 @@ async def _entry(server: Served, path: str) -> bytes:
 async def test_a_reading_is_of_one_commit_whatever_happens_meanwhile(
     ask: Asker, server: Served
 ) -> None:
-    count = 2500  # more than two pages of a listing, and than a socket holds
-    for start in range(0, count, 500):
-        names = [f"{n:05}" for n in range(start, start + 500)]
-        await send_bundle(ask, make_bundle({n: n.encode() * 200 for n in names}))
+    names = [f"{n:05}" for n in range(2 * LIST_ENTRIES + 1)]
+    for start in range(0, len(names), LIST_ENTRIES):
+        some = names[start : start + LIST_ENTRIES]
+        await send_bundle(ask, make_bundle({name: name.encode() for name in some}))
     commit = await ask.commit()
-    url = "/api/v1/repositories/lake/refs/main/objects/bundle"
-    async with ask.session.post(url, json={"prefix": ""}) as response:
-        await response.content.read(1)
-        await send_bundle(ask, make_bundle({f"{count - 1:05}": b"new", "z": b"new"}))
-        await ask.commit()
-        rest = await response.content.read()
-        pinned = response.headers["X-Lakebed-Commit"]
+    seen: list[bytes] = []
 
-    objects, _ = read_bundles(b"L" + rest)
-    assert pinned == commit
-    assert objects == {f"{n:05}": f"{n:05}".encode() * 200 for n in range(count)}
+    async for found in iter_prefix(server.engine, "lake", "main", b"", b""):
+        assert found.commit_id is not None
+        assert found.commit_id.hex() == commit
+        seen += [entry.path for entry in found.entries]
+        # While the first page is on its way to a slow client.
+        new = b"%d" % len(seen)
+        await send_bundle(ask, make_bundle({names[-1]: new, "z": new}))
+        await ask("DELETE", f"/lake/branches/main/objects?path={names[-2]}")
+        await ask.commit()
+
+    assert seen == [name.encode() for name in names]
+
+
+async def test_the_answer_says_which_commit_it_is_of(ask: Asker) -> None:
+    await ask.put("a")
+    commit = await ask.commit()
+    route = "/lake/refs/main/objects/bundle"
+
+    wishes: list[dict[str, Any]] = [{"prefix": ""}, {"paths": ["a"]}]
+    clean = [await ask("POST", route, json=wish) for wish in wishes]
+    await ask.put("b")
+    dirty = [await ask("POST", route, json=wish) for wish in wishes]
+
+    assert [answer.headers["X-Lakebed-Commit"] for answer in clean] == [commit] * 2
+    assert all("X-Lakebed-Commit" not in answer.headers for answer in dirty)
+
+
+async def test_a_reader_sees_a_bundle_whole_or_not_at_all(ask: Asker) -> None:
+    paths = [f"p{number}" for number in range(60)]
+    is_over = False
+
+    async def write() -> None:
+        nonlocal is_over
+        for number in range(60):
+            await send_bundle(ask, make_bundle(dict.fromkeys(paths, b"%d" % number)))
+        is_over = True
+
+    async def read() -> int:
+        count = 0
+        while not is_over:
+            objects, _ = await read_many(ask, paths=paths)
+            assert len(set(objects.values())) <= 1, "part of a bundle"
+            count += 1
+        return count
+
+    _, *counts = await asyncio.gather(write(), read(), read())
+
+    assert min(counts) > 1
 
 
 async def test_uncommitted_changes_are_read_where_they_show(ask: Asker) -> None:
@@ -300,6 +343,32 @@ async def test_large_objects_are_named_and_read_by_themselves(ask: Asker) -> Non
     assert (await read_many(ask, paths=["large"]))[0] == {"large": None}
 
 
+async def test_an_answer_comes_in_bundles_that_a_client_can_hold(ask: Asker) -> None:
+    objects = {f"{n:03}": bytes([n]) * (n * 4001) for n in range(200)}
+    for start in range(0, 200, 10):
+        some = dict(list(objects.items())[start : start + 5])
+        await send_bundle(ask, make_bundle(some))
+        some = dict(list(objects.items())[start + 5 : start + 10])
+        await send_bundle(ask, make_bundle(some))
+    answer = await ask("POST", "/lake/refs/main/objects/bundle", json={"prefix": ""})
+
+    assert read_bundles(answer.data) == (objects, [])
+    assert max(_sizes(answer.data)) <= 2**20
+
+
+def _sizes(data: bytes) -> list[int]:
+    """Return the bytes of the contents of each bundle."""
+    sizes: list[int] = []
+    at = 0
+    while at < len(data):
+        index_bytes = HEAD.unpack_from(data, at)[2]
+        at += HEAD.size
+        index = bundle.decode_index(data[at : at + index_bytes])
+        sizes.append(sum(row.content_bytes for row in index.rows))
+        at += index_bytes + sizes[-1]
+    return sizes
+
+
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
@@ -307,7 +376,7 @@ async def test_large_objects_are_named_and_read_by_themselves(ask: Asker) -> Non
         ({"paths": ["a"], "prefix": ""}, "give one of"),
         ({"paths": [""]}, "path is empty"),
         ({"paths": ["p" * 1025]}, "1025 bytes"),
-        ({"paths": ["a"] * 4097}, "at most 4096"),
+        ({"paths": ["a"] * 1025}, "at most 1024"),
         ({"paths": "a"}, "'paths'"),
         ({"prefix": "p" * 1025}, "1025 bytes"),
         ({"prefix": "", "nosuch": 1}, "'nosuch'"),
@@ -402,6 +471,70 @@ async def test_links_keep_what_is_there_if_asked(ask: Asker) -> None:
 
     assert answer.json == {"staged": 1, "kept": ["b"]}
     assert (await read_many(ask, paths=["b", "c"]))[0] == {"b": b"2", "c": b"1"}
+
+
+async def test_damage_is_an_error_and_never_an_object(
+    ask: Asker, server: Served, directory: Path
+) -> None:
+    objects = {f"{n:04}": os.urandom(9000) for n in range(400)}
+    names = sorted(objects)
+    for start in range(0, 400, 200):
+        some = {name: objects[name] for name in names[start : start + 200]}
+        await send_bundle(ask, make_bundle(some))
+    damaged = objects[names[-1]]
+    for pack in directory.rglob("*.pack"):  # noqa: ASYNC240
+        data = pack.read_bytes()
+        if (at := data.find(damaged)) >= 0:
+            pack.write_bytes(data[:at] + b"?" + data[at + 1 :])
+
+    url = "/api/v1/repositories/lake/refs/main/objects/bundle"
+    with pytest.raises(ClientPayloadError):
+        async with ask.session.post(url, json={"prefix": ""}) as response:
+            await response.read()
+    by_itself = await ask(
+        "POST", "/lake/refs/main/objects/bundle", json={"paths": [names[-1]]}
+    )
+    async with AsyncClient(
+        server.url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret
+    ) as lake:
+        seen: dict[str, bytes | None] = {}
+
+        async def read_all() -> None:
+            async for each in lake.read_objects("lake", "main", paths=names):
+                seen[each.path] = each.data
+
+        with pytest.raises(ServerError, match="cannot read"):
+            await read_all()
+
+    assert by_itself.status == 500
+    # All that came before the damage came, in spite of it.
+    assert seen.items() <= objects.items()
+    assert len(seen) > 200
+    assert names[-1] not in seen
+
+
+@pytest.mark.parametrize("sent", [0.0, 0.5, 0.99])
+async def test_half_a_bundle_is_nothing(
+    ask: Asker, server: Served, sent: float
+) -> None:
+    data = make_bundle({f"{n}": bytes(1000) for n in range(500)})
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = (
+        "POST /api/v1/repositories/lake/branches/main/objects/bundle HTTP/1.1\r\n"
+        f"Host: {host}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(data)}\r\n"
+        f"Authorization: {encode_basic_auth(ADMIN.id, ADMIN.secret)}\r\n\r\n"
+    )
+    writer.write(head.encode() + data[: int(len(data) * sent)])
+    await writer.drain()
+    writer.write_eof()
+
+    answer = await reader.read()
+    writer.close()
+
+    assert b" 200 " not in answer.partition(b"\r\n")[0]
+    assert (await ask("GET", "/lake/refs/main/objects/ls")).paths == []
 
 
 @given(data=st.binary(max_size=200))

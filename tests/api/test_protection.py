@@ -10,6 +10,7 @@ from lakebed.server.api.routes import ROUTES
 from lakebed.server.auth.grants import Permission
 
 from support.asking import Asker
+from support.bundles import MEDIA_TYPE, make_bundle, send_bundle
 
 PROTECTION = "/lake/settings/branch_protection"
 BRANCH = "/lake/branches/main"
@@ -32,6 +33,14 @@ REFUSED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", paths.OBJECTS_MOVE): (
         f"{BRANCH}/objects/move",
         {"src_path": "a", "dst_path": "b"},
+    ),
+    ("POST", paths.OBJECTS_BUNDLE): (
+        f"{BRANCH}/objects/bundle",
+        make_bundle({"b": b"x"}),
+    ),
+    ("POST", paths.OBJECTS_LINK): (
+        f"{BRANCH}/objects/link",
+        {"links": [{"src_path": "a", "dst_path": "b"}]},
     ),
     ("PUT", paths.OBJECT_USER_METADATA): (
         f"{BRANCH}/objects/stat/user_metadata?path=a",
@@ -83,11 +92,12 @@ async def test_a_protected_branch_is_not_written_to(
     assert await protect(ask, "v*", "m?in") == 204
     path, body = REFUSED[row]
 
-    refused = (
-        await ask(row[0], path, json=body)
-        if body is not None
-        else await ask(row[0], path)
-    )
+    if isinstance(body, bytes):
+        refused = await send_bundle(ask, body)
+    elif body is not None:
+        refused = await ask(row[0], path, json=body)
+    else:
+        refused = await ask(row[0], path)
 
     assert refused.status == 403, refused
     assert refused.json["message"] == "cannot write to protected branch"
@@ -194,7 +204,9 @@ async def test_a_read_only_repository_changes_in_nothing(ask: Asker) -> None:
     refused = REFUSED | other_bodies
     del refused["POST", paths.OBJECTS_COPY]  # there is nothing that could be copied
     for (method, _), (path, body) in refused.items():
-        options = {} if body is None else {"json": body}
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            options = {"data": body, "headers": {"Content-Type": MEDIA_TYPE}}
         answer = await ask(method, path.replace("/lake", "/still", 1), **options)
 
         assert answer.status == 403, (method, path, answer)

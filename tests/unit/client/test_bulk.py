@@ -52,6 +52,13 @@ def bundle_of(
 
 
 END = bundle_of(is_last=True)
+HUGE = bundle.encode_bundle(
+    bundle.BundleIndex(
+        [bundle.BundleRow(str(n), 2**20 - 1, bytes(16)) for n in range(8)]
+    ),
+    (),
+)
+"""Claims more than a client should ever hold."""
 
 
 def cut_off(data: bytes, commit_id: str = "") -> Reply:
@@ -253,7 +260,9 @@ async def test_a_server_that_never_gets_to_the_end_is_given_up() -> None:
         (bundle_of(("a", b"1"), md5=bytes(16)) + END, "'a' came damaged"),
         (b"<html>what is this?</html>", "not answer like a lakebed server"),
         (END + b"more", "bytes follow"),
+        (HUGE, "a bundle of 8388600 bytes"),
     ],
+    ids=["damaged", "no bundle", "too long", "huge"],
 )
 async def test_an_answer_that_is_not_right_is_no_object(
     data: bytes, words: str
