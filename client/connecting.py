@@ -13,13 +13,15 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
-from .blocking.client import Client
-from .blocking.handles.lake import Lake
-from .handles.lake import AsyncLake
+from .async_client import CONNECTIONS_MAX, TIMEOUT_S
 from .profiles import Found, find_server
 from .retrying import RetryPolicy
+
+if TYPE_CHECKING:
+    from .blocking.handles.lake import Lake
+    from .handles.lake import AsyncLake
 
 
 def connect(
@@ -48,6 +50,10 @@ def connect(
         InvalidRequestError: the server, key or profile cannot be right.
         ServerUnreachableError: `server` is a directory that cannot be served.
     """
+    # Each waits for the modules of its own kind only.
+    from .blocking.client import Client
+    from .blocking.handles.lake import Lake
+
     found = _find(server, profile, access_key_id, secret_access_key)
     return Lake(
         Client(
@@ -84,6 +90,9 @@ def connect_async(
     Raises:
         InvalidRequestError: the server, key or profile cannot be right.
     """
+    from .async_client import AsyncClient
+    from .handles.lake import AsyncLake
+
     found = _find(server, profile, access_key_id, secret_access_key)
     return AsyncLake(
         AsyncClient(
