@@ -135,15 +135,15 @@ def ranged(data: bytes, *, cut: int = 0, status: int = 206) -> web.Response:
 
 
 @pytest.mark.parametrize(
-    ("reply", "message"),
+    ("cut", "more", "status", "message"),
     [
-        (lambda data: ranged(data, cut=1), "bytes came where"),
-        (lambda data: ranged(data + b"x"), "bytes came where"),
-        (lambda data: ranged(data, status=200), "ignored the range"),
+        (1, b"", 206, "bytes came where"),
+        (0, b"x", 206, "bytes came where"),
+        (0, b"", 200, "ignored the range"),
     ],
 )
 async def test_a_range_of_another_length_is_no_download(
-    tmp_path: Path, reply: Callable[[bytes], web.Response], message: str
+    tmp_path: Path, cut: int, more: bytes, status: int, message: str
 ) -> None:
     size = PIECE_BYTES + 10
 
@@ -151,7 +151,10 @@ async def test_a_range_of_another_length_is_no_download(
         del request
         return web.Response(body=b"x" * size, headers={"ETag": '"v1"'})
 
-    replies = [reply(b"x" * PIECE_BYTES), reply(b"y" * 10)]
+    replies = [
+        ranged(data + more, cut=cut, status=status)
+        for data in (b"x" * PIECE_BYTES, b"y" * 10)
+    ]
     async with serve_script(first, *replies) as script, lake_at(script.url) as lake:
         with pytest.raises(ClientError, match=message):
             await lake.client.download_object(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,12 @@ class Reader(HTMLParser):
         self.text += data
 
 
+def html_of(value: Any) -> str:
+    """Return what a notebook shows of `value`."""
+    html: str = value._repr_html_()
+    return html
+
+
 def read(html: str) -> Reader:
     reader = Reader()
     reader.feed(html)
@@ -68,10 +75,7 @@ def values() -> list[object]:
 
 @pytest.mark.parametrize("value", values(), ids=lambda value: type(value).__name__)
 def test_each_value_shows_itself_and_never_as_markup(value: object) -> None:
-    for html in (
-        value._repr_html_(),  # type: ignore[attr-defined]
-        Rows([value], EVIL)._repr_html_(),
-    ):
+    for html in (html_of(value), html_of(Rows([value], EVIL))):
         shown = read(html).text
         assert 'alert("x")' in shown
         assert "\x1b" not in shown
@@ -80,9 +84,9 @@ def test_each_value_shows_itself_and_never_as_markup(value: object) -> None:
 
 
 def test_a_table_says_when_it_is_empty_or_cut() -> None:
-    assert "nothing" in read(Rows[Change]((), "t")._repr_html_()).text
+    assert "nothing" in read(html_of(Rows[Change]((), "t"))).text
     rows = Rows([Change("added", "a", 1)], "t", is_cut=True)
-    assert "and more" in read(rows._repr_html_()).text
+    assert "and more" in read(html_of(rows)).text
 
 
 def test_a_long_text_is_cut() -> None:
@@ -118,4 +122,4 @@ def test_a_merge_conflict_has_its_rows() -> None:
 
     [row] = error.rows
     assert (row.path, row.base) == ("p", None)
-    assert "not there" in error.rows._repr_html_()
+    assert "not there" in html_of(error.rows)
