@@ -21,9 +21,13 @@ server's error classes, empty where the answer had none; `fields` what came with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .wire import Conflict, Problem, WireError, read_conflicts
+
+if TYPE_CHECKING:
+    from . import values
+    from .values import Rows
 
 
 class ClientError(Exception):
@@ -81,6 +85,13 @@ class MergeConflictError(ConflictError):
         """The first thousand conflicts, in path order."""
         problem = Problem(message=self.message, code=self.code, fields=self.fields)
         return read_conflicts(problem)
+
+    @property
+    def rows(self) -> Rows[values.Conflict]:
+        """The same as values, which a notebook shows as a table."""
+        from .values import Conflict, Rows
+
+        return Rows([Conflict.of(each) for each in self.conflicts], "conflicts")
 
 
 class PreconditionFailedError(ClientError):
