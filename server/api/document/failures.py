@@ -54,6 +54,7 @@ def group_failures(route: Route) -> dict[HTTPStatus, list[type[LakeError]]]:
 def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     query, body = route.models
     yield errors.InvalidValueError
+    yield errors.HeadTooLargeError
     if not isinstance(route.requirement, Anyone):
         yield errors.UnauthenticatedError
         yield errors.PermissionDeniedError
