@@ -48,7 +48,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         path = route.template.removeprefix(BASE)
         operation = describe_operation(route, schemas)
         paths.setdefault(path, {})[route.method.lower()] = operation
-    document = {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "lakebed",
