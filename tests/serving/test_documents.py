@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -38,9 +37,9 @@ def test_who_signs_gets_the_bucket(server: ServerProcess) -> None:
         "list_objects_v2", Params={"Bucket": "docs"}
     )
 
-    assert b"<Key>main/a</Key>" in listed.body
+    assert b"<Prefix>main/</Prefix>" in listed.body
     with urllib.request.urlopen(presigned, timeout=30) as response:
-        assert b"<Key>main/a</Key>" in response.read()
+        assert b"<Prefix>main/</Prefix>" in response.read()
 
 
 @pytest.mark.parametrize("target", ["/docs/", "/docs/main/a", "/docsx", "/docs%2F"])
