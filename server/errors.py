@@ -438,6 +438,19 @@ class ReadOnlyRepositoryError(LakeError):
         self.repository = repository
 
 
+class ProtectedBranchError(LakeError):
+    """A write or commit named a branch that changes only by merges."""
+
+    code = "protected-branch"
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(
+            f"cannot write to protected branch '{branch}': merge into it from another "
+            "branch"
+        )
+        self.branch = branch
+
+
 class PreconditionFailedError(LakeError):
     """A condition of the request (`If-Match`, `If-None-Match`) does not hold."""
 

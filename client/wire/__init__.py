@@ -71,7 +71,15 @@ from .refs import (
     TagCreation,
     Undo,
 )
-from .repositories import Repository, RepositoryCreation
+from .repositories import (
+    MetadataKeys,
+    MetadataSet,
+    ProtectionRule,
+    Repository,
+    RepositoryCreation,
+    RetentionRule,
+    RetentionRules,
+)
 from .service import (
     Config,
     Login,
@@ -115,6 +123,8 @@ __all__ = [
     "MergeBase",
     "MergeResult",
     "MergeStrategy",
+    "MetadataKeys",
+    "MetadataSet",
     "ObjectCopy",
     "ObjectError",
     "ObjectErrorList",
@@ -126,6 +136,7 @@ __all__ = [
     "PathList",
     "PathType",
     "Problem",
+    "ProtectionRule",
     "Ref",
     "RefLogEntry",
     "Repository",
@@ -133,6 +144,8 @@ __all__ = [
     "RequestBody",
     "ResetType",
     "Resolution",
+    "RetentionRule",
+    "RetentionRules",
     "Revert",
     "Setup",
     "SetupState",

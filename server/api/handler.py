@@ -84,6 +84,7 @@ class ApiHandler:
             response = answer_problem(error)
             if response.status >= 500:
                 exchange.failure = type(error).__name__
+            if response.status >= 500 and response.status not in (501, 503):
                 log.error(
                     "request failed",
                     extra={"path": _loggable(request), "error": str(error)},

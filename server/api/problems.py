@@ -43,6 +43,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.FORBIDDEN: (
         errors.PermissionDeniedError,
         errors.ReadOnlyRepositoryError,
+        errors.ProtectedBranchError,
         errors.DeleteDefaultBranchError,
     ),
     HTTPStatus.NOT_FOUND: (
@@ -105,6 +106,7 @@ TEXTS: dict[type[LakeError], str] = {
     errors.MergeConflictError: "conflict found",
     errors.RepositoryExistsError: "not unique",
     errors.NothingToCommitError: "commit: no changes",
+    errors.ProtectedBranchError: "cannot write to protected branch",
 }
 """What scripts around lakeFS compare the message with."""
 

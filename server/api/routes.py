@@ -11,10 +11,11 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
-from .headers import READ_CONDITIONS, WRITE_CONDITIONS
+from .headers import READ_CONDITIONS, RULES_CONDITION, WRITE_CONDITIONS
 from .operations import (
     branches,
     commits,
+    later,
     merges,
     objects,
     people,
@@ -60,6 +61,28 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", routes.REPOSITORY_METADATA, repositories.get_repository_metadata, READ
     ),
+    Route(
+        "POST", routes.REPOSITORY_METADATA, repositories.set_repository_metadata, ADMIN
+    ),
+    Route(
+        "DELETE",
+        routes.REPOSITORY_METADATA,
+        repositories.delete_repository_metadata,
+        ADMIN,
+    ),
+    Route(
+        "GET", routes.BRANCH_PROTECTION, repositories.get_branch_protection_rules, READ
+    ),
+    Route(
+        "PUT",
+        routes.BRANCH_PROTECTION,
+        repositories.set_branch_protection_rules,
+        ADMIN,
+        headers=RULES_CONDITION,
+    ),
+    Route("GET", routes.GC_RULES, repositories.get_gc_rules, READ),
+    Route("PUT", routes.GC_RULES, repositories.set_gc_rules, ADMIN),
+    Route("DELETE", routes.GC_RULES, repositories.delete_gc_rules, ADMIN),
     # Branches.
     Route("GET", routes.BRANCHES, branches.list_branches, READ),
     Route(
@@ -216,4 +239,50 @@ ROUTES: tuple[Route, ...] = (
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    # Not built.
+    *(
+        Route(method, routes.IMPORT, later.use_imports, WRITE, "branch")
+        for method in ("GET", "POST", "DELETE")
+    ),
+    Route("GET", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
+    Route("PUT", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
+    Route("POST", routes.STAGING_UPLOADS, later.use_staging, WRITE, "branch"),
+    Route("PUT", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
+    Route("DELETE", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
+    Route("PUT", routes.STAGING_PART, later.use_staging, WRITE, "branch"),
+    Route("PUT", routes.STAGING_PART_COPY, later.use_staging, WRITE, "branch"),
+    Route("PUT", routes.BRANCH_OBJECTS, later.use_staging, WRITE, "branch"),
+    Route("GET", routes.ACTION_RUNS, later.use_actions, READ),
+    Route("GET", routes.ACTION_RUN, later.use_actions, READ),
+    Route("GET", routes.ACTION_HOOKS, later.use_actions, READ),
+    Route("GET", routes.ACTION_HOOK_OUTPUT, later.use_actions, READ),
+    Route("GET", routes.PULLS, later.use_pulls, READ),
+    Route("POST", routes.PULLS, later.use_pulls, READ),
+    Route("GET", routes.PULL, later.use_pulls, READ),
+    Route("PATCH", routes.PULL, later.use_pulls, READ),
+    Route("PUT", routes.PULL_MERGE, later.use_pulls, READ),
+    *(
+        Route(method, template, later.use_dumps, ADMIN)
+        for template in (routes.DUMP, routes.RESTORE)
+        for method in ("GET", "POST")
+    ),
+    Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN),
+    Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN),
+    Route("POST", routes.GC_PREPARE_COMMITS, later.use_collection, ADMIN),
+    Route("POST", routes.GC_PREPARE_UNCOMMITTED, later.use_collection, ADMIN),
+    *(
+        Route(method, template, later.use_policies, SignedIn())
+        for template in (routes.GROUPS, routes.POLICIES)
+        for method in ("GET", "POST")
+    ),
+    *(
+        Route(method, template, later.use_policies, SignedIn())
+        for template in (routes.GROUP, routes.POLICY)
+        for method in ("GET", "DELETE")
+    ),
+    Route("PUT", routes.POLICY, later.use_policies, SignedIn()),
+    Route("GET", routes.GROUP_MEMBERS, later.use_policies, SignedIn()),
+    Route("GET", routes.GROUP_POLICIES, later.use_policies, SignedIn()),
+    Route("GET", routes.USER_GROUPS, later.use_policies, Themselves()),
+    Route("GET", routes.USER_POLICIES, later.use_policies, Themselves()),
 )

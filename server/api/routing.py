@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -40,6 +40,9 @@ Handler = Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
 JSON_BYTES_MAX = 4 * 1024 * 1024
 """A batch of 1,000 paths of 1,024 bytes, every character escaped, is 6 MiB; as people
 name things it is 0.1 MiB. 4 MiB holds any batch that is meant."""
+
+_ABBREVIATIONS = {"gc": "GC"}
+"""Parts of names that are not written as words are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,14 @@ class Route:
         has the operation, it is called as there: clients are generated from it.
         """
         first, *others = self.handler.__name__.split("_")
-        return first + "".join(map(str.capitalize, others))
+        return first + "".join(
+            _ABBREVIATIONS.get(each, each.title()) for each in others
+        )
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the operation does anything but say that it is not built."""
+        return get_type_hints(self.handler)["return"] is not NoReturn
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +131,8 @@ def compile_route(route: Route) -> Compiled:
     query, body = route.models
     if not issubclass(query, NoQuery):
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
-    if not issubclass(body, NoBody | Streamed | RequestBody):
+    is_json = is_json_body(body)
+    if not is_json and not issubclass(body, NoBody | Streamed):
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
     name_at = tuple(
         (place, segment[1:-1])
@@ -132,10 +143,17 @@ def compile_route(route: Route) -> Compiled:
         route,
         name_at,
         QueryReader(query),
-        msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
-        issubclass(body, Streamed),
+        msgspec.json.Decoder(body) if is_json else None,
+        not is_json and issubclass(body, Streamed),
         _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
+
+
+def is_json_body(body: Any) -> bool:
+    """Tell whether `body` is the shape of a JSON body: an object, or a list of some."""
+    if get_origin(body) is list:
+        (body,) = get_args(body)
+    return isinstance(body, type) and issubclass(body, RequestBody)
 
 
 def _compile_admission(

@@ -8,6 +8,9 @@ a repository that is gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
 
 from ..ids import DIGEST_BYTES, CommitId
 from ..refs.store import (
@@ -25,7 +28,7 @@ BRANCH, TAG = 0, 1
 REF_KINDS: tuple[RefKind, RefKind] = ("branch", "tag")
 
 REPOSITORY_COLUMNS = (
-    "id, name, storage_namespace, default_branch, created_ms, read_only"
+    "id, name, storage_namespace, default_branch, created_ms, read_only, protection"
 )
 _REF = (
     "ref.kind, ref.id, ref.repository_id, ref.name, ref.head, ref.epoch, ref.floor, "
@@ -38,13 +41,17 @@ _LOG = "sequence, repository_id, ref, kind, at_ms, actor, action, old, new"
 LAST_CHARACTER = "\U0010ffff"
 """Above every character of a name: ends the range of names with one prefix."""
 
+_read_patterns = lru_cache(256)(msgspec.json.Decoder(tuple[str, ...]).decode)
+"""Patterns of branches are read with each write, and hardly ever change."""
+
 _IDS_PER_STATEMENT_MAX = 4096
 """Bounds what one statement binds: 128 KiB of ids."""
 
 
 def repository_of(row: Row) -> Repository:
     """Return the repository in the columns `REPOSITORY_COLUMNS`."""
-    return Repository(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+    protection = _read_patterns(row[6]) if row[6] else ()
+    return Repository(row[0], row[1], row[2], row[3], row[4], bool(row[5]), protection)
 
 
 def ref_of(row: Row) -> Ref:
@@ -72,6 +79,15 @@ class RefReads:
             f"SELECT {REPOSITORY_COLUMNS} FROM repository WHERE name = ?", (name,)
         )
         return None if row is None else repository_of(row)
+
+    async def find_document(self, repository_id: int, name: str) -> bytes | None:
+        """See `RefReader.find_document`."""
+        row = self._session.row(
+            "SELECT document FROM repository_document "
+            "WHERE repository_id = ? AND name = ?",
+            (repository_id, name),
+        )
+        return None if row is None else row[0]
 
     async def list_repositories(
         self, *, prefix: str, after: str, limit: int

@@ -39,6 +39,8 @@ class Repository(Struct, frozen=True, gc=False):
     default_branch: str
     created_ms: int
     read_only: bool = False
+    protection: tuple[str, ...] = ()
+    """Globs of the branches that change only by merges; see `protection.py`."""
 
 
 class Branch(Struct, frozen=True, gc=False):
@@ -103,6 +105,10 @@ class RefReader(Protocol):
 
     async def find_repository(self, name: str) -> Repository | None:
         """Return the repository `name`, or None."""
+        ...
+
+    async def find_document(self, repository_id: int, name: str) -> bytes | None:
+        """Return what is kept with a repository under `name`, or None."""
         ...
 
     async def list_repositories(
@@ -176,6 +182,18 @@ class RefTransaction(Protocol):
         Raises:
             RepositoryExistsError: the name is taken.
         """
+        ...
+
+    async def set_protection(
+        self, repository_id: int, patterns: tuple[str, ...]
+    ) -> None:
+        """Replace the globs of protected branches."""
+        ...
+
+    async def set_document(
+        self, repository_id: int, name: str, document: bytes | None
+    ) -> None:
+        """Keep `document` with a repository under `name`; None: keep none."""
         ...
 
     async def delete_repository(self, repository_id: int) -> None:

@@ -16,6 +16,7 @@ from ..errors import (
 )
 from ..ids import CommitId
 from ..refs.names import check_ref_name
+from ..refs.protection import require_unprotected
 from ..refs.store import Branch, RefLogEntry
 from .contracts import WriteTransaction
 from .engine import Engine
@@ -134,7 +135,9 @@ async def reset_branch(
 
     Returns how many rows went (of all: 1 if there were any).
     """
-    _, branch = await get_writable_branch(engine, repository, name)
+    _, branch = await get_writable_branch(
+        engine, repository, name, even_if_protected=True
+    )
     discarded = await engine.metadata.write(
         lambda tx: tx.discard_staged(branch.id, path=path, prefix=prefix)
     )
@@ -179,6 +182,7 @@ async def undo(engine: Engine, repository: str, name: str, *, actor: str) -> Bra
     where = await get_repository(engine, repository)
     if where.read_only:
         raise ReadOnlyRepositoryError(repository)
+    require_unprotected(where, name)
     ref = await engine.metadata.find_ref(where.id, name)
     if ref is not None and not isinstance(ref, Branch):
         raise InvalidValueError("branch", f"cannot undo tag '{name}': tags never move")

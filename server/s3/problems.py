@@ -57,6 +57,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.DeleteDefaultBranchError: ("AccessDenied", 403),
     errors.ReadOnlyRefError: ("AccessDenied", 403),
     errors.ReadOnlyRepositoryError: ("AccessDenied", 403),
+    errors.ProtectedBranchError: ("AccessDenied", 403),
     errors.PreconditionFailedError: ("PreconditionFailed", 412),
     errors.IdempotencyKeyReusedError: ("InvalidRequest", 400),
     errors.ExpiredDataError: ("NoSuchVersion", 410),

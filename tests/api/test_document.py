@@ -100,7 +100,11 @@ def test_the_document_is_valid() -> None:
 
 
 def test_the_document_has_each_route_and_no_other() -> None:
-    table = {(route.method, route.template.removeprefix(BASE)) for route in ROUTES}
+    table = {
+        (route.method, route.template.removeprefix(BASE))
+        for route in ROUTES
+        if route.is_built
+    }
 
     assert {(each.method, each.path) for each in OPERATIONS} == table
 

@@ -28,11 +28,12 @@ from support.api import ADMIN, Served
 from support.asking import Answer, Asker
 from support.story import OPERATIONS, Operation, Teller
 
-ROUTE_OF = {route.name: route for route in ROUTES}
+ROUTE_OF = {route.name: route for route in ROUTES if route.is_built}
 WITH_BODY = [
     operation
     for operation in OPERATIONS
-    if issubclass(ROUTE_OF[operation.name].models[1], RequestBody)
+    if isinstance(ROUTE_OF[operation.name].models[1], type)
+    and issubclass(ROUTE_OF[operation.name].models[1], RequestBody)
 ]
 WITH_QUERY = [
     operation

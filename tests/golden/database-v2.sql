@@ -105,7 +105,13 @@ CREATE TABLE repository (
     default_branch    TEXT NOT NULL,
     read_only         INTEGER NOT NULL,
     created_ms        INTEGER NOT NULL
-);
+, protection TEXT NOT NULL DEFAULT '');
+CREATE TABLE repository_document (
+    repository_id INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    document      BLOB NOT NULL,  -- JSON
+    PRIMARY KEY (repository_id, name)
+) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -19,12 +19,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]
         yield running
 
 
-@pytest.mark.parametrize("target", ["/docs", "/docs?x=1"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_reads_docs_without_a_signature_gets_the_page(
-    server: ServerProcess, method: str, target: str
+    server: ServerProcess, method: str
 ) -> None:
-    answer = server.send_as_it_is(method, target, {})
+    answer = server.send_as_it_is(method, "/docs", {})
 
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -33,7 +32,7 @@ def test_who_reads_docs_without_a_signature_gets_the_page(
 
 def test_who_signs_gets_the_bucket(server: ServerProcess) -> None:
     listed = server.send("GET", "/docs?list-type=2")
-    presigned = server.s3().generate_presigned_url(
+    presigned = server.s3(signature_version="s3v4").generate_presigned_url(
         "list_objects_v2", Params={"Bucket": "docs"}
     )
 
@@ -42,7 +41,9 @@ def test_who_signs_gets_the_bucket(server: ServerProcess) -> None:
         assert b"<Prefix>main/</Prefix>" in response.read()
 
 
-@pytest.mark.parametrize("target", ["/docs/", "/docs/main/a", "/docsx", "/docs%2F"])
+@pytest.mark.parametrize(
+    "target", ["/docs/", "/docs?x=1", "/docs/main/a", "/docsx", "/docs%2F"]
+)
 def test_other_paths_are_those_of_s3(server: ServerProcess, target: str) -> None:
     answer = server.send_as_it_is("GET", target, {})
 

@@ -34,6 +34,13 @@ STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ),
     ),
     "createRepository": (("POST", "/repositories", {"name": "penguins"}),),
+    "setGCRules": (
+        (
+            "PUT",
+            f"{LAKE}/settings/gc_rules",
+            {"default_retention_days": 7, "branches": []},
+        ),
+    ),
     "createBranch": (
         ("POST", f"{LAKE}/branches", {"name": "dev", "source": "main"}),
         ("POST", f"{LAKE}/branches/dev/objects?path=dev.csv", b"on dev"),

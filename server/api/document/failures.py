@@ -10,15 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any, get_args
 
-import msgspec
 from aiohttp import hdrs
 
 from ... import errors
 from ...errors import LakeError
 from ..call import NoBody, Streamed
 from ..problems import status_of
-from ..routing import Anyone, Route
+from ..routing import Anyone, Route, is_json_body
 from .prose import read_prose
 from .schemas import Schema, refer
 
@@ -65,14 +65,14 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     if body is not NoBody:
         yield errors.BodyTooLargeError
         yield errors.BodyStalledError
-    if issubclass(body, msgspec.Struct):
+    if is_json_body(body):
         yield errors.UnsupportedBodyError
-    fields = {*query.__struct_fields__}
-    if issubclass(body, msgspec.Struct):
-        fields |= {*body.__struct_fields__}
+    fields = {*query.__struct_fields__, *_fields_of(body)}
     if any(word in field for field in fields for word in _PATHS):
         yield errors.InvalidPathError
-    if {"metadata", "set", "commit_overrides"} & fields or issubclass(body, Streamed):
+    if {"metadata", "set", "commit_overrides"} & fields or (
+        not is_json_body(body) and issubclass(body, Streamed)
+    ):
         yield errors.MetadataTooLargeError
     if _CONDITIONS & {header.name for header in route.headers}:
         yield errors.PreconditionFailedError
@@ -85,13 +85,19 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
 def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
     yield errors.PermissionDeniedError  # from a page of another site
     _, body = route.models
-    if issubclass(body, msgspec.Struct) and _NAMING & {*body.__struct_fields__}:
+    if _NAMING & _fields_of(body):
         yield errors.InvalidNameError
     if "repository" in route.names:
         yield errors.ReadOnlyRepositoryError
         if route.ref_name is not None:
             yield errors.ReadOnlyRefError
             yield errors.RefMovedError
+            yield errors.ProtectedBranchError
+
+
+def _fields_of(body: Any) -> set[str]:
+    shape = get_args(body)[0] if get_args(body) else body
+    return {*shape.__struct_fields__} if is_json_body(body) else set()
 
 
 def describe_failures(route: Route) -> dict[str, Schema]:

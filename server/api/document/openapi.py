@@ -32,7 +32,8 @@ list. **Bodies** are JSON of at most 4 MiB; a field that is missing, wrong or un
 a 400 that names it in `field`. Times called `..._date` and `mtime` are Unix seconds. \
 **Pages**: pass `next_offset` as `after` until `has_more` is false; a page may have fewer \
 results than `amount`, and not be the last. **Errors** have a `code` that stays what it \
-is. What the lakeFS API does not have is marked as ours.
+is. What the lakeFS API does not have is marked as ours; what it has and we have not \
+built answers 501 and is not listed.
 """
 
 
@@ -42,6 +43,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     Raises:
         TypeError: a handler does not say what the document needs.
     """
+    routes = [route for route in routes if route.is_built]
     schemas = Schemas(kind for route in routes for kind in iter_types(route))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:

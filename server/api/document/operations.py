@@ -6,13 +6,13 @@ import inspect
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from lakebed.client.wire import Conflict, RequestBody
+from lakebed.client.wire import Conflict
 
 from ...auth.authorize import Permission
 from ...auth.requirements import Anyone, SignedIn, Themselves
 from ..answers import Answer, Bytes, CreatedText
 from ..call import Streamed, Uploaded
-from ..routing import Route
+from ..routing import Route, is_json_body
 from .examples import example_of_body
 from .failures import describe_failures
 from .parameters import describe_parameters
@@ -26,7 +26,7 @@ _ANY_BYTES: Schema = {"format": "binary", "type": "string"}
 def iter_types(route: Route) -> list[Any]:
     """Return the types of the bodies of `route` that have a schema."""
     _, body = route.models
-    kinds = [body] if issubclass(body, RequestBody) else []
+    kinds: list[Any] = [body] if is_json_body(body) else []
     for form in _forms_of(route):
         kinds += get_args(form) if _is_answer(form) else ()
     return kinds if route.method == "HEAD" else [*kinds, Conflict]
@@ -55,7 +55,7 @@ def describe_operation(route: Route, schemas: Schemas) -> Schema:
 
 def _describe_body(route: Route, schemas: Schemas) -> Schema | None:
     _, body = route.models
-    if issubclass(body, RequestBody):
+    if is_json_body(body):
         return {
             "required": True,
             "content": {
