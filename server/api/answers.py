@@ -78,6 +78,14 @@ ObjectBytes = Annotated[web.StreamResponse, Bytes]
 """An object or a range of it, streamed unless it is small."""
 
 
+class NotBuilt:
+    """What the documents say of an operation that only says that it is missing."""
+
+
+Unbuilt = Annotated[web.StreamResponse, NotBuilt]
+"""No answer but the refusal."""
+
+
 def name_answer(request_id: str) -> dict[str, str]:
     """Return the headers of every answer of this interface."""
     return {"Server": "lakebed", "X-Request-ID": request_id}

@@ -37,9 +37,7 @@ READ_CONDITIONS = (
     Header("If-Unmodified-Since", "A date: 412 if something was written since."),
 )
 """What `send_located` reads."""
-RULES_CONDITION = (
-    Header("If-Match", "The ETag of the rules that are to be replaced; else 412."),
-)
+CHANGE_CONDITIONS = (Header("If-Match", "Change only what has this ETag; else 412."),)
 IDEMPOTENCY_KEY = Header(
     IDEMPOTENCY_HEADER,
     "Sent again with the same key, the request gets the first answer and does nothing. "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
-from .headers import READ_CONDITIONS, RULES_CONDITION, WRITE_CONDITIONS
+from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS
 from .operations import (
     branches,
     commits,
@@ -78,11 +78,21 @@ ROUTES: tuple[Route, ...] = (
         routes.BRANCH_PROTECTION,
         repositories.set_branch_protection_rules,
         ADMIN,
-        headers=RULES_CONDITION,
+        headers=CHANGE_CONDITIONS,
     ),
-    Route("GET", routes.GC_RULES, repositories.get_gc_rules, READ),
-    Route("PUT", routes.GC_RULES, repositories.set_gc_rules, ADMIN),
-    Route("DELETE", routes.GC_RULES, repositories.delete_gc_rules, ADMIN),
+    Route(
+        "GET", routes.GC_RULES, repositories.get_gc_rules, READ, operation="getGCRules"
+    ),
+    Route(
+        "PUT", routes.GC_RULES, repositories.set_gc_rules, ADMIN, operation="setGCRules"
+    ),
+    Route(
+        "DELETE",
+        routes.GC_RULES,
+        repositories.delete_gc_rules,
+        ADMIN,
+        operation="deleteGCRules",
+    ),
     # Branches.
     Route("GET", routes.BRANCHES, branches.list_branches, READ),
     Route(
@@ -239,50 +249,199 @@ ROUTES: tuple[Route, ...] = (
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
-    # Not built.
-    *(
-        Route(method, routes.IMPORT, later.use_imports, WRITE, "branch")
-        for method in ("GET", "POST", "DELETE")
+    # Known, and not built.
+    Route(
+        "GET",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importStatus",
     ),
-    Route("GET", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_BACKING, later.use_staging, WRITE, "branch"),
-    Route("POST", routes.STAGING_UPLOADS, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
-    Route("DELETE", routes.STAGING_UPLOAD, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_PART, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.STAGING_PART_COPY, later.use_staging, WRITE, "branch"),
-    Route("PUT", routes.BRANCH_OBJECTS, later.use_staging, WRITE, "branch"),
-    Route("GET", routes.ACTION_RUNS, later.use_actions, READ),
-    Route("GET", routes.ACTION_RUN, later.use_actions, READ),
-    Route("GET", routes.ACTION_HOOKS, later.use_actions, READ),
-    Route("GET", routes.ACTION_HOOK_OUTPUT, later.use_actions, READ),
-    Route("GET", routes.PULLS, later.use_pulls, READ),
-    Route("POST", routes.PULLS, later.use_pulls, READ),
-    Route("GET", routes.PULL, later.use_pulls, READ),
-    Route("PATCH", routes.PULL, later.use_pulls, READ),
-    Route("PUT", routes.PULL_MERGE, later.use_pulls, READ),
-    *(
-        Route(method, template, later.use_dumps, ADMIN)
-        for template in (routes.DUMP, routes.RESTORE)
-        for method in ("GET", "POST")
+    Route(
+        "POST",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importStart",
     ),
-    Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN),
-    Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN),
-    Route("POST", routes.GC_PREPARE_COMMITS, later.use_collection, ADMIN),
-    Route("POST", routes.GC_PREPARE_UNCOMMITTED, later.use_collection, ADMIN),
-    *(
-        Route(method, template, later.use_policies, SignedIn())
-        for template in (routes.GROUPS, routes.POLICIES)
-        for method in ("GET", "POST")
+    Route(
+        "DELETE",
+        routes.IMPORT,
+        later.use_imports,
+        WRITE,
+        "branch",
+        operation="importCancel",
     ),
-    *(
-        Route(method, template, later.use_policies, SignedIn())
-        for template in (routes.GROUP, routes.POLICY)
-        for method in ("GET", "DELETE")
+    Route(
+        "GET",
+        routes.STAGING_BACKING,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="getPhysicalAddress",
     ),
-    Route("PUT", routes.POLICY, later.use_policies, SignedIn()),
-    Route("GET", routes.GROUP_MEMBERS, later.use_policies, SignedIn()),
-    Route("GET", routes.GROUP_POLICIES, later.use_policies, SignedIn()),
-    Route("GET", routes.USER_GROUPS, later.use_policies, Themselves()),
-    Route("GET", routes.USER_POLICIES, later.use_policies, Themselves()),
+    Route(
+        "PUT",
+        routes.STAGING_BACKING,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="linkPhysicalAddress",
+    ),
+    Route(
+        "POST",
+        routes.STAGING_UPLOADS,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="createPresignMultipartUpload",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_UPLOAD,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="completePresignMultipartUpload",
+    ),
+    Route(
+        "DELETE",
+        routes.STAGING_UPLOAD,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="abortPresignMultipartUpload",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_PART,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="uploadPart",
+    ),
+    Route(
+        "PUT",
+        routes.STAGING_PART_COPY,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="uploadPartCopy",
+    ),
+    Route(
+        "PUT",
+        routes.BRANCH_OBJECTS,
+        later.use_staging,
+        WRITE,
+        "branch",
+        operation="stageObject",
+    ),
+    Route(
+        "GET",
+        routes.ACTION_RUNS,
+        later.use_actions,
+        READ,
+        operation="listRepositoryRuns",
+    ),
+    Route("GET", routes.ACTION_RUN, later.use_actions, READ, operation="getRun"),
+    Route(
+        "GET", routes.ACTION_HOOKS, later.use_actions, READ, operation="listRunHooks"
+    ),
+    Route(
+        "GET",
+        routes.ACTION_HOOK_OUTPUT,
+        later.use_actions,
+        READ,
+        operation="getRunHookOutput",
+    ),
+    Route("GET", routes.PULLS, later.use_pulls, READ, operation="listPullRequests"),
+    Route("POST", routes.PULLS, later.use_pulls, READ, operation="createPullRequest"),
+    Route("GET", routes.PULL, later.use_pulls, READ, operation="getPullRequest"),
+    Route("PATCH", routes.PULL, later.use_pulls, READ, operation="updatePullRequest"),
+    Route(
+        "PUT", routes.PULL_MERGE, later.use_pulls, READ, operation="mergePullRequest"
+    ),
+    Route("GET", routes.DUMP, later.use_dumps, ADMIN, operation="dumpStatus"),
+    Route("POST", routes.DUMP, later.use_dumps, ADMIN, operation="dumpSubmit"),
+    Route("GET", routes.RESTORE, later.use_dumps, ADMIN, operation="restoreStatus"),
+    Route("POST", routes.RESTORE, later.use_dumps, ADMIN, operation="restoreSubmit"),
+    Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN, operation="dumpRefs"),
+    Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN, operation="restoreRefs"),
+    Route(
+        "POST",
+        routes.GC_PREPARE_COMMITS,
+        later.use_collection,
+        ADMIN,
+        operation="prepareGarbageCollectionCommits",
+    ),
+    Route(
+        "POST",
+        routes.GC_PREPARE_UNCOMMITTED,
+        later.use_collection,
+        ADMIN,
+        operation="prepareGarbageCollectionUncommitted",
+    ),
+    Route("GET", routes.GROUPS, later.use_policies, SignedIn(), operation="listGroups"),
+    Route(
+        "POST", routes.GROUPS, later.use_policies, SignedIn(), operation="createGroup"
+    ),
+    Route("GET", routes.GROUP, later.use_policies, SignedIn(), operation="getGroup"),
+    Route(
+        "DELETE", routes.GROUP, later.use_policies, SignedIn(), operation="deleteGroup"
+    ),
+    Route(
+        "GET",
+        routes.GROUP_MEMBERS,
+        later.use_policies,
+        SignedIn(),
+        operation="listGroupMembers",
+    ),
+    Route(
+        "GET",
+        routes.GROUP_POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="listGroupPolicies",
+    ),
+    Route(
+        "GET",
+        routes.POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="listPolicies",
+    ),
+    Route(
+        "POST",
+        routes.POLICIES,
+        later.use_policies,
+        SignedIn(),
+        operation="createPolicy",
+    ),
+    Route("GET", routes.POLICY, later.use_policies, SignedIn(), operation="getPolicy"),
+    Route(
+        "PUT", routes.POLICY, later.use_policies, SignedIn(), operation="updatePolicy"
+    ),
+    Route(
+        "DELETE",
+        routes.POLICY,
+        later.use_policies,
+        SignedIn(),
+        operation="deletePolicy",
+    ),
+    Route(
+        "GET",
+        routes.USER_GROUPS,
+        later.use_policies,
+        Themselves(),
+        operation="listUserGroups",
+    ),
+    Route(
+        "GET",
+        routes.USER_POLICIES,
+        later.use_policies,
+        Themselves(),
+        operation="listUserPolicies",
+    ),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -41,9 +41,6 @@ JSON_BYTES_MAX = 4 * 1024 * 1024
 """A batch of 1,000 paths of 1,024 bytes, every character escaped, is 6 MiB; as people
 name things it is 0.1 MiB. 4 MiB holds any batch that is meant."""
 
-_ABBREVIATIONS = {"gc": "GC"}
-"""Parts of names that are not written as words are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -70,6 +67,8 @@ class Route:
 
     headers: tuple[Header, ...] = ()
     """Headers that the handler reads, beside those that every request may have."""
+    operation: str = ""
+    """What the operation is called if not as its handler, which may serve several."""
 
     @property
     def name(self) -> str:
@@ -78,15 +77,10 @@ class Route:
         It is the name of the handler as other languages write it. Where the lakeFS API
         has the operation, it is called as there: clients are generated from it.
         """
+        if self.operation:
+            return self.operation
         first, *others = self.handler.__name__.split("_")
-        return first + "".join(
-            _ABBREVIATIONS.get(each, each.title()) for each in others
-        )
-
-    @property
-    def is_built(self) -> bool:
-        """Whether the operation does anything but say that it is not built."""
-        return get_type_hints(self.handler)["return"] is not NoReturn
+        return first + "".join(map(str.capitalize, others))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +125,7 @@ def compile_route(route: Route) -> Compiled:
     query, body = route.models
     if not issubclass(query, NoQuery):
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
-    is_json = is_json_body(body)
+    is_json = shape_of_body(body) is not None
     if not is_json and not issubclass(body, NoBody | Streamed):
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
     name_at = tuple(
@@ -144,16 +138,23 @@ def compile_route(route: Route) -> Compiled:
         name_at,
         QueryReader(query),
         msgspec.json.Decoder(body) if is_json else None,
-        not is_json and issubclass(body, Streamed),
+        is_streamed(body),
         _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
 
 
-def is_json_body(body: Any) -> bool:
-    """Tell whether `body` is the shape of a JSON body: an object, or a list of some."""
+def shape_of_body(body: Any) -> type[RequestBody] | None:
+    """Return the shape of a JSON body, or of each in a list; None: it is not JSON."""
     if get_origin(body) is list:
         (body,) = get_args(body)
-    return isinstance(body, type) and issubclass(body, RequestBody)
+    if isinstance(body, type) and issubclass(body, RequestBody):
+        return body
+    return None
+
+
+def is_streamed(body: Any) -> bool:
+    """Tell whether the handler reads the body itself, as it comes."""
+    return isinstance(body, type) and issubclass(body, Streamed)
 
 
 def _compile_admission(

@@ -26,23 +26,26 @@ from yarl import URL
 
 from support.api import ADMIN, Served
 from support.asking import Answer, Asker
-from support.story import OPERATIONS, Operation, Teller
+from support.story import BUILT, Operation, Teller
 
-ROUTE_OF = {route.name: route for route in ROUTES if route.is_built}
+ROUTE_OF = {route.name: route for route in ROUTES}
+
+
+def is_object(body: Any) -> bool:
+    return isinstance(body, type) and issubclass(body, RequestBody)
+
+
 WITH_BODY = [
-    operation
-    for operation in OPERATIONS
-    if isinstance(ROUTE_OF[operation.name].models[1], type)
-    and issubclass(ROUTE_OF[operation.name].models[1], RequestBody)
+    operation for operation in BUILT if is_object(ROUTE_OF[operation.name].models[1])
 ]
 WITH_QUERY = [
     operation
-    for operation in OPERATIONS
+    for operation in BUILT
     if ROUTE_OF[operation.name].models[0].__struct_fields__
 ]
 OF_ONE_THING = [
     operation
-    for operation in OPERATIONS
+    for operation in BUILT
     if operation.names and operation.described.get("security") != []
 ]
 

@@ -34,13 +34,6 @@ STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ),
     ),
     "createRepository": (("POST", "/repositories", {"name": "penguins"}),),
-    "setGCRules": (
-        (
-            "PUT",
-            f"{LAKE}/settings/gc_rules",
-            {"default_retention_days": 7, "branches": []},
-        ),
-    ),
     "createBranch": (
         ("POST", f"{LAKE}/branches", {"name": "dev", "source": "main"}),
         ("POST", f"{LAKE}/branches/dev/objects?path=dev.csv", b"on dev"),
@@ -50,6 +43,13 @@ STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ("POST", f"{LAKE}/branches/main/objects?path=raw/penguins.csv", b"a,b"),
     ),
     "commit": (("POST", f"{LAKE}/branches/main/commits", {"message": "raw"}),),
+    "setGCRules": (
+        (
+            "PUT",
+            f"{LAKE}/settings/gc_rules",
+            {"default_retention_days": 90, "branches": []},
+        ),
+    ),
     "createTag": (("POST", f"{LAKE}/tags", {"id": "v1.0", "ref": "main"}),),
 }
 """What the operations do that make what others need; in this order."""
@@ -110,6 +110,10 @@ OPERATIONS = [
     for path, methods in DOCUMENT["paths"].items()
     for method, described in methods.items()
 ]
+
+
+BUILT = [each for each in OPERATIONS if "501" not in each.described["responses"]]
+"""Those that do something."""
 
 
 class Teller:

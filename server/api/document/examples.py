@@ -52,6 +52,12 @@ _BODIES: dict[str, dict[str, Any]] = {
     "Merge": {"message": "Bring the clean table"},
     "Revert": {"ref": "main", "parent_number": 0},
     "CherryPick": {"ref": "dev"},
+    "MetadataSet": {"metadata": {"owner": "ann"}},
+    "MetadataKeys": {"keys": ["owner"]},
+    "RetentionRules": {
+        "default_retention_days": 90,
+        "branches": [{"branch_id": "main", "retention_days": 365}],
+    },
     "UserMetadata": {"set": {"source": "palmer"}},
 }
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, get_args
 
 from aiohttp import hdrs
 
 from ... import errors
 from ...errors import LakeError
-from ..call import NoBody, Streamed
+from ..call import NoBody
 from ..problems import status_of
-from ..routing import Anyone, Route, is_json_body
+from ..routing import Anyone, Route, is_streamed, shape_of_body
 from .prose import read_prose
 from .schemas import Schema, refer
 
@@ -53,6 +52,7 @@ def group_failures(route: Route) -> dict[HTTPStatus, list[type[LakeError]]]:
 
 def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     query, body = route.models
+    shape = shape_of_body(body)
     yield errors.InvalidValueError
     yield errors.HeadTooLargeError
     if not isinstance(route.requirement, Anyone):
@@ -65,14 +65,13 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     if body is not NoBody:
         yield errors.BodyTooLargeError
         yield errors.BodyStalledError
-    if is_json_body(body):
+    fields = {*query.__struct_fields__}
+    if shape is not None:
         yield errors.UnsupportedBodyError
-    fields = {*query.__struct_fields__, *_fields_of(body)}
+        fields |= {*shape.__struct_fields__}
     if any(word in field for field in fields for word in _PATHS):
         yield errors.InvalidPathError
-    if {"metadata", "set", "commit_overrides"} & fields or (
-        not is_json_body(body) and issubclass(body, Streamed)
-    ):
+    if {"metadata", "set", "commit_overrides"} & fields or is_streamed(body):
         yield errors.MetadataTooLargeError
     if _CONDITIONS & {header.name for header in route.headers}:
         yield errors.PreconditionFailedError
@@ -84,8 +83,8 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
 
 def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
     yield errors.PermissionDeniedError  # from a page of another site
-    _, body = route.models
-    if _NAMING & _fields_of(body):
+    shape = shape_of_body(route.models[1])
+    if shape is not None and _NAMING & {*shape.__struct_fields__}:
         yield errors.InvalidNameError
     if "repository" in route.names:
         yield errors.ReadOnlyRepositoryError
@@ -93,11 +92,6 @@ def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
             yield errors.ReadOnlyRefError
             yield errors.RefMovedError
             yield errors.ProtectedBranchError
-
-
-def _fields_of(body: Any) -> set[str]:
-    shape = get_args(body)[0] if get_args(body) else body
-    return {*shape.__struct_fields__} if is_json_body(body) else set()
 
 
 def describe_failures(route: Route) -> dict[str, Schema]:

@@ -33,7 +33,7 @@ a 400 that names it in `field`. Times called `..._date` and `mtime` are Unix sec
 **Pages**: pass `next_offset` as `after` until `has_more` is false; a page may have fewer \
 results than `amount`, and not be the last. **Errors** have a `code` that stays what it \
 is. What the lakeFS API does not have is marked as ours; what it has and we have not \
-built answers 501 and is not listed.
+built answers 501.
 """
 
 
@@ -43,7 +43,6 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     Raises:
         TypeError: a handler does not say what the document needs.
     """
-    routes = [route for route in routes if route.is_built]
     schemas = Schemas(kind for route in routes for kind in iter_types(route))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:

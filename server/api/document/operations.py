@@ -10,9 +10,9 @@ from lakebed.client.wire import Conflict
 
 from ...auth.authorize import Permission
 from ...auth.requirements import Anyone, SignedIn, Themselves
-from ..answers import Answer, Bytes, CreatedText
-from ..call import Streamed, Uploaded
-from ..routing import Route, is_json_body
+from ..answers import Answer, Bytes, CreatedText, NotBuilt
+from ..call import Uploaded
+from ..routing import Route, is_streamed, shape_of_body
 from .examples import example_of_body
 from .failures import describe_failures
 from .parameters import describe_parameters
@@ -26,7 +26,7 @@ _ANY_BYTES: Schema = {"format": "binary", "type": "string"}
 def iter_types(route: Route) -> list[Any]:
     """Return the types of the bodies of `route` that have a schema."""
     _, body = route.models
-    kinds: list[Any] = [body] if is_json_body(body) else []
+    kinds = [body] if shape_of_body(body) else []
     for form in _forms_of(route):
         kinds += get_args(form) if _is_answer(form) else ()
     return kinds if route.method == "HEAD" else [*kinds, Conflict]
@@ -55,7 +55,7 @@ def describe_operation(route: Route, schemas: Schemas) -> Schema:
 
 def _describe_body(route: Route, schemas: Schemas) -> Schema | None:
     _, body = route.models
-    if is_json_body(body):
+    if shape_of_body(body):
         return {
             "required": True,
             "content": {
@@ -65,7 +65,7 @@ def _describe_body(route: Route, schemas: Schemas) -> Schema | None:
                 }
             },
         }
-    if not issubclass(body, Streamed):
+    if not is_streamed(body):
         return None
     content: Schema = {"application/octet-stream": {"schema": _ANY_BYTES}}
     if issubclass(body, Uploaded):
@@ -97,6 +97,8 @@ def _describe_successes(route: Route, schemas: Schemas) -> dict[str, Schema]:
             answers |= _describe_answer(form, schemas)
         elif get_origin(form) is Annotated and Bytes in get_args(form):
             answers |= _describe_bytes(route.method)
+        elif get_origin(form) is Annotated and NotBuilt in get_args(form):
+            answers["501"] = {"description": "It is not built."}
         else:
             answers["2XX"] = {"description": UNTOLD}
     return answers

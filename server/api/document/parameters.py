@@ -24,6 +24,13 @@ _NAMES = {
     "destination": "The branch that it is merged into.",
     "user": "Name of the user.",
     "key": "Id of the access key.",
+    "upload": "Id of the upload.",
+    "part": "Number of the part.",
+    "run": "Id of the run.",
+    "hook_run": "Id of the run of one hook.",
+    "pull": "Id of the pull request.",
+    "group": "Name of the group.",
+    "policy": "Name of the policy.",
 }
 """What the names in templates stand for."""
 

@@ -85,7 +85,9 @@ async def delete_repository(call: Call[NoQuery, NoBody]) -> Nothing:
     return answer_nothing()
 
 
-async def get_repository_metadata(call: Call[NoQuery, NoBody]) -> Shown[dict[str, str]]:
+async def get_repository_metadata(
+    call: Call[NoQuery, NoBody],
+) -> Shown[dict[str, str]]:
     """Get the metadata of a repository."""
     metadata = await documents.get_metadata(call.engine, call.repository)
     return answer_json(msgspec.json.encode(metadata))
@@ -120,7 +122,13 @@ async def get_branch_protection_rules(
 async def set_branch_protection_rules(
     call: Call[NoQuery, list[ProtectionRule]],
 ) -> Nothing:
-    """Set which branches change only by merges, all of them."""
+    """Set which branches change only by merges, all of them.
+
+    `If-Match` with the ETag that was seen keeps two who change it from undoing each other.
+
+    Raises:
+        PreconditionFailedError
+    """
     expected = call.request.headers.get(hdrs.IF_MATCH)
     await documents.set_protection(
         call.engine,
