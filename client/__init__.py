@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         ServerUnreachableError,
         UnauthenticatedError,
     )
+    from .operations.bulk_download import DownloadReport, ObjectDownload
+    from .operations.bulk_upload import UploadReport
+    from .operations.bundling import ObjectContent, ObjectUpload
     from .retrying import NO_RETRIES, RetryPolicy
 
 __all__ = [
@@ -35,10 +38,14 @@ __all__ = [
     "Client",
     "ClientError",
     "ConflictError",
+    "DownloadReport",
     "InvalidRequestError",
     "MergeConflictError",
     "NotFoundError",
     "NothingToCommitError",
+    "ObjectContent",
+    "ObjectDownload",
+    "ObjectUpload",
     "PermissionDeniedError",
     "PreconditionFailedError",
     "RetryPolicy",
@@ -47,13 +54,19 @@ __all__ = [
     "ServerPartMissingError",
     "ServerUnreachableError",
     "UnauthenticatedError",
+    "UploadReport",
 ]
 
 _HOMES = {
     "AsyncClient": ".async_client",
     "Client": ".blocking.client",
+    "DownloadReport": ".operations.bulk_download",
     "NO_RETRIES": ".retrying",
+    "ObjectContent": ".operations.bundling",
+    "ObjectDownload": ".operations.bulk_download",
+    "ObjectUpload": ".operations.bundling",
     "RetryPolicy": ".retrying",
+    "UploadReport": ".operations.bulk_upload",
 }
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from .address import find_access_key, parse_server
+from .operations.bulk import BulkOperations
 from .operations.history import HistoryOperations
-from .operations.objects import ObjectOperations
 from .operations.people import PeopleOperations
 from .operations.refs import RefOperations
 from .operations.repositories import RepositoryOperations
@@ -36,7 +36,7 @@ class AsyncClient(
     PeopleOperations,
     RefOperations,
     HistoryOperations,
-    ObjectOperations,
+    BulkOperations,
 ):
     """A client of one server."""
 

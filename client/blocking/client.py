@@ -15,9 +15,9 @@ from typing import Self
 
 from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
 from ..retrying import RetryPolicy
+from .bulk import BlockingBulkOperations
 from .history import BlockingHistoryOperations
 from .loop import LoopThread
-from .objects import BlockingObjectOperations
 from .people import BlockingPeopleOperations
 from .refs import BlockingRefOperations
 from .repositories import BlockingRepositoryOperations
@@ -28,7 +28,7 @@ class Client(
     BlockingPeopleOperations,
     BlockingRefOperations,
     BlockingHistoryOperations,
-    BlockingObjectOperations,
+    BlockingBulkOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""
 

@@ -69,7 +69,7 @@ async def read_json(
         raise UnsupportedBodyError(
             "Content-Encoding", "request body must not be compressed"
         )
-    data = await _read_whole(request, bytes_max, patience)
+    data = await read_whole(request, bytes_max, patience)
     try:
         body = decoder.decode(data)
         _refuse_doubles(data)
@@ -99,9 +99,16 @@ def _refuse_doubles(data: bytes) -> None:
     json.loads(data, object_pairs_hook=check, parse_int=len, parse_float=len)
 
 
-async def _read_whole(
+async def read_whole(
     request: web.BaseRequest, bytes_max: int, patience: Patience
 ) -> bytes:
+    """Return the body of `request`.
+
+    Raises:
+        BodyTooLargeError: it is longer than `bytes_max`.
+        BodyStalledError: it does not come.
+        InvalidValueError: it breaks off.
+    """
     if (request.content_length or 0) > bytes_max:
         raise BodyTooLargeError(bytes_max)
     await answer_continue(request)
@@ -121,7 +128,7 @@ async def open_upload(
 ) -> bytes | AsyncIterator[bytes]:
     """Return the raw body of `request`: at once if it is small, else as it comes."""
     if is_small(request):
-        return await _read_whole(request, WHOLE_BYTES_MAX, patience)
+        return await read_whole(request, WHOLE_BYTES_MAX, patience)
     return _iter_body(request, patience)
 
 

@@ -14,7 +14,9 @@ from ..auth.authorize import Permission
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS
 from .operations import (
     branches,
+    bundles,
     commits,
+    gathering,
     later,
     merges,
     objects,
@@ -172,6 +174,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.OBJECTS_MOVE, writing.move_objects, WRITE, "branch"),
     Route(
+        "POST",
+        routes.OBJECTS_BUNDLE,
+        bundles.upload_bundle,
+        WRITE,
+        "branch",
+        body_bytes_max=None,
+    ),
+    Route(
+        "POST",
+        routes.OBJECTS_LINK,
+        bundles.link_objects,
+        WRITE,
+        "branch",
+        reads=("body.src_ref",),
+    ),
+    Route(
         "PUT",
         routes.OBJECT_USER_METADATA,
         writing.update_object_user_metadata,
@@ -201,6 +219,7 @@ ROUTES: tuple[Route, ...] = (
         "ref",
         reads=("query.stop_at",),
     ),
+    Route("GET", routes.REF_BLAME, commits.list_blame, READ, "ref"),
     Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right", reads=("left",)),
     Route(
         "GET",
@@ -245,6 +264,7 @@ ROUTES: tuple[Route, ...] = (
         READ,
         "ref",
     ),
+    Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lakebed.client.wire import bundle
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.routes import ROUTES
 from lakebed.server.auth.grants import Permission
@@ -33,6 +34,19 @@ REFUSED: dict[tuple[str, str], tuple[str, Any]] = {
         f"{BRANCH}/objects/move",
         {"src_path": "a", "dst_path": "b"},
     ),
+    ("POST", paths.OBJECTS_BUNDLE): (
+        f"{BRANCH}/objects/bundle",
+        bundle.encode_bundle(
+            bundle.BundleIndex(
+                [bundle.BundleRow("b", 1, bundle.md5_of_content(b"x"))], [], True
+            ),
+            [b"x"],
+        ),
+    ),
+    ("POST", paths.OBJECTS_LINK): (
+        f"{BRANCH}/objects/link",
+        {"links": [{"src_path": "a", "dst_path": "b"}]},
+    ),
     ("PUT", paths.OBJECT_USER_METADATA): (
         f"{BRANCH}/objects/stat/user_metadata?path=a",
         {"set": {}},
@@ -59,6 +73,13 @@ async def main(ask: Asker) -> str:
     return str((await ask("GET", BRANCH)).json["commit_id"])
 
 
+def options_of(body: Any) -> dict[str, Any]:
+    """Return how to send `body`: bytes are a bundle, all else is JSON."""
+    if isinstance(body, bytes):
+        return {"data": body, "headers": {"Content-Type": bundle.MEDIA_TYPE}}
+    return {} if body is None else {"json": body}
+
+
 async def protect(ask: Asker, *patterns: str, **headers: str) -> int:
     rules = [{"pattern": pattern} for pattern in patterns]
     answer = await ask("PUT", PROTECTION, json=rules, headers=headers)
@@ -83,11 +104,7 @@ async def test_a_protected_branch_is_not_written_to(
     assert await protect(ask, "v*", "m?in") == 204
     path, body = REFUSED[row]
 
-    refused = (
-        await ask(row[0], path, json=body)
-        if body is not None
-        else await ask(row[0], path)
-    )
+    refused = await ask(row[0], path, **options_of(body))
 
     assert refused.status == 403, refused
     assert refused.json["message"] == "cannot write to protected branch"
@@ -192,10 +209,11 @@ async def test_a_read_only_repository_changes_in_nothing(ask: Asker) -> None:
         ("DELETE", paths.GC_RULES): ("/lake/settings/gc_rules", None),
     }
     refused = REFUSED | other_bodies
-    del refused["POST", paths.OBJECTS_COPY]  # there is nothing that could be copied
+    # There is nothing that could be copied.
+    del refused["POST", paths.OBJECTS_COPY], refused["POST", paths.OBJECTS_LINK]
     for (method, _), (path, body) in refused.items():
-        options = {} if body is None else {"json": body}
-        answer = await ask(method, path.replace("/lake", "/still", 1), **options)
+        path = path.replace("/lake", "/still", 1)
+        answer = await ask(method, path, **options_of(body))
 
         assert answer.status == 403, (method, path, answer)
         assert answer.json["code"] == "read-only-repository", answer

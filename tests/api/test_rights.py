@@ -71,15 +71,17 @@ def writes(status: int, *, query: str = "", json: Any = None) -> list[Case]:
     ]
 
 
-def reads(status: int = 200, *, query: str = "", name: str = "ref") -> list[Case]:
+def reads(
+    status: int = 200, *, query: str = "", name: str = "ref", json: Any = None
+) -> list[Case]:
     """Return the cases of a route that reads `{ref}` of `lake`."""
     allowed = ["main", "main@", "main~0", "main^0", "dev-x"]
     denied = ["secret", "secret~1", "v1", "main-2", "dev", COMMIT, COMMIT[:8], "a/b"]
     return [
-        *(ok(status, query=query, **LAKE, **{name: ref}) for ref in allowed),
-        *(no(query=query, **LAKE, **{name: ref}) for ref in denied),
-        no(query=query, repository="other", **{name: "main"}),
-        no(query=query, who="lead", **LAKE, **{name: "main"}),
+        *(ok(status, query=query, json=json, **LAKE, **{name: ref}) for ref in allowed),
+        *(no(query=query, json=json, **LAKE, **{name: ref}) for ref in denied),
+        no(query=query, json=json, repository="other", **{name: "main"}),
+        no(query=query, json=json, who="lead", **LAKE, **{name: "main"}),
     ]
 
 
@@ -239,6 +241,29 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("POST", paths.OBJECTS_MOVE): writes(
         200, json={"src_path": "a", "dst_path": "moved"}
     ),
+    # No bundle: what is let in is told what is wrong with its body.
+    ("POST", paths.OBJECTS_BUNDLE): writes(415),
+    ("POST", paths.OBJECTS_LINK): [
+        *writes(200, json={"links": [{"src_path": "a", "dst_path": "linked"}]}),
+        ok(
+            200,
+            json={
+                "links": [{"src_path": "a", "dst_path": "linked"}],
+                "src_ref": "main",
+            },
+            **DEV,
+        ),
+        *(
+            no(
+                json={
+                    "links": [{"src_path": "a", "dst_path": "linked"}],
+                    "src_ref": ref,
+                },
+                **DEV,
+            )
+            for ref in ("secret", "secret@", "v1", COMMIT, COMMIT[:7])
+        ),
+    ],
     ("PUT", paths.OBJECT_USER_METADATA): writes(
         201, query="?path=a", json={"set": {"k": "v"}}
     ),
@@ -296,7 +321,9 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("HEAD", paths.REF_OBJECTS): reads(query="?path=a"),
     ("GET", paths.REF_OBJECT_STAT): reads(query="?path=a"),
     ("GET", paths.REF_OBJECTS_LS): reads(),
+    ("POST", paths.REF_OBJECTS_BUNDLE): reads(json={"paths": ["a"]}),
     ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
+    ("GET", paths.REF_BLAME): reads(),
     ("GET", paths.REF_DU): reads(),
     ("GET", paths.REF_LOG): [
         ok(200, name="main", **LAKE),
@@ -398,7 +425,7 @@ async def send(
         options["data"] = FormData({"content": "x"})
     url = paths.fill(template, **case.names) + case.query
     async with session.request(method, url, **options) as response:
-        return response.status, await response.text()
+        return response.status, await response.text(errors="replace")
 
 
 @pytest.fixture
