@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import (
         ClientError,
         ConflictError,
+        ForeignServerError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -39,6 +40,7 @@ __all__ = [
     "ClientError",
     "ConflictError",
     "DownloadReport",
+    "ForeignServerError",
     "InvalidRequestError",
     "MergeConflictError",
     "NotFoundError",
