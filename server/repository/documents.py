@@ -139,12 +139,15 @@ def _check_rules(rules: GcRules) -> None:
         raise InvalidValueError("branches", "a branch has two rules")
     for rule in rules.branches:
         check_ref_name(rule.branch)
-    for days in (rules.default_days, *(rule.days for rule in rules.branches)):
-        if not 0 <= days <= RETENTION_DAYS_MAX:
-            raise InvalidValueError(
-                "retention_days",
-                f"cannot keep data for {days} days: use 0 to {RETENTION_DAYS_MAX}",
-            )
+        _check_days("retention_days", rule.days)
+    _check_days("default_retention_days", rules.default_days)
+
+
+def _check_days(field: str, days: int) -> None:
+    if not 0 <= days <= RETENTION_DAYS_MAX:
+        raise InvalidValueError(
+            field, f"cannot keep data for {days} days: use 0 to {RETENTION_DAYS_MAX}"
+        )
 
 
 def protection_tag(patterns: Sequence[str]) -> str:

@@ -150,7 +150,8 @@ async def resolve_in(
     if expression.view != "merged":
         raise InvalidRefExpressionError(
             f"invalid ref expression '{text}': '@' and '$' go with a branch, and "
-            f"'{expression.name}' is none"
+            f"'{expression.name}' is none",
+            value=text,
         )
     commit = await _go_back(engine, names, repository, start, expression, text)
     (row,) = await names.find_commits(repository.id, [commit.id])

@@ -21,6 +21,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.InvalidPathError: ("InvalidArgument", 400),
     errors.InvalidRefExpressionError: ("NoSuchKey", 404),
     errors.MetadataTooLargeError: ("MetadataTooLarge", 400),
+    errors.UnsupportedBodyError: ("InvalidRequest", 400),
     errors.BodyTooLargeError: ("EntityTooLarge", 400),
     errors.BodyStalledError: ("RequestTimeout", 400),
     errors.InvalidPartError: ("InvalidPart", 400),

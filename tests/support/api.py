@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
+from lakebed.server.api.problems import problem_response
 from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
 from lakebed.server.auth.people import People
@@ -72,9 +74,10 @@ async def serve_api(
         handler = ApiHandler(engine, auth, people, settings, streams)
 
         edge = Edge(settings, None)
-        connect = edge.listen(handler.handle, _refuse)
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(connect, "127.0.0.1", 0)
+        listener = await loop.create_server(
+            edge.listen(handler.handle, _refuse), "127.0.0.1", 0
+        )
         port = listener.sockets[0].getsockname()[1]
         try:
             yield Served(
@@ -87,9 +90,9 @@ async def serve_api(
             )
         finally:
             listener.close()
-            await edge.server.stop(1)
+            await edge.server.stop(1.0)
 
 
 def _refuse(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
-    del exchange, is_too_long
-    return web.Response(status=400)
+    status = 431 if is_too_long else 400
+    return problem_response(HTTPStatus(status), "malformed", "malformed")

@@ -15,7 +15,7 @@ from ...repository.gathering import Found, find_objects, iter_prefix
 from ...repository.paths import check_path, encode_path, show_path
 from ...serving.exchange import EXCHANGE
 from ...tree.entry import Entry
-from ..answers import name_answer
+from ..answers import ObjectBytes, name_answer
 from ..call import Call, NoQuery
 from ..reading import COMMIT_HEADER
 from ..shapes import read_extra
@@ -28,11 +28,12 @@ CONTENT_BYTES = 1024 * 1024
 what its reader holds."""
 
 
-async def read(call: Call[NoQuery, BundleWish]) -> web.StreamResponse:
+async def read_bundle(call: Call[NoQuery, BundleWish]) -> ObjectBytes:
     """Read many small objects, by path or all below a prefix."""
     body, ref = call.body, call.names["ref"]
     if (body.paths is None) == (body.prefix is None):
-        raise InvalidValueError("paths", "give one of 'paths' and 'prefix'")
+        field = "paths" if body.paths is None else "prefix"
+        raise InvalidValueError(field, "give one of 'paths' and 'prefix'")
     if body.paths is not None:
         if len(body.paths) > bundle.PATHS_MAX:
             raise InvalidValueError(
