@@ -176,7 +176,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         routes.OBJECTS_BUNDLE,
-        bundles.upload,
+        bundles.upload_bundle,
         WRITE,
         "branch",
         body_bytes_max=None,
@@ -184,7 +184,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         routes.OBJECTS_LINK,
-        bundles.link,
+        bundles.link_objects,
         WRITE,
         "branch",
         reads=("body.src_ref",),
@@ -255,7 +255,6 @@ ROUTES: tuple[Route, ...] = (
         "ref",
         headers=READ_CONDITIONS,
     ),
-    Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read, READ, "ref"),
     Route("GET", routes.REF_OBJECT_STAT, objects.stat_object, READ, "ref"),
     Route("GET", routes.REF_OBJECTS_LS, objects.list_objects, READ, "ref"),
     Route(
@@ -265,6 +264,7 @@ ROUTES: tuple[Route, ...] = (
         READ,
         "ref",
     ),
+    Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),

@@ -147,7 +147,7 @@ async def test_a_body_of_another_type_or_beyond_the_limit_is_refused(
     as_bytes = await ask("POST", route, data=data)
     too_long = await send_bundle(ask, data + bytes(bundle.BUNDLE_BYTES_MAX))
 
-    assert as_bytes.status == 400
+    assert as_bytes.status == 415
     assert MEDIA_TYPE in as_bytes.json["message"]
     assert too_long.status == 413
 

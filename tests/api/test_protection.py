@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lakebed.client.wire import bundle
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.routes import ROUTES
 from lakebed.server.auth.grants import Permission
 
 from support.asking import Asker
-from support.bundles import MEDIA_TYPE, make_bundle, send_bundle
 
 PROTECTION = "/lake/settings/branch_protection"
 BRANCH = "/lake/branches/main"
@@ -36,7 +36,12 @@ REFUSED: dict[tuple[str, str], tuple[str, Any]] = {
     ),
     ("POST", paths.OBJECTS_BUNDLE): (
         f"{BRANCH}/objects/bundle",
-        make_bundle({"b": b"x"}),
+        bundle.encode_bundle(
+            bundle.BundleIndex(
+                [bundle.BundleRow("b", 1, bundle.md5_of_content(b"x"))], [], True
+            ),
+            [b"x"],
+        ),
     ),
     ("POST", paths.OBJECTS_LINK): (
         f"{BRANCH}/objects/link",
@@ -68,6 +73,13 @@ async def main(ask: Asker) -> str:
     return str((await ask("GET", BRANCH)).json["commit_id"])
 
 
+def options_of(body: Any) -> dict[str, Any]:
+    """Return how to send `body`: bytes are a bundle, all else is JSON."""
+    if isinstance(body, bytes):
+        return {"data": body, "headers": {"Content-Type": bundle.MEDIA_TYPE}}
+    return {} if body is None else {"json": body}
+
+
 async def protect(ask: Asker, *patterns: str, **headers: str) -> int:
     rules = [{"pattern": pattern} for pattern in patterns]
     answer = await ask("PUT", PROTECTION, json=rules, headers=headers)
@@ -92,12 +104,7 @@ async def test_a_protected_branch_is_not_written_to(
     assert await protect(ask, "v*", "m?in") == 204
     path, body = REFUSED[row]
 
-    if isinstance(body, bytes):
-        refused = await send_bundle(ask, body)
-    elif body is not None:
-        refused = await ask(row[0], path, json=body)
-    else:
-        refused = await ask(row[0], path)
+    refused = await ask(row[0], path, **options_of(body))
 
     assert refused.status == 403, refused
     assert refused.json["message"] == "cannot write to protected branch"
@@ -202,12 +209,11 @@ async def test_a_read_only_repository_changes_in_nothing(ask: Asker) -> None:
         ("DELETE", paths.GC_RULES): ("/lake/settings/gc_rules", None),
     }
     refused = REFUSED | other_bodies
-    del refused["POST", paths.OBJECTS_COPY]  # there is nothing that could be copied
+    # There is nothing that could be copied.
+    del refused["POST", paths.OBJECTS_COPY], refused["POST", paths.OBJECTS_LINK]
     for (method, _), (path, body) in refused.items():
-        options: dict[str, Any] = {} if body is None else {"json": body}
-        if isinstance(body, bytes):
-            options = {"data": body, "headers": {"Content-Type": MEDIA_TYPE}}
-        answer = await ask(method, path.replace("/lake", "/still", 1), **options)
+        path = path.replace("/lake", "/still", 1)
+        answer = await ask(method, path, **options_of(body))
 
         assert answer.status == 403, (method, path, answer)
         assert answer.json["code"] == "read-only-repository", answer

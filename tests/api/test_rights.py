@@ -242,7 +242,7 @@ TABLE: dict[tuple[str, str], list[Case]] = {
         200, json={"src_path": "a", "dst_path": "moved"}
     ),
     # No bundle: what is let in is told what is wrong with its body.
-    ("POST", paths.OBJECTS_BUNDLE): writes(400),
+    ("POST", paths.OBJECTS_BUNDLE): writes(415),
     ("POST", paths.OBJECTS_LINK): [
         *writes(200, json={"links": [{"src_path": "a", "dst_path": "linked"}]}),
         ok(

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import jsonschema
 from aiohttp import ClientSession
+from lakebed.client.wire import bundle
 from lakebed.client.wire.routes import BASE
 from lakebed.server.api.document.openapi import describe
 from lakebed.server.api.routes import ROUTES
@@ -116,6 +117,14 @@ BUILT = [each for each in OPERATIONS if "501" not in each.described["responses"]
 """Those that do something."""
 
 
+_BUNDLE = bundle.encode_bundle(
+    bundle.BundleIndex(
+        [bundle.BundleRow("b", 1, bundle.md5_of_content(b"x"))], [], is_last=True
+    ),
+    [b"x"],
+)
+
+
 class Teller:
     """Sends requests, and holds each answer to the document."""
 
@@ -166,6 +175,9 @@ class Teller:
                 data=changes["data"],
                 headers=changes.get("headers", {"Content-Type": "application/json"}),
             )
+        elif operation.name == "uploadBundle" and "body" not in changes:
+            headers = {"Content-Type": bundle.MEDIA_TYPE}
+            answer = await self.send_so("POST", target, data=_BUNDLE, headers=headers)
         else:
             answer = await self.send(
                 operation.method, target, changes.get("body", body)

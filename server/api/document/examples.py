@@ -46,6 +46,10 @@ _BODIES: dict[str, dict[str, Any]] = {
     "Merge": {"message": "Bring the clean table"},
     "Revert": {"ref": "main", "parent_number": 0},
     "CherryPick": {"ref": "dev"},
+    "BundleWish": {"paths": ["raw/penguins.csv"]},
+    "ObjectLinks": {
+        "links": [{"src_path": "raw/penguins.csv", "dst_path": "backup/penguins.csv"}]
+    },
     "MetadataSet": {"metadata": {"owner": "ann"}},
     "MetadataKeys": {"keys": ["owner"]},
     "RetentionRules": {

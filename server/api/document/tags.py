@@ -36,6 +36,8 @@ _TAGS = {
         "not built", "Operations of the lakeFS API that are known, and missing."
     ),
     "objects": _OBJECTS,
+    "bundles": _OBJECTS,
+    "gathering": _OBJECTS,
     "writing": _OBJECTS,
 }
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 from lakebed.client.wire import BundleResult, ObjectLinks, WireError, bundle
 
-from ...errors import InvalidPathError, InvalidValueError
+from ...errors import InvalidPathError, InvalidValueError, UnsupportedBodyError
 from ...httprules.receiving import Patience
 from ...repository.bundles import Link, SmallObject, link_many, put_many
 from ...repository.paths import check_path, show_path
 from ...tree.extra import Extra, encode_extra
-from ..answers import answer
+from ..answers import Shown, answer
 from ..bodies import is_small, read_whole
 from ..call import Call, NoQuery, Streamed
 from ..headers import check_text
@@ -27,11 +27,15 @@ _KEY = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+", re.ASCII)
 """What can be the name of a header: metadata comes and goes as headers elsewhere."""
 
 
-async def upload(call: Call[BundleQuery, Streamed]) -> web.StreamResponse:
-    """Upload many small objects, all or none."""
+async def upload_bundle(call: Call[BundleQuery, Streamed]) -> Shown[BundleResult]:
+    """Upload many small objects, all or none.
+
+    Raises:
+        UnsupportedBodyError
+    """
     media_type = call.request.headers.get(hdrs.CONTENT_TYPE, "")
     if media_type.partition(";")[0].strip().lower() != bundle.MEDIA_TYPE:
-        raise InvalidValueError(
+        raise UnsupportedBodyError(
             "Content-Type", f"request body must be of type '{bundle.MEDIA_TYPE}'"
         )
     if is_small(call.request):
@@ -40,7 +44,7 @@ async def upload(call: Call[BundleQuery, Streamed]) -> web.StreamResponse:
         return await _take_in(call)
 
 
-async def _take_in(call: Call[BundleQuery, Streamed]) -> web.StreamResponse:
+async def _take_in(call: Call[BundleQuery, Streamed]) -> Shown[BundleResult]:
     data = await read_whole(
         call.request, bundle.BUNDLE_BYTES_MAX, Patience.of(call.settings)
     )
@@ -128,7 +132,7 @@ def _encode_extra(at: int, row: bundle.BundleRow) -> bytes:
     return encode_extra(Extra(content_type=content_type, user_metadata=metadata))
 
 
-async def link(call: Call[NoQuery, ObjectLinks]) -> web.StreamResponse:
+async def link_objects(call: Call[NoQuery, ObjectLinks]) -> Shown[BundleResult]:
     """Copy many objects of one ref, all or none; no bytes are copied."""
     body, branch = call.body, call.names["branch"]
     if not 0 < len(body.links) <= LINKS_MAX:
@@ -148,6 +152,6 @@ async def link(call: Call[NoQuery, ObjectLinks]) -> web.StreamResponse:
     return _tell(len(links), kept)
 
 
-def _tell(count: int, kept: Sequence[bytes]) -> web.StreamResponse:
+def _tell(count: int, kept: Sequence[bytes]) -> Shown[BundleResult]:
     names = [show_path(path) for path in kept]
     return answer(BundleResult(staged=count - len(names), kept=names))

@@ -15,16 +15,12 @@ from ...repository.gathering import Found, find_objects, iter_prefix
 from ...repository.paths import check_path, encode_path, show_path
 from ...serving.exchange import EXCHANGE
 from ...tree.entry import Entry
-from ..answers import name_answer
+from ..answers import ObjectBytes, name_answer
 from ..call import Call, NoQuery
 from ..reading import COMMIT_HEADER
 from ..shapes import read_extra
 
 log = logging.getLogger(__name__)
-
-WISHES_MAX = 1024
-"""Paths of one reading: they are found together, in one state, and a slow client holds
-them until the last has been sent."""
 
 ROWS_MAX = 256
 CONTENT_BYTES = 1024 * 1024
@@ -32,14 +28,17 @@ CONTENT_BYTES = 1024 * 1024
 what its reader holds."""
 
 
-async def read(call: Call[NoQuery, BundleWish]) -> web.StreamResponse:
+async def read_bundle(call: Call[NoQuery, BundleWish]) -> ObjectBytes:
     """Read many small objects, by path or all below a prefix."""
     body, ref = call.body, call.names["ref"]
     if (body.paths is None) == (body.prefix is None):
-        raise InvalidValueError("paths", "give one of 'paths' and 'prefix'")
+        field = "paths" if body.paths is None else "prefix"
+        raise InvalidValueError(field, "give one of 'paths' and 'prefix'")
     if body.paths is not None:
-        if len(body.paths) > WISHES_MAX:
-            raise InvalidValueError("paths", f"at most {WISHES_MAX} paths at once")
+        if len(body.paths) > bundle.PATHS_MAX:
+            raise InvalidValueError(
+                "paths", f"at most {bundle.PATHS_MAX} paths at once"
+            )
         paths = list(dict.fromkeys(check_path(path) for path in body.paths))
         founds = _once(await find_objects(call.engine, call.repository, ref, paths))
     else:
