@@ -85,7 +85,7 @@ OF_LAKEFS = [
 ]
 """Operations of the lakeFS API that are in the part of it that we have."""
 OURS = {
-    "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
+    "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listBlame", "listRefMoves",
     "undoRefMove", "uploadBundle", "linkObjects", "readBundle",
 }  # fmt: skip
 
