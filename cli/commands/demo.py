@@ -30,7 +30,7 @@ def demo(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="New directory to keep everything in; else a temporary one",
             show_default=False,
         ),
