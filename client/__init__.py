@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .errors import (
         ClientError,
         ConflictError,
+        ForeignServerError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -68,6 +69,7 @@ __all__ = [
     "Conflict",
     "ConflictError",
     "DownloadReport",
+    "ForeignServerError",
     "InvalidRequestError",
     "Lake",
     "MergeConflictError",

@@ -22,9 +22,9 @@ from .address import AccessKey, ServerDirectory, ServerUrl
 from .directory import open_directory
 from .errors import (
     ClientError,
+    ForeignServerError,
     NotFoundError,
     ServerBusyError,
-    ServerError,
     ServerUnreachableError,
     error_of,
 )
@@ -134,7 +134,7 @@ class Transport:
             try:
                 return decode(await response.read(), shape)
             except WireError as error:
-                raise ServerError(
+                raise ForeignServerError(
                     f"cannot {call.what}: '{self.server}' does not answer like a "
                     f"lakebed server: {error}",
                     status=response.status,

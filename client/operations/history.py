@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ..transport import Call
 from ..wire import (
+    Blame,
     Body,
     CherryPick,
     Commit,
@@ -19,6 +20,7 @@ from ..wire import (
     MergeResult,
     MergeStrategy,
     Page,
+    PathType,
     Resolution,
     Revert,
     routes,
@@ -99,6 +101,38 @@ class HistoryOperations(Operations):
         )
         return self._iter_pages(call, Page[Commit], limit=limit)
 
+    def iter_blame(
+        self,
+        repository: str,
+        ref: str,
+        *,
+        path: str = "",
+        path_type: PathType = "object",
+        prefix: str = "",
+        delimiter: str = "",
+        limit: int | None = None,
+    ) -> AsyncIterator[Blame]:
+        """Yield what is committed at `ref`, each with the commit that last changed it.
+
+        In path order; `path` names one object, or with that `path_type` one prefix;
+        otherwise all below `prefix`, rolled up at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
+        again with that one as the ref.
+        """
+        query = (
+            ("path", path),
+            ("path_type", path_type if path else ""),
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+        )
+        call = Call(
+            f"find what changed '{path or prefix}' last at '{repository}/{ref}'",
+            "GET",
+            routes.fill(routes.REF_BLAME, repository=repository, ref=ref),
+            query=tuple(pair for pair in query if pair[1]),
+            repeatable=True,
+        )
+        return self._iter_pages(call, Page[Blame], limit=limit)
+
     def iter_diff(
         self,
         repository: str,
@@ -108,10 +142,19 @@ class HistoryOperations(Operations):
         mode: DiffMode = "two_dot",
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[Diff]:
-        """Yield what is different at `right`, seen from `left`, in path order."""
-        query = (("type", mode), ("prefix", prefix), ("delimiter", delimiter))
+        """Yield what is different at `right`, seen from `left`, in path order.
+
+        `with_left_size` asks how large each object was before.
+        """
+        query = (
+            ("type", mode),
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+            ("include_left_size", flag(True) if with_left_size else ""),
+        )
         call = Call(
             f"compare '{left}' with '{right}' in '{repository}'",
             "GET",
@@ -128,10 +171,18 @@ class HistoryOperations(Operations):
         *,
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[Diff]:
-        """Yield what a commit of `branch` would change, in path order."""
-        query = (("prefix", prefix), ("delimiter", delimiter))
+        """Yield what a commit of `branch` would change, in path order.
+
+        `with_left_size` asks how large each object is at the head.
+        """
+        query = (
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+            ("include_left_size", flag(True) if with_left_size else ""),
+        )
         call = Call(
             f"list uncommitted changes of '{repository}/{branch}'",
             "GET",

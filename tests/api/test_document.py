@@ -86,7 +86,7 @@ OF_LAKEFS = [
 """Operations of the lakeFS API that are in the part of it that we have."""
 OURS = {
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
-    "undoRefMove", "uploadBundle", "linkObjects", "readBundle",
+    "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
 }  # fmt: skip
 
 
