@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
@@ -26,7 +25,7 @@ from ..wire import (
     Revert,
     routes,
 )
-from .paging import Operations, flag
+from .paging import Operations, flag, new_key
 
 
 class HistoryOperations(Operations):
@@ -305,8 +304,7 @@ class HistoryOperations(Operations):
 
 def _once(what: str, path: str, body: Body) -> Call:
     """Return a call that makes a commit, and makes one only, however often it is sent."""
-    headers = {routes.IDEMPOTENCY_HEADER: uuid.uuid4().hex}
-    return Call(what, "POST", path, headers=headers, body=body, repeatable=True)
+    return Call(what, "POST", path, headers=new_key(), body=body, repeatable=True)
 
 
 def _overrides(message: str | None) -> CommitOverrides | None:

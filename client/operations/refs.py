@@ -15,7 +15,7 @@ from ..wire import (
     Undo,
     routes,
 )
-from .paging import Operations, flag
+from .paging import Operations, flag, new_key
 
 
 class RefOperations(Operations):
@@ -35,6 +35,8 @@ class RefOperations(Operations):
             "POST",
             routes.fill(routes.BRANCHES, repository=repository),
             body=BranchCreation(name=name, source=source, hidden=hidden),
+            headers=new_key(),
+            repeatable=True,
         )
         # The one answer that is bare text: lakeFS's clients expect it so.
         commit_id = await self._transport.fetch_text(call)
@@ -134,6 +136,8 @@ class RefOperations(Operations):
             "POST",
             routes.fill(routes.TAGS, repository=repository),
             body=TagCreation(id=name, ref=ref),
+            headers=new_key(),
+            repeatable=True,
         )
         return await self._transport.fetch(call, Ref)
 

@@ -99,9 +99,9 @@ class BlameQuery(ListingQuery, frozen=True, kw_only=True):
     """Which objects to find the last change of."""
 
     path: Text = ""
-    """This alone, whatever the other parameters say:"""
+    """This alone, whatever the other parameters say."""
     path_type: Literal["object", "common_prefix"] = "object"
-    """an object, or all that begins with it as one."""
+    """Of `path`: an object, or all that begins with it as one."""
 
 
 class LogQuery(PageQuery, frozen=True, kw_only=True):

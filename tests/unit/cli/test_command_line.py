@@ -114,6 +114,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (client.MergeConflictError, 4),
         (client.PreconditionFailedError, 4),
         (client.ServerUnreachableError, 5),
+        (client.ForeignServerError, 5),
         (client.ServerPartMissingError, 5),
     ],
 )

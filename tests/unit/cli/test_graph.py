@@ -19,49 +19,49 @@ def draw(history: History) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(
-    ("history", "drawing"),
-    [
-        ([("B", ["A"]), ("A", [])], "* B\n* A"),
-        (
-            [("M", ["A", "B"]), ("B", ["C"]), ("A", ["C"]), ("C", [])],
-            "*   M\n|\\\n| * B\n* | A\n|/\n* C",
-        ),
-        (
-            [
-                ("M2", ["M1", "X"]),
-                ("X", ["Y"]),
-                ("M1", ["P", "Q"]),
-                ("Q", ["Y"]),
-                ("P", ["Y"]),
-                ("Y", []),
-            ],
-            "*   M2\n|\\\n| * X\n* |   M1\n|\\ \\\n| * | Q\n| |/\n* | P\n|/\n* Y",
-        ),
-        (
-            [
-                ("O", ["a", "b", "c"]),
-                ("c", ["r"]),
-                ("b", ["r"]),
-                ("a", ["r"]),
-                ("r", []),
-            ],
-            "*     O\n|\\\n| |\\\n| | * c\n| * | b\n| |/\n* | a\n|/\n* r",
-        ),
-        (
-            # Main was merged into the branch in between.
-            [
-                ("m3", ["m2", "d2"]),
-                ("d2", ["d1", "m1"]),
-                ("m2", ["m1"]),
-                ("d1", ["m0"]),
-                ("m1", ["m0"]),
-                ("m0", []),
-            ],
-            "*   m3\n|\\\n| *   d2\n| |\\\n* | | m2\n| |/\n|/|\n| * d1\n* | m1\n|/\n* m0",
-        ),
-    ],
-)
+DRAWINGS: list[tuple[History, str]] = [
+    ([("B", ["A"]), ("A", [])], "* B\n* A"),
+    (
+        [("M", ["A", "B"]), ("B", ["C"]), ("A", ["C"]), ("C", [])],
+        "*   M\n|\\\n| * B\n* | A\n|/\n* C",
+    ),
+    (
+        [
+            ("M2", ["M1", "X"]),
+            ("X", ["Y"]),
+            ("M1", ["P", "Q"]),
+            ("Q", ["Y"]),
+            ("P", ["Y"]),
+            ("Y", []),
+        ],
+        "*   M2\n|\\\n| * X\n* |   M1\n|\\ \\\n| * | Q\n| |/\n* | P\n|/\n* Y",
+    ),
+    (
+        [
+            ("O", ["a", "b", "c"]),
+            ("c", ["r"]),
+            ("b", ["r"]),
+            ("a", ["r"]),
+            ("r", []),
+        ],
+        "*     O\n|\\\n| |\\\n| | * c\n| * | b\n| |/\n* | a\n|/\n* r",
+    ),
+    (
+        # Main was merged into the branch in between.
+        [
+            ("m3", ["m2", "d2"]),
+            ("d2", ["d1", "m1"]),
+            ("m2", ["m1"]),
+            ("d1", ["m0"]),
+            ("m1", ["m0"]),
+            ("m0", []),
+        ],
+        "*   m3\n|\\\n| *   d2\n| |\\\n* | | m2\n| |/\n|/|\n| * d1\n* | m1\n|/\n* m0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("history", "drawing"), DRAWINGS)
 def test_branches_and_merges_are_drawn(history: History, drawing: str) -> None:
     assert draw(history) == drawing
 
@@ -96,11 +96,13 @@ def histories(draw: st.DrawFn) -> History:
 def test_every_commit_has_one_star_and_lanes_end_with_roots(history: History) -> None:
     graph = Graph()
 
+    beside = "nothing drawn"
     for commit_id, parents in history:
         row = graph.add(commit_id, parents)
+        beside = row.beside
         assert row.node.count("*") == 1
         assert set("".join(row.below)) <= set("|/\\ ")
         # What leads on is drawn by characters that touch the next line's lanes.
         assert len(row.below) <= 4 * len(history)
 
-    assert row.beside == ""
+    assert beside == ""

@@ -137,11 +137,16 @@ async def _check(steps: list[Step], *, small: bool) -> None:
             for number, step in enumerate(steps):
                 await _do(engine, number, step)
             got = await _answers(engine)
-            monkeypatch.setattr(traces.Wanted, "may_be_in", lambda *_: True)
+            monkeypatch.setattr(traces.Wanted, "may_be_in", _always)
             assert got == await _answers(engine)
     finally:
         monkeypatch.undo()
         shutil.rmtree(directory)
+
+
+def _always(wanted: traces.Wanted, found: bytes | None) -> bool:
+    del wanted, found
+    return True
 
 
 async def _do(engine: Engine, number: int, step: Step) -> None:
