@@ -85,8 +85,8 @@ OF_LAKEFS = [
 ]
 """Operations of the lakeFS API that are in the part of it that we have."""
 OURS = {
-    "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listBlame", "listRefMoves",
-    "undoRefMove", "uploadBundle", "linkObjects", "readBundle",
+    "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
+    "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
 }  # fmt: skip
 
 
