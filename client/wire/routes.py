@@ -14,6 +14,7 @@ HEALTHCHECK = f"{BASE}/healthcheck"
 CONFIG = f"{BASE}/config"
 SETUP = f"{BASE}/setup_lakefs"
 LOGIN = f"{BASE}/auth/login"
+LOGOUT = f"{BASE}/auth/logout"
 CURRENT_USER = f"{BASE}/user"
 
 USERS = f"{BASE}/auth/users"

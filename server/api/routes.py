@@ -36,6 +36,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.CONFIG, service.get_config, SignedIn()),
     Route("GET", routes.SETUP, service.get_setup_state, Anyone()),
     Route("POST", routes.SETUP, service.setup, Anyone()),
+    Route("POST", routes.LOGIN, service.login, Anyone()),
+    Route("POST", routes.LOGOUT, service.logout, Anyone()),
     Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
     # People.
     Route("GET", routes.USERS, people.list_users, ADMIN),

@@ -110,6 +110,10 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.CONFIG): [ok(200)],
     ("GET", paths.SETUP): [ok(200)],
     ("POST", paths.SETUP): [ok(409, json={"username": "x"})],
+    ("POST", paths.LOGIN): [
+        ok(401, json={"access_key_id": "x", "secret_access_key": "y"})
+    ],
+    ("POST", paths.LOGOUT): [ok(204)],
     ("GET", paths.CURRENT_USER): [ok(200)],
     ("GET", paths.USERS): [no(), no(query="?prefix=guest")],
     ("POST", paths.USERS): [no(json={"id": "x"}), no(json={"id": "guest"})],
