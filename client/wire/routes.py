@@ -104,6 +104,8 @@ USER_POLICIES = f"{USER}/policies"
 
 USER_METADATA_HEADER = "x-lakefs-meta-"
 """Prefix of the headers of an upload that carry user metadata."""
+SETUP_TOKEN_HEADER = "X-Lakebed-Setup-Token"  # noqa: S105 - a name, no token
+"""The token that a server printed when it started, which lets its bearer set it up."""
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 """A request with the key of an earlier one gets that one's answer, and does nothing."""
 

@@ -124,6 +124,14 @@ class Authenticator:
         """Tell whether there is a user."""
         return await self._keyring.has_users()
 
+    async def make_setup_token(self) -> str | None:
+        """Return a token that lets its bearer create the first user; None: there is one."""
+        return await self._keyring.make_setup_token()
+
+    async def is_setup_token(self, token: str) -> bool:
+        """Tell whether `token` lets its bearer create the first user."""
+        return await self._keyring.is_setup_token(token)
+
     async def set_up_first_user(self, name: str, key: AccessKey) -> bool:
         """Create the first user, an administrator with `key`; tell whether it was first.
 

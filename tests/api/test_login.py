@@ -139,7 +139,7 @@ async def test_a_cookie_writes_from_our_pages_only(
     _, cookies = await log_in(server)
     (cookie,) = cookies.values()
     async with server.session(None) as session:
-        host = session._base_url.authority  # noqa: SLF001  # pyright: ignore
+        host = session._base_url.authority  # pyright: ignore
     sent = {name: value.replace("HOST", host) for name, value in headers.items()}
     sent["Cookie"] = f"{cookie.key}={cookie.value}"
 

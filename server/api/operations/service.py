@@ -17,6 +17,7 @@ from lakebed.client.wire import (
     StorageConfig,
     User,
     VersionConfig,
+    routes,
 )
 
 from ...auth.authenticate import SESSION_COOKIE
@@ -32,6 +33,7 @@ API_VERSION = "1.88.0"
 it is that of the newest client package that our tests run."""
 _VERSION = version("lakebed")
 VERSION_HEADER = "X-Lakebed-Version"
+SETUP_TOKEN_HEADER = routes.SETUP_TOKEN_HEADER
 
 
 async def health_check(call: Call[NoQuery, NoBody]) -> Nothing:
@@ -147,7 +149,16 @@ async def setup(call: Call[NoQuery, Setup]) -> Shown[Credentials]:
     Raises:
         AlreadySetUpError
     """
-    _require_local(call.request, call.settings)
+    token = call.request.headers.get(SETUP_TOKEN_HEADER)
+    if token is None:
+        _require_local(call.request, call.settings)
+    elif await call.auth.is_set_up():
+        raise AlreadySetUpError
+    elif not await call.auth.is_setup_token(token):
+        raise PermissionDeniedError(
+            "cannot set up: that is not the token that the server printed when it "
+            "started last"
+        )
     body = call.body
     key = make_access_key()
     if body.key is not None:
@@ -176,7 +187,8 @@ def _require_local(request: web.BaseRequest, settings: Settings) -> None:
     is_local = all(where.host in LOOPBACK_NAMES for where in settings.listen)
     if not is_local or not names_this_machine(request.headers.get("Host", "")):
         raise PermissionDeniedError(
-            "cannot set up from here: use '--init-admin', or listen on 127.0.0.1 only"
+            f"cannot set up from here: send the token that the server printed in "
+            f"'{SETUP_TOKEN_HEADER}', or use '--init-admin'"
         )
     if any(name in request.headers for name in _FORWARDING_HEADERS):
         raise PermissionDeniedError(

@@ -45,6 +45,12 @@ class Store:
     ) -> User | None:
         raise AssertionError
 
+    async def find_setup_token(self) -> str | None:
+        raise AssertionError
+
+    async def set_setup_token(self, digest: str) -> bool:
+        raise AssertionError
+
 
 @dataclass
 class Request:
