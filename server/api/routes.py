@@ -11,7 +11,7 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
-from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS
+from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
 from .operations import (
     branches,
     bundles,

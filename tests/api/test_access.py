@@ -34,6 +34,8 @@ def test_only_these_routes_are_open_to_everyone() -> None:
         ("GET", paths.HEALTHCHECK),
         ("GET", paths.SETUP),
         ("POST", paths.SETUP),
+        ("POST", paths.LOGIN),
+        ("POST", paths.LOGOUT),
     }
 
 
