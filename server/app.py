@@ -208,8 +208,9 @@ class Application:
             is_read = request.method in ("GET", "HEAD")
             is_rest = target.startswith(_REST_PREFIXES)
             # There may be a repository of that name. S3 would answer nothing but
-            # signed requests, and unsigned forms, which are no reads.
-            is_page = is_read and target.partition("?")[0] == PAGE
+            # signed requests, and unsigned forms, which are no reads. With a query,
+            # which the page has none of, it may be signed in a way that S3 refuses.
+            is_page = is_read and target == PAGE
             if (is_rest or is_page) and not _SIGNED_QUERY.search(target):
                 return api.handle(request, exchange)
             if target == "/" and is_read:

@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from ..addresses import ObjectAddress
-from ..output import print_line
-from ..text import escape, format_bytes
 from .down import pin
 from .options import CopyOptions
 from .plan import (
+    NOT_COMMITTED,
     Tally,
     batches,
     destination_of,
@@ -18,6 +17,8 @@ from .plan import (
     pair,
     require_recursive,
     tell_dry_run,
+    tell_kept,
+    tell_written,
 )
 from .progress import TransferProgress
 
@@ -40,15 +41,14 @@ async def copy(
         require_recursive(options, str(start))
     target = destination_of(end, start.path.rpartition("/")[2])
     if options.dry_run:
-        tell_dry_run(start, target)
+        tell_dry_run(options, start, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
     if options.no_clobber and await _exists(lake, target):
-        print_line(f"{escape(str(target))} kept as it was")
+        tell_kept(options, target)
         return
     made = await _copy_one(lake, start, target, found)
-    size = format_bytes(made.size_bytes or 0)
-    print_line(f"{escape(str(target))} written, {size}, not committed")
+    tell_written(options, target, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def _copy_prefix(
@@ -80,7 +80,9 @@ async def _copy_prefix(
                 elif old is not None and _is_same(old, found):
                     tally.unchanged += 1
                 elif options.dry_run:
-                    tell_dry_run(start.below(found.path), end.below(path_of(found)))
+                    tell_dry_run(
+                        options, start.below(found.path), end.below(path_of(found))
+                    )
                     continue
                 else:
                     tally.add(found.size_bytes or 0)
@@ -102,7 +104,7 @@ async def _copy_prefix(
         else:
             await _carry(lake, start.below(ref), wanted(), end, path_of, options)
     if not options.dry_run:
-        tally.print("copied")
+        tally.tell("copied", options)
 
 
 async def _carry(

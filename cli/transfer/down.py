@@ -15,8 +15,6 @@ import typer
 from ..addresses import ObjectAddress
 from ..exits import CommandError
 from ..local_files import LocalFolder, local_target, md5_of
-from ..output import print_line
-from ..text import escape, format_bytes
 from .options import CopyOptions
 from .plan import (
     Failures,
@@ -25,6 +23,8 @@ from .plan import (
     folder_prefix,
     require_recursive,
     tell_dry_run,
+    tell_kept,
+    tell_written,
 )
 from .progress import TransferProgress
 
@@ -53,17 +53,17 @@ async def copy(
     is_folder = await asyncio.to_thread(end.is_dir)
     target = local_target(end, name) if is_folder else end
     if options.dry_run:
-        tell_dry_run(start, target)
+        tell_dry_run(options, start, target)
         return
     if options.no_clobber and target.exists():
-        print_line(f"'{escape(str(target))}' kept as it was")
+        tell_kept(options, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
     with TransferProgress(name, total_bytes=found.size_bytes) as progress:
         size_bytes = await lake.download_object(
             start.repository, start.ref, start.path, target, progress=progress.advance
         )
-    print_line(f"{escape(str(target))} written, {format_bytes(size_bytes)}")
+    tell_written(options, target, size_bytes)
 
 
 async def copy_to_stdout(lake: AsyncClient, start: ObjectAddress) -> None:
@@ -98,7 +98,7 @@ async def _copy_prefix(
                 progress.advance(passed_bytes)
                 for each in wanted:
                     if options.dry_run:
-                        tell_dry_run(start.below(each.path), each.target)
+                        tell_dry_run(options, start.below(each.path), each.target)
                     else:
                         yield each
 
@@ -111,7 +111,7 @@ async def _copy_prefix(
         )
     tally.copied, tally.copied_bytes = report.downloaded, report.downloaded_bytes
     if not options.dry_run:
-        tally.print("downloaded")
+        tally.tell("downloaded", options)
     for path in report.missing:
         failures.add(start.below(path), "deleted while it was copied")
     for download, error in report.failed:

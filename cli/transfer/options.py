@@ -8,6 +8,16 @@ JOBS = 4
 """As many as `lakebed.client` takes, which is not imported before it is needed."""
 
 
+@dataclass(slots=True)
+class CopyReport:
+    """What a copy did, for programs; a dry run counts what it would copy."""
+
+    object_count: int = 0
+    size_bytes: int = 0
+    unchanged_count: int = 0
+    kept_count: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CopyOptions:
     """What was asked for."""
@@ -19,3 +29,6 @@ class CopyOptions:
     dry_run: bool = False
     jobs: int = JOBS
     """Requests at once."""
+    is_quiet: bool = False
+    """Tell nothing on standard output: a document follows."""
+    report: CopyReport = field(default_factory=CopyReport)

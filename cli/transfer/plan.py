@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NOT_COMMITTED = ", not committed"
+"""What is said of an object that was written to a branch."""
+
 FAILURES_TOLD_MAX = 100
 """Failures that are told by name; a thousand lines would hide the first ones."""
 
@@ -37,15 +40,18 @@ class Tally:
         self.copied += 1
         self.copied_bytes += size_bytes
 
-    def print(self, verb: str) -> None:
+    def tell(self, verb: str, options: CopyOptions) -> None:
         """Tell what was done."""
+        report = options.report
+        report.object_count, report.size_bytes = self.copied, self.copied_bytes
+        report.unchanged_count, report.kept_count = self.unchanged, self.kept
         copied = format_count(self.copied, "object")
         parts = [f"{verb} {copied}, {format_bytes(self.copied_bytes)}"]
         if self.unchanged:
             parts.append(f"{self.unchanged:,} unchanged")
         if self.kept:
             parts.append(f"{self.kept:,} kept as they were")
-        print_line("; ".join(parts))
+        _tell("; ".join(parts), options)
 
 
 def destination_of(end: ObjectAddress, name: str) -> ObjectAddress:
@@ -68,9 +74,31 @@ def require_recursive(options: CopyOptions, what: str) -> None:
         raise typer.BadParameter(f"'{escape(what)}' is not one object: give -r")
 
 
-def tell_dry_run(source: object, destination: object) -> None:
+def tell_dry_run(options: CopyOptions, source: object, destination: object) -> None:
     """Say what would be copied where."""
-    print_line(f"would copy {escape(str(source))} to {escape(str(destination))}")
+    options.report.object_count += 1
+    line = f"would copy {escape(str(source))} to {escape(str(destination))}"
+    _tell(line, options)
+
+
+def tell_written(
+    options: CopyOptions, target: object, size_bytes: int, *, note: str = ""
+) -> None:
+    """Say that a single object or file is there now."""
+    options.report.object_count += 1
+    options.report.size_bytes += size_bytes
+    _tell(f"{escape(str(target))} written, {format_bytes(size_bytes)}{note}", options)
+
+
+def tell_kept(options: CopyOptions, target: object) -> None:
+    """Say that a single object or file is what it was."""
+    options.report.kept_count += 1
+    _tell(f"{escape(str(target))} kept as it was", options)
+
+
+def _tell(line: str, options: CopyOptions) -> None:
+    if not options.is_quiet:
+        print_line(line)
 
 
 def tell_skipped(path: object, reason: str) -> None:

@@ -17,10 +17,9 @@ import typer
 
 from ..addresses import ObjectAddress
 from ..local_files import LocalFile, Skipped, md5_of, object_name, walk
-from ..output import print_line
-from ..text import escape, format_bytes
 from .options import CopyOptions
 from .plan import (
+    NOT_COMMITTED,
     Failures,
     Tally,
     destination_of,
@@ -29,6 +28,7 @@ from .plan import (
     require_recursive,
     tell_dry_run,
     tell_skipped,
+    tell_written,
 )
 from .progress import TransferProgress
 
@@ -61,12 +61,12 @@ async def copy(
         return
     target = destination_of(end, object_name(source.name))
     if options.dry_run:
-        tell_dry_run(source, target)
+        tell_dry_run(options, source, target)
         return
     size_bytes = (await asyncio.to_thread(source.stat)).st_size
     with TransferProgress(source.name, total_bytes=size_bytes) as progress:
         made = await _upload(lake, source, target, options, progress)
-    tell_uploaded(target, made)
+    tell_written(options, target, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def copy_from_stdin(
@@ -76,7 +76,7 @@ async def copy_from_stdin(
     if end.is_prefix:
         raise typer.BadParameter("standard input has no name: give a whole path")
     if options.dry_run:
-        tell_dry_run("standard input", end)
+        tell_dry_run(options, "standard input", end)
         return
 
     async def pieces() -> AsyncGenerator[bytes]:
@@ -94,13 +94,7 @@ async def copy_from_stdin(
             if_absent=options.no_clobber,
             progress=progress.advance,
         )
-    tell_uploaded(end, made)
-
-
-def tell_uploaded(target: ObjectAddress, made: ObjectStats) -> None:
-    """Say that an object is there now."""
-    size = format_bytes(made.size_bytes or 0)
-    print_line(f"{escape(str(target))} written, {size}, not committed")
+    tell_written(options, end, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def _copy_folder(
@@ -127,7 +121,7 @@ async def _copy_folder(
                 elif options.dry_run:
                     if old is not None and await _is_same(found, old):
                         continue
-                    tell_dry_run(found.path, end.below(prefix + found.name))
+                    tell_dry_run(options, found.path, end.below(prefix + found.name))
                 else:
                     yield _plan(found, old, prefix, options)
 
@@ -144,7 +138,7 @@ async def _copy_folder(
     tally.unchanged = report.unchanged
     tally.kept += report.kept
     if not options.dry_run:
-        tally.print("uploaded")
+        tally.tell("uploaded", options)
     for upload, error in report.failed:
         failures.add_error(upload.source, error)
     failures.settle()

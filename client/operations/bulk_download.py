@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from ..errors import PreconditionFailedError
 from ..transport import Call, Transport
-from ..wire import BundleWish, routes
+from ..wire import BundleWish, bundle, routes
 from .bundling import BROKEN_OFF, ObjectContent, iter_bundles, open_bundle
 from .downloading import FileWriter
 from .objects import ObjectOperations
@@ -47,7 +48,8 @@ async def iter_bundled(
 ) -> AsyncGenerator[list[ObjectContent]]:
     """Yield what `wish` asks for, as many at once as come together.
 
-    A connection that breaks off is taken up where it stopped.
+    Any number of paths is asked for in as many requests as they need. A connection that
+    breaks off is taken up where it stopped.
     """
     what = f"read objects of '{repository}/{ref}'"
     route = routes.fill(routes.REF_OBJECTS_BUNDLE, repository=repository, ref=ref)
@@ -55,6 +57,8 @@ async def iter_bundled(
     commit_id: str | None = None
     resumes = 0
     while True:
+        if wish.paths is not None:
+            wish = BundleWish(paths=list(islice(left, bundle.PATHS_MAX)))
         call = Call(what, "POST", route, body=wish, repeatable=True)
         response = await transport.start(call)
         try:
@@ -72,13 +76,14 @@ async def iter_bundled(
                 if objects and wish.paths is None:
                     wish = BundleWish(prefix=wish.prefix, after=objects[-1].path)
                 resumes = 0
-            return
+            for path in wish.paths or ():
+                left.pop(path, None)
+            if not left:
+                return
         except BROKEN_OFF as error:
             resumes += 1
             if resumes > RESUMES_MAX:
                 raise transport.explain(what, error) from error
-            if wish.paths is not None:
-                wish = BundleWish(paths=list(left))
         finally:
             response.close()
 

@@ -21,7 +21,7 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
     would be a disaster.
     """
     path = path.resolve()
-    if not _is_replaceable(path):
+    if not is_replaceable(path):
         with path.open("wb") as file:
             yield file
         return
@@ -37,7 +37,8 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
         raise
 
 
-def _is_replaceable(path: Path) -> bool:
+def is_replaceable(path: Path) -> bool:
+    """Tell whether a file may take the place of `path`: a file is there, or nothing."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:

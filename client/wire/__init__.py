@@ -14,6 +14,7 @@ from .body import (
     explain,
 )
 from .history import (
+    Blame,
     CherryPick,
     Commit,
     CommitCreation,
@@ -99,6 +100,7 @@ __all__ = [
     "AMOUNT_MAX",
     "CONFLICTS_MAX",
     "AccessKey",
+    "Blame",
     "Body",
     "BranchCreation",
     "BranchReset",

@@ -37,6 +37,10 @@ per cent then. Double would make half as many of them fit in the memory of a ser
 BUNDLE_OBJECTS_MAX = 2048
 """Objects of one bundle: one transaction holds the lock of all writers for some 30 ms."""
 
+PATHS_MAX = 1024
+"""Paths of one reading: they are found together, in one state, and the server holds them
+for a slow client until the last has been sent."""
+
 INDEX_BYTES_MAX = BUNDLE_BYTES_MAX
 
 _HEAD = struct.Struct("<4sB3xI")

@@ -73,3 +73,5 @@ class Undo(RequestBody, frozen=True, kw_only=True):
 
     sequence: Annotated[int, msgspec.Meta(ge=1, le=SEQUENCE_MAX)] | None = None
     """None: the newest move."""
+    dry_run: bool = False
+    """Answer with the move that it would be, without a number, and make none."""

@@ -6,8 +6,8 @@ or have it in a list. Whoever sent it looks for their own name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -43,11 +43,11 @@ def _walk(place: str, value: Any) -> Iterator[tuple[str, str]]:
         case str():
             yield place, value
         case dict():
-            for name, item in value.items():
+            for name, item in cast("dict[str, Any]", value).items():
                 yield place, name
                 yield from _walk(f"{place}.{name}", item)
         case list() | tuple():
-            for number, item in enumerate(value):
+            for number, item in enumerate(cast("Sequence[Any]", value)):
                 yield from _walk(f"{place}[{number}]", item)
         case _:
             pass

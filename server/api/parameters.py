@@ -90,6 +90,24 @@ class DiffQuery(ListingQuery, frozen=True, kw_only=True):
     """`two_dot` compares left with right; `three_dot` their merge base with right."""
     include_right_stats: bool = False
     """Say what each object on the right is."""
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class UncommittedQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which uncommitted changes to list."""
+
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class BlameQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which objects to find the last change of."""
+
+    path: Text = ""
+    """This alone, whatever the other parameters say."""
+    path_type: Literal["object", "common_prefix"] = "object"
+    """Of `path`: an object, or all that begins with it as one."""
 
 
 class LogQuery(PageQuery, frozen=True, kw_only=True):

@@ -229,6 +229,7 @@ ROUTES: tuple[Route, ...] = (
         "ref",
         reads=("query.stop_at",),
     ),
+    Route("GET", routes.REF_BLAME, commits.list_blame, READ, "ref"),
     Route("GET", routes.REF_DIFF, merges.diff_refs, READ, "right", reads=("left",)),
     Route(
         "GET",

@@ -21,6 +21,7 @@ from .refs import (
     TAG,
     RefReads,
     branch_of,
+    record_step,
     repository_of,
 )
 
@@ -94,6 +95,8 @@ class RefWrites(RefReads):
             "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (repository_id, commit.id, commit.record, commit.expired),
         )
+        if commit.step is not None:
+            record_step(self._session, repository_id, commit.step)
 
     async def create_branch(
         self,

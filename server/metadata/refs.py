@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from ..history.step import CommitStep
 from ..ids import DIGEST_BYTES, CommitId
 from ..refs.store import (
     Branch,
@@ -66,6 +67,10 @@ def branch_of(row: Row) -> Branch:
     return Branch(
         row[1], row[2], row[3], row[4], row[5], row[6], row[7], bool(row[8]), row[9]
     )
+
+
+_STEP = "id, generation, parents, created_ms, traces"
+"""In the order of the fields of `CommitStep`."""
 
 
 class RefReads:
@@ -195,6 +200,31 @@ class RefReads:
         )
         return [row[0] for row in rows]
 
+    async def scan_steps(
+        self,
+        repository_id: int,
+        *,
+        generation: int,
+        after: CommitId | None,
+        limit: int,
+    ) -> list[CommitStep]:
+        """See `RefReader.scan_steps`."""
+        rows: list[Row] = []
+        if after is not None:
+            rows = self._session.rows(
+                f"SELECT {_STEP} FROM commit_step WHERE repository_id = ? "
+                "AND generation = ? AND id > ? ORDER BY id LIMIT ?",
+                (repository_id, generation, after, limit),
+            )
+            generation -= 1
+        if len(rows) < limit:
+            rows += self._session.rows(
+                f"SELECT {_STEP} FROM commit_step WHERE repository_id = ? "
+                "AND generation <= ? ORDER BY generation DESC, id LIMIT ?",
+                (repository_id, generation, limit - len(rows)),
+            )
+        return [CommitStep(*row) for row in rows]
+
     async def list_ref_log(
         self, repository_id: int, ref: str, *, before: int | None, limit: int
     ) -> list[RefLogEntry]:
@@ -218,6 +248,22 @@ class RefReads:
             (repository_id, ref, at_ms),
         )
         return None if row is None else _log_entry_of(row)
+
+
+def record_step(session: Session, repository_id: int, step: CommitStep) -> None:
+    """Put a commit into the order of walks; again is nothing."""
+    session.run(
+        f"INSERT INTO commit_step (repository_id, {_STEP}) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        (
+            repository_id,
+            step.id,
+            step.generation,
+            step.parents,
+            step.created_ms,
+            step.traces,
+        ),
+    )
 
 
 def compare_above(prefix: str, after: str) -> str:

@@ -169,6 +169,17 @@ CREATE TABLE purge (
 """
 
 ADDED_IN_2 = """
+-- The commits of a repository in the order of walks: newest first.
+CREATE TABLE commit_step (
+    repository_id INTEGER NOT NULL,
+    generation    INTEGER NOT NULL,
+    id            BLOB NOT NULL,
+    parents       BLOB NOT NULL,     -- ids, one behind the other
+    created_ms    INTEGER NOT NULL,
+    traces        BLOB,              -- of paths it may have changed; NULL: any
+    PRIMARY KEY (repository_id, generation DESC, id)
+) WITHOUT ROWID;
+
 -- JSON list of globs: branches that change only by merges; empty: none.
 ALTER TABLE repository ADD COLUMN protection TEXT NOT NULL DEFAULT '';
 

@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from ..history.step import CommitStep
 from ..ids import CommitId
 
 RefKind = Literal["branch", "tag"]
@@ -81,6 +82,8 @@ class CommitRow:
     """Canonical bytes; `history.commit.decode_commit` reads them."""
     expired: bool = False
     """Retention collected its data; the record stays."""
+    step: CommitStep | None = None
+    """Given where it is recorded, so that walks find it; not read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,21 @@ class RefReader(Protocol):
         self, repository_id: int, hex_prefix: str, *, limit: int
     ) -> list[CommitId]:
         """Return up to `limit` ids of commits that begin with `hex_prefix`."""
+        ...
+
+    async def scan_steps(
+        self,
+        repository_id: int,
+        *,
+        generation: int,
+        after: CommitId | None,
+        limit: int,
+    ) -> list[CommitStep]:
+        """Return up to `limit` steps of all that was recorded in a repository.
+
+        In descending order of generation, then ascending order of id, from `generation`
+        on; `after` goes on behind that commit of it.
+        """
         ...
 
     async def list_ref_log(

@@ -87,7 +87,7 @@ OF_LAKEFS = [
 OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
-    "undoRefMove", "uploadBundle", "linkObjects", "readBundle",
+    "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
 }  # fmt: skip
 
 

@@ -327,6 +327,7 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.REF_OBJECTS_LS): reads(),
     ("POST", paths.REF_OBJECTS_BUNDLE): reads(json={"paths": ["a"]}),
     ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
+    ("GET", paths.REF_BLAME): reads(),
     ("GET", paths.REF_DU): reads(),
     ("GET", paths.REF_LOG): [
         ok(200, name="main", **LAKE),

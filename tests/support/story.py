@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import jsonschema
+import jsonschema_rs
 from aiohttp import ClientSession
 from lakebed.client.wire import bundle
 from lakebed.client.wire.routes import BASE
@@ -201,7 +201,7 @@ def hold(operation: Operation, answer: Answer) -> None:
     assert shape is not None, (operation, answer)
     if media_type == "application/json":
         components = DOCUMENT["components"]
-        validator = jsonschema.Draft202012Validator(
+        validator = jsonschema_rs.Draft202012Validator(
             {**shape["schema"], "components": components}
         )
         told_answer = json.loads(answer.data)

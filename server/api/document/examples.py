@@ -32,6 +32,12 @@ _NAMES: dict[str, Any] = {
     "message": "Add the raw table",
     "username": "admin",
     "level": "read",
+    "pattern": "release-*",
+    "branch_id": "main",
+    "retention_days": 30,
+    "default_retention_days": 30,
+    "metadata": {"owner": "ann"},
+    "keys": ["owner"],
 }
 _OF_OPERATIONS: dict[str, dict[str, Any]] = {
     "deleteBranch": {"branch": "dev"},  # the default branch stays
@@ -65,10 +71,8 @@ def example_of_name(name: str, operation: str) -> Any:
     return {**_NAMES, **_OF_OPERATIONS.get(operation, {})}.get(name, "example")
 
 
-def example_of_body(body: type[msgspec.Struct]) -> Any:
+def example_of_body(body: Any) -> Any:
     """Return an example of a `body`: what it needs, and no more."""
-    if body.__name__ in _BODIES:
-        return _BODIES[body.__name__]
     return _make_example(msgspec.inspect.type_info(body), "")
 
 
@@ -76,6 +80,8 @@ def _make_example(kind: msgspec.inspect.Type, name: str) -> Any:
     if name in _NAMES:
         return _NAMES[name]
     match kind:
+        case msgspec.inspect.StructType(cls=struct) if struct.__name__ in _BODIES:
+            return _BODIES[struct.__name__]
         case msgspec.inspect.StructType(fields=fields):
             return {
                 field.encode_name: _make_example(field.type, field.encode_name)

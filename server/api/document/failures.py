@@ -54,6 +54,7 @@ def _iter_failures(route: Route) -> Iterator[type[LakeError]]:
     query, body = route.models
     shape = shape_of_body(body)
     yield errors.InvalidValueError
+    yield errors.HeadTooLargeError
     if not isinstance(route.requirement, Anyone):
         yield errors.UnauthenticatedError
         yield errors.PermissionDeniedError
@@ -90,6 +91,7 @@ def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
         if route.ref_name is not None:
             yield errors.ReadOnlyRefError
             yield errors.RefMovedError
+            yield errors.ProtectedBranchError
 
 
 def describe_failures(route: Route) -> dict[str, Schema]:

@@ -32,7 +32,8 @@ list. **Bodies** are JSON of at most 4 MiB; a field that is missing, wrong or un
 a 400 that names it in `field`. Times called `..._date` and `mtime` are Unix seconds. \
 **Pages**: pass `next_offset` as `after` until `has_more` is false; a page may have fewer \
 results than `amount`, and not be the last. **Errors** have a `code` that stays what it \
-is. What the lakeFS API does not have is marked as ours.
+is. What the lakeFS API does not have is marked as ours; what it has and we have not \
+built answers 501.
 """
 
 
@@ -48,7 +49,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         path = route.template.removeprefix(BASE)
         operation = describe_operation(route, schemas)
         paths.setdefault(path, {})[route.method.lower()] = operation
-    document = {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "lakebed",

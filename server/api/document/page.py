@@ -10,15 +10,16 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from .markup import cell, code, escape, prose, rich, table
 from .shell import show_command
 from .shown_types import link_schema, resolve, show_type
 
-STYLE = files(__package__).joinpath("page.css").read_text()
-SCRIPT = files(__package__).joinpath("page.js").read_text()
+_HERE = Path(__file__).parent
+STYLE = (_HERE / "page.css").read_text()
+SCRIPT = (_HERE / "page.js").read_text()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeAlias, get_origin
+from typing import Any, TypeAlias, cast, get_origin
 
 import msgspec
 import msgspec.inspect
@@ -29,10 +29,7 @@ class Schemas:
         for struct in _find_structs(self._types):
             _add_words(components, struct)
         self._schemas = [_rename(schema) for schema in schemas]
-        self.components: dict[str, Schema] = {
-            _rename(name): _rename(component)
-            for name, component in sorted(components.items())
-        }
+        self.components: dict[str, Schema] = dict(sorted(_rename(components).items()))
 
     def of(self, kind: Any) -> Schema:
         """Return the schema of one of the types."""
@@ -94,8 +91,9 @@ def _rename(value: Any) -> Any:
         case str():
             return _PAGE.sub(r"\1List", value)
         case dict():
-            return {name: _rename(item) for name, item in value.items()}
-        case list():
-            return [_rename(item) for item in value]
+            fields = cast("dict[str, Any]", value)
+            return {_rename(name): _rename(item) for name, item in fields.items()}
+        case [*items]:
+            return [_rename(item) for item in items]
         case _:
             return value

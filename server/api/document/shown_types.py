@@ -52,7 +52,7 @@ def _show_kind(schema: dict[str, Any]) -> str:
             return " or ".join(code(json.dumps(word).strip('"')) for word in words)
         case {"type": "array", "items": item}:
             return f"list of {_show_kind(item)}"
-        case {"type": "object", "additionalProperties": dict(item)}:
+        case {"type": "object", "additionalProperties": item} if item:
             return f"map to {_show_kind(item)}"
         case {"format": "binary"}:
             return "bytes"

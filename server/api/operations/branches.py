@@ -142,9 +142,18 @@ async def list_ref_moves(call: Call[RefLogQuery, NoBody]) -> Shown[Page[RefLogEn
 async def undo_ref_move(call: Call[NoQuery, Undo]) -> Shown[RefLogEntry]:
     """Put a branch back to where it was before its last move, or before a named one.
 
-    Answers with the move that this makes.
+    Answers with the move that this makes, or with `dry_run` would make.
     """
     name = call.names["name"]
+    if call.body.dry_run:
+        before_id: CommitId | None = None
+        if call.body.sequence is not None:
+            before = await _find_state_before(call, name, call.body.sequence)
+            before_id = CommitId(bytes.fromhex(before))
+        planned = await branches.preview_undo(
+            call.engine, call.repository, name, actor=call.actor, to=before_id
+        )
+        return answer(show_move(planned))
     if call.body.sequence is None:
         await branches.undo(call.engine, call.repository, name, actor=call.actor)
     else:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lakebed.client.wire import (
+    Blame,
     CherryPick,
     Commit,
     CommitCreation,
@@ -17,6 +18,7 @@ from lakebed.client.wire import (
 from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
 from ...ids import CommitId
 from ...repository import commits, picking
+from ...repository.blame import Item, blame
 from ...repository.logs import LogFilter, list_log
 from ...repository.paths import check_path, encode_path
 from ..answers import (
@@ -29,8 +31,8 @@ from ..answers import (
     answer_results,
 )
 from ..call import Call, NoBody, NoQuery
-from ..parameters import LogQuery
-from ..shapes import show_commit
+from ..parameters import BlameQuery, LogQuery
+from ..shapes import show_blamed, show_commit
 
 
 async def commit(call: Call[NoQuery, CommitCreation]) -> Created[Commit]:
@@ -92,6 +94,31 @@ async def log_commits(call: Call[LogQuery, NoBody]) -> Shown[Page[Commit]]:
     )
     next_after = None if query.limit_only else page.next_after
     return answer_results((show_commit(item) for item in page.items), next_after)
+
+
+async def list_blame(call: Call[BlameQuery, NoBody]) -> Shown[Page[Blame]]:
+    """List objects, each with the commit that last changed it."""
+    query = call.query
+    only: Item | None = None
+    if query.path and query.path_type == "object":
+        only = Item(check_path(query.path), is_prefix=False)
+    elif query.path:
+        only = Item(encode_path(query.path), is_prefix=True)
+    page = await blame(
+        call.engine,
+        call.repository,
+        call.names["ref"],
+        only=only,
+        prefix=encode_path(query.prefix),
+        after=encode_path(query.after),
+        delimiter=query.delimiter.encode(),
+        limit=query.limit,
+    )
+    next_after = page.next_after
+    return answer_results(
+        (show_blamed(item) for item in page.items),
+        next_after.decode() if next_after is not None else None,
+    )
 
 
 def _parse_time(text: str) -> int:

@@ -22,10 +22,6 @@ from ..shapes import read_extra
 
 log = logging.getLogger(__name__)
 
-WISHES_MAX = 1024
-"""Paths of one reading: they are found together, in one state, and a slow client holds
-them until the last has been sent."""
-
 ROWS_MAX = 256
 CONTENT_BYTES = 1024 * 1024
 """Objects of one bundle of an answer, and about their bytes: what is read together, and
@@ -39,8 +35,10 @@ async def read_bundle(call: Call[NoQuery, BundleWish]) -> ObjectBytes:
         field = "paths" if body.paths is None else "prefix"
         raise InvalidValueError(field, "give one of 'paths' and 'prefix'")
     if body.paths is not None:
-        if len(body.paths) > WISHES_MAX:
-            raise InvalidValueError("paths", f"at most {WISHES_MAX} paths at once")
+        if len(body.paths) > bundle.PATHS_MAX:
+            raise InvalidValueError(
+                "paths", f"at most {bundle.PATHS_MAX} paths at once"
+            )
         paths = list(dict.fromkeys(check_path(path) for path in body.paths))
         founds = _once(await find_objects(call.engine, call.repository, ref, paths))
     else:

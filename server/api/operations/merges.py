@@ -15,7 +15,7 @@ from ...repository.resolving import resolve, resolve_in
 from ...tree.merge import Resolution
 from ..answers import Shown, answer, answer_results
 from ..call import Call, NoBody, NoQuery
-from ..parameters import DiffQuery, ListingQuery
+from ..parameters import DiffQuery, ListingQuery, UncommittedQuery
 from ..shapes import show_difference
 
 _STRATEGIES: dict[str, Strategy] = {
@@ -41,15 +41,21 @@ async def diff_refs(call: Call[DiffQuery, NoBody]) -> Shown[Page[Diff]]:
         _read_scope(query),
         three_dot=query.type == "three_dot",
     )
-    return _answer_diff(page, with_right=query.include_right_stats)
+    return _answer_diff(
+        page,
+        with_right=query.include_right_stats,
+        with_left_size=query.include_left_size,
+    )
 
 
-async def diff_branch(call: Call[ListingQuery, NoBody]) -> Shown[Page[Diff]]:
+async def diff_branch(call: Call[UncommittedQuery, NoBody]) -> Shown[Page[Diff]]:
     """List the uncommitted changes of a branch."""
     page = await diffs.diff_staged(
         call.engine, call.repository, call.names["branch"], _read_scope(call.query)
     )
-    return _answer_diff(page, with_right=False)
+    return _answer_diff(
+        page, with_right=False, with_left_size=call.query.include_left_size
+    )
 
 
 def _read_scope(query: ListingQuery) -> DiffScope:
@@ -61,10 +67,15 @@ def _read_scope(query: ListingQuery) -> DiffScope:
     )
 
 
-def _answer_diff(page: DiffPage, *, with_right: bool) -> Shown[Page[Diff]]:
+def _answer_diff(
+    page: DiffPage, *, with_right: bool, with_left_size: bool
+) -> Shown[Page[Diff]]:
     next_after = page.next_after
     return answer_results(
-        (show_difference(item, with_right=with_right) for item in page.items),
+        (
+            show_difference(item, with_right=with_right, with_left_size=with_left_size)
+            for item in page.items
+        ),
         next_after.decode() if next_after is not None else None,
     )
 

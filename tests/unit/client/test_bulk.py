@@ -23,7 +23,7 @@ from lakebed.client.operations import bundling
 from lakebed.client.operations.batching import BATCH_COUNT
 from lakebed.client.wire import BundleResult, bundle, encode, encode_problem
 
-from support.scripted import Drop, Reply, serve_script
+from support.scripted import Drop, Reply, ScriptedServer, serve_script
 
 
 def client(url: str) -> AsyncClient:
@@ -225,6 +225,27 @@ async def test_a_reading_goes_on_where_it_broke_off() -> None:
 
     assert found == {"a": b"1", "b": b"2", "c": b"3", "d": None}
     assert server.asked[-1].body == b'{"paths":["c","d"]}'
+
+
+async def test_more_paths_than_one_request_takes_are_asked_for_in_several() -> None:
+    paths = [f"{number:05}" for number in range(bundle.PATHS_MAX + 2)]
+    some, rest = paths[: bundle.PATHS_MAX], paths[bundle.PATHS_MAX :]
+    replies = [
+        whole(bundle_of(*[(path, b"x") for path in each]) + END, "X")
+        for each in (some, rest)
+    ]
+    async with serve_script(*replies) as server, client(server.url) as lake:
+        found = await read_all(lake, paths=paths)
+        assert await read_nothing(server, lake) == {}
+
+    assert list(found) == paths
+
+
+async def read_nothing(
+    server: ScriptedServer, lake: AsyncClient
+) -> dict[str, bytes | None]:
+    server.replies.append(whole(END))
+    return await read_all(lake, paths=[])
 
 
 async def test_a_reading_by_prefix_goes_on_behind_the_last_path() -> None:
