@@ -489,7 +489,7 @@ async def test_the_administrator_may_do_all_of_it(
     """Else a case could be denied for another reason than its rights."""
     for row, cases in TABLE.items():
         for case in cases:
-            if row[0] == "DELETE":
+            if row[0] == "DELETE" or row[1] == paths.LOGIN:  # with a key that is none
                 continue
             status, text = await send(users["admin"], *row, swap(case, COMMIT, head))
             assert status not in (401, 403), (row, case, text)
