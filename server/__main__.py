@@ -22,6 +22,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import uvloop
+from lakebed.client.wire.routes import SETUP_TOKEN_HEADER
 
 from .allocator import keep_less_freed_memory
 from .app import Application
@@ -136,6 +137,8 @@ async def _serve(
         try:
             if given.init_admin:
                 await _init_admin(application, key)
+            elif not all(one.is_loopback for one in bound):
+                await _offer_setup(application)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
             loop.add_signal_handler(signal.SIGHUP, _read_again, tls, access_log)
@@ -265,6 +268,17 @@ def _describe(listener: Listener, url: str) -> str:
     if not role.speaks_rest:
         return f"S3 on {url}"
     return url
+
+
+async def _offer_setup(application: Application) -> None:
+    """Print how somebody who is not on this machine creates the first user."""
+    token = await application.auth.make_setup_token()
+    if token is not None:
+        print(
+            "there is no user yet: make one with POST /api/v1/setup_lakefs and the "
+            f"header, shown this once:\n  {SETUP_TOKEN_HEADER}: {token}",
+            flush=True,
+        )
 
 
 async def _init_admin(

@@ -112,6 +112,12 @@ class Settings:
     uploads_kept_h: int = 7 * 24
     """Hours after which an upload that got no part is aborted; 0: never. A client that
     goes on with an upload of last week is rare, the bytes of forgotten ones are not."""
+    tokens_kept_h: int = 12
+    """Hours for which the token of a login counts: a day of work. They end earlier with
+    the key that they came from."""
+    presigned_s: int = 15 * 60
+    """How long the address of an object counts that was presigned over REST: time to
+    begin a download."""
     silence_s_max: float = 10.0
     """Time without a sign of an answer that is being worked at: clients and proxies
     give up after 30 to 60 s."""

@@ -110,7 +110,9 @@ def log(
             await print_document(commits(lake))
             return
         wants_names = is_terminal() if decorate is None else decorate
-        names = await _find_names(lake, at.at) if wants_names else {}
+        names: Mapping[str, Sequence[str]] = {}
+        if wants_names:
+            names = await _find_names(lake, at.at)
         printer = _Printer(names, oneline=oneline, graph=Graph() if graph else None)
         async for made in commits(lake):
             parents = made.parents[:1] if first_parent else made.parents

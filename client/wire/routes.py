@@ -14,6 +14,7 @@ HEALTHCHECK = f"{BASE}/healthcheck"
 CONFIG = f"{BASE}/config"
 SETUP = f"{BASE}/setup_lakefs"
 LOGIN = f"{BASE}/auth/login"
+LOGOUT = f"{BASE}/auth/logout"
 CURRENT_USER = f"{BASE}/user"
 
 USERS = f"{BASE}/auth/users"
@@ -105,6 +106,8 @@ USER_POLICIES = f"{USER}/policies"
 
 USER_METADATA_HEADER = "x-lakefs-meta-"
 """Prefix of the headers of an upload that carry user metadata."""
+SETUP_TOKEN_HEADER = "X-Lakebed-Setup-Token"  # noqa: S105 - a name, no token
+"""The token that a server printed when it started, which lets its bearer set it up."""
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 """A request with the key of an earlier one gets that one's answer, and does nothing."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_origin
 
 import msgspec
 
@@ -66,7 +66,7 @@ class Place:
             "query": query.__struct_fields__,
             "body": (
                 body.__struct_fields__
-                if isinstance(body, type) and issubclass(body, msgspec.Struct)
+                if get_origin(body) is None and issubclass(body, msgspec.Struct)
                 else ()
             ),
         }

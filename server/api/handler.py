@@ -21,7 +21,6 @@ from ..errors import (
     InvalidValueError,
     LakeError,
     MethodNotAllowedError,
-    PermissionDeniedError,
 )
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
@@ -36,14 +35,14 @@ from .call import Call, NoBody, Streamed
 from .document.site import Site
 from .headers import read_idempotency_key
 from .naming import name_field
+from .origins import SAFE_METHODS, refuse_cross_site, refuse_foreign_cookie
+from .presigning import is_presigned, read_address
 from .problems import answer_internal_error, answer_problem, show_allowed
 from .routes import ROUTES
 from .routing import Anyone, Compiled, Router
 from .targets import split_target
 
 log = logging.getLogger(__name__)
-
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class ApiHandler:
@@ -112,7 +111,7 @@ class ApiHandler:
             return WholeAnswer(HTTPStatus.NO_CONTENT, show_allowed(error))
         route = compiled.route
         exchange.operation = route.name
-        principal = await self._admit(request, compiled, names)
+        principal = await self._admit(request, compiled, names, query)
         if principal is not ANONYMOUS:
             exchange.user = principal.name
         body = await self._read_body(request, compiled)
@@ -140,15 +139,26 @@ class ApiHandler:
             raise
 
     async def _admit(
-        self, request: web.BaseRequest, compiled: Compiled, names: dict[str, str]
+        self,
+        request: web.BaseRequest,
+        compiled: Compiled,
+        names: dict[str, str],
+        query: str,
     ) -> Principal:
         route = compiled.route
-        if request.method not in _SAFE_METHODS:
-            _refuse_cross_site(request)
+        if request.method not in SAFE_METHODS:
+            refuse_cross_site(request)
         if isinstance(route.requirement, Anyone):
             return ANONYMOUS
         # pyright does not see through the kind of property that aiohttp uses.
-        principal = await self._auth.authenticate(request)  # pyright: ignore[reportArgumentType]
+        if is_presigned(compiled.route, query):
+            principal = await self._auth.verify_address(
+                *read_address(compiled.query.read(query), names)
+            )
+        else:
+            principal = await self._auth.authenticate(request)  # pyright: ignore[reportArgumentType]
+            if request.method not in SAFE_METHODS:
+                refuse_foreign_cookie(request)
         compiled.admission.ask_first(principal, names)
         return principal
 
@@ -164,16 +174,6 @@ class ApiHandler:
             compiled.route.body_bytes_max,
             Patience.of(self._settings),
         )
-
-
-def _refuse_cross_site(request: web.BaseRequest) -> None:
-    """Refuse a write that a page of another site made a browser send.
-
-    The browser would add credentials that it remembers; it also says where the request
-    is from, in a header that no page can set.
-    """
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise PermissionDeniedError("cannot write: the request is from another site")
 
 
 def _digest(request: web.BaseRequest, body: object) -> bytes:

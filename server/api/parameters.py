@@ -24,6 +24,12 @@ DelimiterText = Annotated[str, msgspec.Meta(max_length=64)]
 Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)]
 
 
+SIGNATURE_KEY = "X-Lakebed-Key"
+SIGNATURE_EXPIRES = "X-Lakebed-Expires"
+SIGNATURE = "X-Lakebed-Signature"
+"""Parameters of a presigned address: no operation has others that begin so."""
+
+
 class PageQuery(NoQuery, frozen=True, kw_only=True):
     """Where in a listing to go on, and how far."""
 
@@ -74,7 +80,7 @@ class ObjectsQuery(ListingQuery, frozen=True, kw_only=True):
     user_metadata: bool = True
     """Say the user metadata of each."""
     presign: bool = False
-    """Not built yet: 501."""
+    """Show as `physical_address` ones that let their bearer read the objects."""
 
 
 class DiffQuery(ListingQuery, frozen=True, kw_only=True):
@@ -146,11 +152,20 @@ class ReadQuery(PathQuery, frozen=True, kw_only=True):
     """Which object to read."""
 
     presign: bool = False
-    """Not built yet: 501."""
+    """Answer with 302 and an address that lets its bearer read the object."""
+    signed_by: Text = msgspec.field(name=SIGNATURE_KEY, default="")
+    """Of such an address: the access key that signed it,"""
+    expires: int = msgspec.field(name=SIGNATURE_EXPIRES, default=0)
+    """until when it counts, Unix seconds,"""
+    signature: Text = msgspec.field(name=SIGNATURE, default="")
+    """and the signature. No other credentials count beside it."""
 
 
-class StatQuery(ReadQuery, frozen=True, kw_only=True):
+class StatQuery(PathQuery, frozen=True, kw_only=True):
     """Which object to describe."""
+
+    presign: bool = False
+    """Show as `physical_address` one that lets its bearer read the object."""
 
     user_metadata: bool = True
     """Say its user metadata."""

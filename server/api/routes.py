@@ -11,7 +11,7 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
-from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS
+from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
 from .operations import (
     branches,
     bundles,
@@ -35,7 +35,17 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.HEALTHCHECK, service.health_check, Anyone()),
     Route("GET", routes.CONFIG, service.get_config, SignedIn()),
     Route("GET", routes.SETUP, service.get_setup_state, Anyone()),
-    Route("POST", routes.SETUP, service.setup, Anyone()),
+    Route(
+        "POST",
+        routes.SETUP,
+        service.setup,
+        Anyone(),
+        headers=(
+            Header(routes.SETUP_TOKEN_HEADER, "What the server printed at its start."),
+        ),
+    ),
+    Route("POST", routes.LOGIN, service.login, Anyone()),
+    Route("POST", routes.LOGOUT, service.logout, Anyone()),
     Route("GET", routes.CURRENT_USER, service.get_current_user, SignedIn()),
     # People.
     Route("GET", routes.USERS, people.list_users, ADMIN),

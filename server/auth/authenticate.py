@@ -1,8 +1,8 @@
 """The one way in: every protocol learns here who is asking.
 
 `verify_signature` for S3 (AWS signature version 4), `authenticate` for REST (HTTP Basic
-with an access key; or the token of a directory that the command line has opened in its
-own process). A key is looked up for each request, and one that does not exist is checked
+with an access key; a token of a login, as Bearer or in the cookie of a browser; or the
+token of a directory that the command line has opened in its own process). A key is looked up for each request, and one that does not exist is checked
 like one that does, so that the time of the answer does not tell.
 """
 
@@ -11,11 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import SignatureRefusedError, UnauthenticatedError
+from ..errors import (
+    InvalidValueError,
+    SignatureRefusedError,
+    UnauthenticatedError,
+)
 from .form_claim import is_signed, read_form_claim
 from .keyring import Keyring, KnownKey
 from .names import check_user_name
@@ -23,17 +27,21 @@ from .principal import ANONYMOUS, Principal
 from .secrets import AccessKey
 from .sigv4 import Claim, Headers, SigningKeys, read_claim
 from .target import Target
+from .tokens import ObjectAddress, make_token, read_token
 
 __all__ = [
     "ANONYMOUS",
+    "SESSION_COOKIE",
     "TOKEN_HEADER",
     "Authenticator",
     "DirectoryToken",
     "Principal",
+    "Signer",
     "Verified",
 ]
 
 TOKEN_HEADER = "X-Lakebed-Directory-Token"  # noqa: S105 - a name, no token
+SESSION_COOKIE = "lakebed_session"
 _BASIC_CHARS_MAX = 512
 """Longest Basic credentials: key ids and secrets have at most 128 characters each."""
 
@@ -44,6 +52,11 @@ class Request(Protocol):
     @property
     def headers(self) -> Headers:
         """The headers."""
+        ...
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies."""
         ...
 
 
@@ -63,6 +76,19 @@ class Verified:
     claim: Claim
     signing_key: bytes = field(repr=False)
     """With which the chunks of a signed stream are checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs addresses of objects with the key of whoever asks for them."""
+
+    key: KnownKey = field(repr=False)
+    expires_s: int
+
+    def sign(self, repository: str, ref: str, path: str) -> tuple[ObjectAddress, str]:
+        """Return the address of an object, and its signature."""
+        address = ObjectAddress(repository, ref, path, self.key.key.id, self.expires_s)
+        return address, address.sign(self.key)
 
 
 class Authenticator:
@@ -98,6 +124,14 @@ class Authenticator:
         """Tell whether there is a user."""
         return await self._keyring.has_users()
 
+    async def make_setup_token(self) -> str | None:
+        """Return a token that lets its bearer create the first user; None: there is one."""
+        return await self._keyring.make_setup_token()
+
+    async def is_setup_token(self, token: str) -> bool:
+        """Tell whether `token` lets its bearer create the first user."""
+        return await self._keyring.is_setup_token(token)
+
     async def set_up_first_user(self, name: str, key: AccessKey) -> bool:
         """Create the first user, an administrator with `key`; tell whether it was first.
 
@@ -117,13 +151,85 @@ class Authenticator:
         token = request.headers.get(TOKEN_HEADER)
         if token is not None:
             return self._check_token(token)
-        credentials = _read_basic(request.headers.getall("Authorization", ()))
-        key_id, _, secret = credentials.partition(":")
+        return (await self._find_key(request)).principal
+
+    async def _find_key(self, request: Request) -> KnownKey:
+        """Return the key that the credentials of `request` are of.
+
+        Raises:
+            UnauthenticatedError
+        """
+        authorizations = request.headers.getall("Authorization", ())
+        if not authorizations and SESSION_COOKIE in request.cookies:
+            return await self._check_login(request.cookies[SESSION_COOKIE])
+        scheme, credentials = _split_authorization(authorizations)
+        if scheme == "bearer":
+            return await self._check_login(credentials)
+        key_id, _, secret = _read_basic(credentials).partition(":")
+        return await self._check_secret(key_id, secret)
+
+    async def _check_secret(self, key_id: str, secret: str) -> KnownKey:
         known = await self._keyring.find(key_id)
         expected = (known or self._keyring.dummy).key.secret.encode()
         is_right = hmac.compare_digest(expected, secret.encode())
         if known is None or not is_right:
             raise UnauthenticatedError("cannot sign in: access key or secret is wrong")
+        return known
+
+    async def _check_login(self, token: str) -> KnownKey:
+        claim = read_token(token)
+        known = await self._keyring.find(claim.access_key_id)
+        is_right = claim.is_by(known or self._keyring.dummy)
+        if known is None or not is_right:
+            raise UnauthenticatedError(
+                "cannot sign in: the token, or the key it came from, is revoked or "
+                "wrong: log in again"
+            )
+        if claim.expires_s <= self._clock():
+            raise UnauthenticatedError(
+                "cannot sign in: the token expired: log in again"
+            )
+        return known
+
+    async def log_in(
+        self, access_key_id: str, secret: str, *, kept_s: int
+    ) -> tuple[str, int]:
+        """Return a token for an access key, and the Unix second when it expires.
+
+        Raises:
+            UnauthenticatedError: there is no such key, or that is not its secret.
+        """
+        known = await self._check_secret(access_key_id, secret)
+        expires_s = int(self._clock()) + kept_s
+        return make_token(known, expires_s), expires_s
+
+    async def get_signer(self, request: Request, *, kept_s: int) -> Signer:
+        """Return what signs addresses of objects for whoever sends `request`.
+
+        Raises:
+            InvalidValueError: they sent no access key that could sign.
+        """
+        if TOKEN_HEADER in request.headers:
+            raise InvalidValueError(
+                "presign", "cannot presign for the owner of a directory: use a key"
+            )
+        known = await self._find_key(request)
+        return Signer(known, int(self._clock()) + kept_s)
+
+    async def verify_address(self, address: ObjectAddress, signature: str) -> Principal:
+        """Return who signed the address of an object.
+
+        Raises:
+            UnauthenticatedError: nobody, or it expired.
+        """
+        known = await self._keyring.find(address.access_key_id)
+        is_right = address.is_signed(signature, known or self._keyring.dummy)
+        if known is None or not is_right:
+            raise UnauthenticatedError(
+                "cannot sign in: the signature of the address, or its key, is wrong"
+            )
+        if address.expires_s <= self._clock():
+            raise UnauthenticatedError("cannot sign in: the address expired")
         return known.principal
 
     async def verify_signature(
@@ -191,18 +297,25 @@ class Authenticator:
         return expected.principal
 
 
-def _read_basic(authorizations: list[str] | tuple[()]) -> str:
+def _split_authorization(authorizations: Sequence[str]) -> tuple[str, str]:
+    """Return the scheme, in lower case, and what it says."""
     if not authorizations:
         raise UnauthenticatedError("cannot sign in: the request has no credentials")
-    scheme, _, encoded = authorizations[0].partition(" ")
-    if len(authorizations) > 1 or scheme.lower() != "basic":
+    scheme, _, rest = authorizations[0].partition(" ")
+    scheme = scheme.lower()
+    if len(authorizations) > 1 or scheme not in ("basic", "bearer"):
         raise UnauthenticatedError(
-            "cannot sign in: use HTTP Basic, with an access key id and its secret"
+            "cannot sign in: use HTTP Basic with an access key id and its secret, or "
+            "Bearer with the token of a login"
         )
+    return scheme, rest.strip()
+
+
+def _read_basic(encoded: str) -> str:
     try:
         if len(encoded) > _BASIC_CHARS_MAX:
             raise ValueError
-        return base64.b64decode(encoded.strip(), validate=True).decode()
+        return base64.b64decode(encoded, validate=True).decode()
     except (ValueError, binascii.Error):
         raise UnauthenticatedError(
             "cannot sign in: Basic credentials do not decode"

@@ -7,6 +7,9 @@ the opened secret, by the sealed one.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass, field
 
 from .principal import Principal
@@ -15,6 +18,15 @@ from .store import KeyStore
 
 _OPENED_MAX = 4096
 """Opened secrets kept, some 300 bytes each: more keys than sign requests at one time."""
+
+_SETUP_TOKEN_BYTES = 24
+"""As hard to guess as a secret."""
+
+
+def _digest(token: str) -> str:
+    # Kept like this the token cannot be read from the database or a backup of it; no
+    # salt, because nobody chose it.
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,16 @@ class Keyring:
     async def has_users(self) -> bool:
         """Tell whether the lake has been set up."""
         return await self._store.count_users() > 0
+
+    async def make_setup_token(self) -> str | None:
+        """Return a new token for the set-up, in place of another; None: it is done."""
+        token = secrets.token_urlsafe(_SETUP_TOKEN_BYTES)
+        return token if await self._store.set_setup_token(_digest(token)) else None
+
+    async def is_setup_token(self, token: str) -> bool:
+        """Tell whether `token` is the one that `make_setup_token` made last."""
+        expected = await self._store.find_setup_token()
+        return hmac.compare_digest(expected or "", _digest(token))
 
     async def set_up_first_user(
         self, name: str, key: AccessKey, *, now_ms: int

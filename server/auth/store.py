@@ -69,6 +69,17 @@ class KeyStore(Protocol):
         """
         ...
 
+    async def find_setup_token(self) -> str | None:
+        """Return the digest of the token with which the first user may be created."""
+        ...
+
+    async def set_setup_token(self, digest: str) -> bool:
+        """Keep the digest of a set-up token, in place of another; until the first user.
+
+        Tell whether it was kept: where there is a user it never is.
+        """
+        ...
+
 
 class AuthStore(KeyStore, Protocol):
     """Keeps users, their keys and their grants."""

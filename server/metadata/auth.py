@@ -55,6 +55,11 @@ class AuthReads:
 
     _session: Session
 
+    async def find_setup_token(self) -> str | None:
+        """See `AuthStore.find_setup_token`."""
+        row = self._session.row("SELECT value FROM setting WHERE name = 'setup_token'")
+        return None if row is None else str(row[0])
+
     async def count_users(self) -> int:
         """See `AuthStore.count_users`."""
         row = self._session.row("SELECT count(*) FROM user")
@@ -211,4 +216,16 @@ class AuthWrites(AuthReads):
             return None
         user = await self.create_user(name, is_admin=True, now_ms=now_ms)
         await self.add_credential(user.id, access_key_id, sealed_secret, now_ms=now_ms)
+        self._session.run("DELETE FROM setting WHERE name = 'setup_token'")
         return user
+
+    async def set_setup_token(self, digest: str) -> bool:
+        """See `AuthStore.set_setup_token`."""
+        if await self.count_users():
+            return False
+        self._session.run(
+            "INSERT INTO setting (name, value) VALUES ('setup_token', ?) "
+            "ON CONFLICT DO UPDATE SET value = excluded.value",
+            (digest,),
+        )
+        return True

@@ -301,6 +301,10 @@ class SqlMetadata(SqlSnapshot):
             )
         )
 
+    async def set_setup_token(self, digest: str) -> bool:
+        """See `AuthStore.set_setup_token`."""
+        return await self.write(lambda tx: tx.set_setup_token(digest))
+
     def _note_sealed(self, pack: str, size_bytes: int) -> None:
         self._writer.note_sealed(pack, size_bytes)
 

@@ -9,8 +9,10 @@ import pytest
 from aiohttp import ClientSession, encode_basic_auth
 from lakebed.client.wire import Credentials, decode
 from lakebed.client.wire import routes as paths
+from lakebed.client.wire.routes import SETUP_TOKEN_HEADER
 from lakebed.server.api.routes import ROUTES
 from lakebed.server.api.routing import Anyone, Route, SignedIn
+from lakebed.server.auth.keyring import Keyring
 from lakebed.server.auth.secrets import AccessKey
 
 from support.api import ADMIN, Served, serve_api
@@ -32,6 +34,8 @@ def test_only_these_routes_are_open_to_everyone() -> None:
         ("GET", paths.HEALTHCHECK),
         ("GET", paths.SETUP),
         ("POST", paths.SETUP),
+        ("POST", paths.LOGIN),
+        ("POST", paths.LOGOUT),
     }
 
 
@@ -167,6 +171,29 @@ async def test_an_open_listener_is_not_set_up_without_a_token(directory: Path) -
         server.session(None) as session,
     ):
         assert await _try_setup(session, json=SETUP) == 403
+
+
+async def test_the_token_that_was_printed_last_sets_up_once(directory: Path) -> None:
+    async with (
+        serve_api(directory, is_set_up=False, host="0.0.0.0") as server,
+        server.session(None) as session,
+    ):
+        keyring = Keyring(server.store, server.master_key)
+        older = await keyring.make_setup_token()
+        token = await keyring.make_setup_token()
+        assert older
+        assert token
+        kept = await server.store.find_setup_token()
+        assert kept
+        assert token not in kept
+        for wrong in ("", "x", older, token + "x", kept, "\xe9"):
+            headers = {SETUP_TOKEN_HEADER: wrong}
+            assert await _try_setup(session, json=SETUP, headers=headers) == 403, wrong
+        headers = {SETUP_TOKEN_HEADER: token, "X-Forwarded-For": "10.0.0.1"}
+        assert await _try_setup(session, json=SETUP, headers=headers) == 200
+        assert await _try_setup(session, json=SETUP, headers=headers) == 409
+        assert await server.store.find_setup_token() is None
+        assert await keyring.make_setup_token() is None
 
 
 @pytest.mark.parametrize(

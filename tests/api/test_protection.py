@@ -181,14 +181,15 @@ async def test_rules_for_collection_are_kept(ask: Asker) -> None:
     assert (await ask("PUT", path, json=rules)).status == 204
     assert (await ask("GET", path)).json == rules
 
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {"default_retention_days": -1, "branches": []},
         {"default_retention_days": 1, "branches": rules["branches"] * 2},
         {
             "default_retention_days": 1,
             "branches": [{"branch_id": "a/b", "retention_days": 1}],
         },
-    ):
+    )
+    for wrong in wrongs:
         assert (await ask("PUT", path, json=wrong)).status == 400
     assert (await ask("GET", path)).json == rules
     assert (await ask("DELETE", path)).status == 204

@@ -7,16 +7,15 @@ package that it calls, in the way that it does.
 from __future__ import annotations
 
 import itertools
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import lakefs_sdk
 import pytest
-from lakefs_sdk.client import LakeFSClient
 
 from support.s3server import ADMIN, ServerProcess
 
-SDK: Any = lakefs_sdk
+SDK: Any = import_module("lakefs_sdk")
 _numbers = itertools.count(1)
 
 
@@ -25,8 +24,7 @@ def client(server: ServerProcess) -> Any:
     configuration = SDK.Configuration()
     configuration.username, configuration.password = ADMIN.id, ADMIN.secret
     configuration.host = server.url
-    made: Any = LakeFSClient
-    return made(
+    return import_module("lakefs_sdk.client").LakeFSClient(
         configuration,
         header_name="X-Lakefs-Client",
         header_value="lakefs-airflow-provider/0.48.0",

@@ -10,15 +10,15 @@ import inspect
 import itertools
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import lakefs_sdk
 import pytest
 
 from support.s3server import ADMIN, ServerProcess
 
-SDK: Any = lakefs_sdk
+SDK: Any = import_module("lakefs_sdk")
 _numbers = itertools.count(1)
 
 UNBUILT = {
@@ -149,7 +149,8 @@ def methods_of(client: Any) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     for name, kind in inspect.getmembers(SDK, inspect.isclass):
         if name.endswith("Api"):
-            api = kind(client)
+            make: Any = kind
+            api = make(client)
             found |= {
                 method: function
                 for method, function in inspect.getmembers(api, inspect.ismethod)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import lakefs_spec
-import pandas as pd
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
 
 from support.s3server import ADMIN, ServerProcess
 
-SPEC: Any = lakefs_spec
-PANDAS: Any = pd
+SPEC: Any = import_module("lakefs_spec")
+PANDAS: Any = import_module("pandas")
+ARROW: Any = import_module("pyarrow")
+PARQUET: Any = import_module("pyarrow.parquet")
+DATASET: Any = import_module("pyarrow.dataset")
+DUCKDB: Any = import_module("duckdb")
 _numbers = itertools.count(1)
 
 
@@ -67,26 +67,20 @@ def test_pandas_writes_to_a_branch_that_it_makes(
 def test_pyarrow_reads_a_partitioned_dataset(
     fs: Any, repository: str, table: Any
 ) -> None:
-    import pyarrow as pa
-
-    arrow: Any = pa
-    parquet: Any = pq
     table["part"] = table["n"] % 3
     root = f"{repository}/main/set"
-    parquet.write_to_dataset(
-        arrow.Table.from_pandas(table), root, partition_cols=["part"], filesystem=fs
+    PARQUET.write_to_dataset(
+        ARROW.Table.from_pandas(table), root, partition_cols=["part"], filesystem=fs
     )
 
-    dataset: Any = ds
-    found = dataset.dataset(root, filesystem=fs, format="parquet", partitioning="hive")
+    found = DATASET.dataset(root, filesystem=fs, format="parquet", partitioning="hive")
 
     assert found.count_rows() == 1000
     assert len(found.files) == 3
 
 
 def test_duckdb_reads_and_writes(fs: Any, repository: str, table: Any) -> None:
-    engine: Any = duckdb
-    connection = engine.connect()
+    connection = DUCKDB.connect()
     connection.register_filesystem(fs)
     connection.register("given", table)
     address = f"lakefs://{repository}/main/duck.parquet"

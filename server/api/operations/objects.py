@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from lakebed.client.wire import Du, ObjectStats, Page, UnderlyingProperties
+from http import HTTPStatus
+from typing import Any
 
-from ...errors import NotImplementedYetError
+from aiohttp import hdrs
+from lakebed.client.wire import Du, ObjectStats, Page, UnderlyingProperties
+from msgspec.structs import replace
+
+from ...auth.authenticate import Signer
+from ...httprules.whole import WholeAnswer
 from ...repository import listings
 from ...repository import objects as stored
 from ...repository.listings import CommonPrefix
@@ -14,6 +20,7 @@ from ...tree.entry import Entry
 from ..answers import ObjectBytes, Shown, answer, answer_results
 from ..call import Call, NoBody
 from ..parameters import ObjectsQuery, PathQuery, PrefixQuery, ReadQuery, StatQuery
+from ..presigning import get_signer, show_address
 from ..reading import send_located
 from ..shapes import show_object, show_prefix
 
@@ -25,10 +32,13 @@ async def get_object(call: Call[ReadQuery, NoBody]) -> ObjectBytes:
         ObjectNotFoundError
         RangeNotSatisfiableError
     """
-    _refuse_presigning(call.query.presign)
     located = await stored.stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
+    if call.query.presign and not call.query.signature:
+        signer = await get_signer(call)
+        location = show_address(call, signer, call.query.path)
+        return WholeAnswer(HTTPStatus.FOUND, {hdrs.LOCATION: location})
     return await send_located(call, located)
 
 
@@ -48,23 +58,31 @@ async def stat_object(call: Call[StatQuery, NoBody]) -> Shown[ObjectStats]:
     Raises:
         ObjectNotFoundError
     """
-    _refuse_presigning(call.query.presign)
     located = await stored.stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
-    return answer(
-        show_object(
-            located.repository.storage_namespace,
-            located.entry,
-            with_metadata=call.query.user_metadata,
-        )
+    shown = show_object(
+        located.repository.storage_namespace,
+        located.entry,
+        with_metadata=call.query.user_metadata,
+    )
+    if call.query.presign:
+        shown = _presign(call, await get_signer(call), shown)
+    return answer(shown)
+
+
+def _presign(call: Call[Any, Any], signer: Signer, shown: ObjectStats) -> ObjectStats:
+    return replace(
+        shown,
+        physical_address=show_address(call, signer, shown.path),
+        physical_address_expiry=signer.expires_s,
     )
 
 
 async def list_objects(call: Call[ObjectsQuery, NoBody]) -> Shown[Page[ObjectStats]]:
     """List objects, or with a delimiter the common prefixes of their paths."""
     query = call.query
-    _refuse_presigning(query.presign)
+    signer = await get_signer(call) if query.presign else None
     repository = await get_repository(call.engine, call.repository)
     namespace = repository.storage_namespace
     page = await listings.list_objects(
@@ -80,7 +98,8 @@ async def list_objects(call: Call[ObjectsQuery, NoBody]) -> Shown[Page[ObjectSta
     def show(item: Entry | CommonPrefix) -> ObjectStats:
         if isinstance(item, CommonPrefix):
             return show_prefix(item)
-        return show_object(namespace, item, with_metadata=query.user_metadata)
+        shown = show_object(namespace, item, with_metadata=query.user_metadata)
+        return shown if signer is None else _presign(call, signer, shown)
 
     next_after = page.next_after
     return answer_results(
@@ -116,8 +135,3 @@ async def get_usage(call: Call[PrefixQuery, NoBody]) -> Shown[Du]:
             size_bytes=measured.byte_total,
         )
     )
-
-
-def _refuse_presigning(is_asked: bool) -> None:
-    if is_asked:
-        raise NotImplementedYetError("presigned addresses are not built yet")

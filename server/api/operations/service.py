@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from lakebed.client.wire import (
     Config,
     Credentials,
     CurrentUser,
+    Login,
     LoginConfig,
+    LoginToken,
     Setup,
     SetupState,
     StorageConfig,
     User,
     VersionConfig,
+    routes,
 )
 
+from ...auth.authenticate import SESSION_COOKIE
 from ...auth.secrets import AccessKey, make_access_key
 from ...errors import AlreadySetUpError, PermissionDeniedError
 from ...serving.hosts import names_this_machine
@@ -29,6 +33,7 @@ API_VERSION = "1.88.0"
 it is that of the newest client package that our tests run."""
 _VERSION = version("lakebed")
 VERSION_HEADER = "X-Lakebed-Version"
+SETUP_TOKEN_HEADER = routes.SETUP_TOKEN_HEADER
 
 
 async def health_check(call: Call[NoQuery, NoBody]) -> Nothing:
@@ -78,6 +83,38 @@ async def get_current_user(call: Call[NoQuery, NoBody]) -> Shown[CurrentUser]:
     )
 
 
+async def login(call: Call[NoQuery, Login]) -> Shown[LoginToken]:
+    """Trade an access key for a token, which also comes as a cookie for pages.
+
+    Raises:
+        UnauthenticatedError
+    """
+    kept_s = call.settings.tokens_kept_h * 3600
+    token, expires_s = await call.auth.log_in(
+        call.body.access_key_id, call.body.secret_access_key, kept_s=kept_s
+    )
+    response = answer(LoginToken(token=token, token_expiration=expires_s))
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.headers[hdrs.SET_COOKIE] = _bake(call.request, token, kept_s)
+    return response
+
+
+async def logout(call: Call[NoQuery, NoBody]) -> Nothing:
+    """Make a browser forget its session; the token counts until it expires."""
+    response = answer_nothing()
+    response.headers[hdrs.SET_COOKIE] = _bake(call.request, "", 0)
+    return response
+
+
+def _bake(request: web.BaseRequest, token: str, kept_s: int) -> str:
+    """Return the cookie of a session: no script reads it, no other site sends it."""
+    secure = "; Secure" if request.secure else ""
+    return (
+        f"{SESSION_COOKIE}={token}; Path=/; Max-Age={kept_s}; HttpOnly; "
+        f"SameSite=Strict{secure}"
+    )
+
+
 async def get_setup_state(call: Call[NoQuery, NoBody]) -> Shown[SetupState]:
     """Say whether there is a first user."""
     is_set_up = await call.auth.is_set_up()
@@ -89,7 +126,7 @@ async def get_setup_state(call: Call[NoQuery, NoBody]) -> Shown[SetupState]:
                 RBAC="none",
                 login_url="",
                 login_failed_message="access key or secret is wrong",
-                login_cookie_names=[],
+                login_cookie_names=[SESSION_COOKIE],
                 logout_url="",
             ),
         )
@@ -112,7 +149,16 @@ async def setup(call: Call[NoQuery, Setup]) -> Shown[Credentials]:
     Raises:
         AlreadySetUpError
     """
-    _require_local(call.request, call.settings)
+    token = call.request.headers.get(SETUP_TOKEN_HEADER)
+    if token is None:
+        _require_local(call.request, call.settings)
+    elif await call.auth.is_set_up():
+        raise AlreadySetUpError
+    elif not await call.auth.is_setup_token(token):
+        raise PermissionDeniedError(
+            "cannot set up: that is not the token that the server printed when it "
+            "started last"
+        )
     body = call.body
     key = make_access_key()
     if body.key is not None:
@@ -141,7 +187,8 @@ def _require_local(request: web.BaseRequest, settings: Settings) -> None:
     is_local = all(where.host in LOOPBACK_NAMES for where in settings.listen)
     if not is_local or not names_this_machine(request.headers.get("Host", "")):
         raise PermissionDeniedError(
-            "cannot set up from here: use '--init-admin', or listen on 127.0.0.1 only"
+            f"cannot set up from here: send the token that the server printed in "
+            f"'{SETUP_TOKEN_HEADER}', or use '--init-admin'"
         )
     if any(name in request.headers for name in _FORWARDING_HEADERS):
         raise PermissionDeniedError(

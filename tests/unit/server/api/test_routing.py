@@ -13,7 +13,6 @@ from lakebed.client.wire import routes as paths
 from lakebed.server.api.call import Call, NoBody, NoQuery, Streamed
 from lakebed.server.api.parameters import PathQuery
 from lakebed.server.api.routes import ROUTES
-from lakebed.server.api.unbuilt import UNBUILT
 from lakebed.server.api.routing import (
     Anyone,
     Route,
@@ -21,6 +20,7 @@ from lakebed.server.api.routing import (
     Themselves,
     compile_route,
 )
+from lakebed.server.api.unbuilt import UNBUILT
 from lakebed.server.auth.grants import Permission
 from lakebed.server.errors import (
     InvalidValueError,

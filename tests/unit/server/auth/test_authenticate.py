@@ -45,10 +45,17 @@ class Store:
     ) -> User | None:
         raise AssertionError
 
+    async def find_setup_token(self) -> str | None:
+        raise AssertionError
+
+    async def set_setup_token(self, digest: str) -> bool:
+        raise AssertionError
+
 
 @dataclass
 class Request:
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict[str])
+    cookies: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def basic(text: str) -> Request:
@@ -98,6 +105,43 @@ async def test_a_key_signs_its_user_in(auth: Authenticator) -> None:
 async def test_nothing_else_does(auth: Authenticator, request_: Request) -> None:
     with pytest.raises(UnauthenticatedError):
         await auth.authenticate(request_)
+
+
+async def test_a_token_ends_at_its_second(store: Store) -> None:
+    now_s = 100.0
+    auth = Authenticator(
+        Keyring(store, MASTER), regions=[], skew_s_max=0, clock=lambda: now_s
+    )
+    token, expires_s = await auth.log_in(KEY.id, KEY.secret, kept_s=60)
+    signer = await auth.get_signer(basic("KEYID:the-secret"), kept_s=60)
+    address, signature = signer.sign("lake", "main", "a")
+    request = Request(CIMultiDict({"Authorization": f"Bearer {token}"}))
+
+    now_s = 159.9
+    before = [
+        (await auth.authenticate(request)).name,
+        (await auth.verify_address(address, signature)).name,
+    ]
+    now_s = 160.0
+
+    assert (expires_s, before) == (160, ["ann", "ann"])
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        await auth.authenticate(request)
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        await auth.verify_address(address, signature)
+
+
+async def test_a_token_is_no_signature_of_another_key(store: Store) -> None:
+    auth = Authenticator(
+        Keyring(store, MASTER), regions=[], skew_s_max=0, clock=lambda: 0.0
+    )
+    token, _ = await auth.log_in(KEY.id, KEY.secret, kept_s=60)
+    store.add(KEY, "eve")  # another key under the same id, even with the same secret
+
+    with pytest.raises(UnauthenticatedError):
+        await auth.authenticate(
+            Request(CIMultiDict({"Authorization": f"Bearer {token}"}))
+        )
 
 
 async def test_a_revoked_key_stops_working_at_once(
