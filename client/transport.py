@@ -9,7 +9,14 @@ from __future__ import annotations
 import base64
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
@@ -53,7 +60,7 @@ class Call:
     path: str
     query: Query = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Body | None = None
+    body: Body | Sequence[Body] | None = None
     stream: Callable[[], AsyncIterable[bytes] | bytes] | None = None
     """Makes the raw body, in place of `body`."""
     repeatable: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,11 +10,13 @@ from .. import options
 from ..addresses import parse_ref, parse_ref_in, parse_repository
 from ..asking import ask
 from ..consent import confirm
+from ..exits import CommandError
 from ..output import (
     Column,
     print_fact,
     print_fields,
     print_json,
+    print_line,
     print_listing,
 )
 from ..text import escape, format_count, format_time, short
@@ -155,6 +157,57 @@ def delete(
     }
     line = f"would delete {what}" if dry_run else f"deleted {what}"
     print_fact(deleted, as_document=as_document, line=line)
+
+
+@app.command()
+def protect(
+    repository: options.Repository,
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATTERN]...",
+            help="Globs of branches: '*' any characters, '?' one",
+        ),
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Protect them no longer")
+    ] = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
+) -> None:
+    """Let branches change only by merges; without PATTERN, show which do.
+
+    Nobody writes to a protected branch, commits on it, moves it or deletes it, over no
+    protocol; merging into it stays possible.
+    """
+    name = parse_repository(repository)
+    if remove and not patterns:
+        raise CommandError(
+            f"name the patterns to remove; see: lakebed branch protect {name}"
+        )
+
+    async def work(lake: AsyncClient) -> list[str]:
+        kept = await lake.get_branch_protection(name)
+        if not patterns:
+            return kept
+        if remove:
+            missing = [pattern for pattern in patterns if pattern not in kept]
+            if missing:
+                raise CommandError(f"'{missing[0]}' is no pattern of '{name}'")
+            kept = [pattern for pattern in kept if pattern not in patterns]
+        else:
+            kept = list(dict.fromkeys([*kept, *patterns]))
+        await lake.set_branch_protection(name, kept)
+        return kept
+
+    protected = ask(server, work)
+    if as_document:
+        print_json({"repository": name, "patterns": protected})
+        return
+    for pattern in protected:
+        print_line(escape(pattern))
+    if not protected:
+        typer.echo(f"no branch of '{escape(name)}' is protected", err=True)
 
 
 app.command("reset")(reset_staged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..wire import AccessKey, Config, Credentials, Repository, User
 from .operations import BlockingOperations
@@ -74,6 +74,48 @@ class BlockingRepositoryOperations(BlockingOperations):
         return self._loop.iterate(
             self._lake.iter_repositories(prefix=prefix, after=after, limit=limit)
         )
+
+    def get_repository_metadata(self, name: str) -> dict[str, str]:
+        """Return the metadata of the repository `name`.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        return self._loop.run(self._lake.get_repository_metadata(name))
+
+    def change_repository_metadata(
+        self,
+        name: str,
+        *,
+        put: Mapping[str, str] | None = None,
+        remove: Sequence[str] = (),
+    ) -> None:
+        """Set keys of the metadata of the repository `name`, then remove others.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        self._loop.run(
+            self._lake.change_repository_metadata(name, put=put, remove=remove)
+        )
+
+    def get_branch_protection(self, name: str) -> list[str]:
+        """Return the globs of branches of the repository that change only by merges.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        return self._loop.run(self._lake.get_branch_protection(name))
+
+    def set_branch_protection(self, name: str, patterns: Sequence[str]) -> None:
+        """Protect the branches that `patterns` name, and no others.
+
+        `*` stands for any characters, `?` for one.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        self._loop.run(self._lake.set_branch_protection(name, patterns))
 
     def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.

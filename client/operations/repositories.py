@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ..transport import Call
 from ..wire import (
@@ -10,7 +10,10 @@ from ..wire import (
     Config,
     Credentials,
     CurrentUser,
+    MetadataKeys,
+    MetadataSet,
     Page,
+    ProtectionRule,
     Repository,
     RepositoryCreation,
     Setup,
@@ -102,6 +105,67 @@ class RepositoryOperations(Operations):
             repeatable=True,
         )
         return self._iter_pages(call, Page[Repository], after=after, limit=limit)
+
+    async def get_repository_metadata(self, name: str) -> dict[str, str]:
+        """Return the metadata of the repository `name`.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        path = routes.fill(routes.REPOSITORY_METADATA, repository=name)
+        what = f"read the metadata of '{name}'"
+        call = Call(what, "GET", path, repeatable=True)
+        return await self._transport.fetch(call, dict[str, str])
+
+    async def change_repository_metadata(
+        self,
+        name: str,
+        *,
+        put: Mapping[str, str] | None = None,
+        remove: Sequence[str] = (),
+    ) -> None:
+        """Set keys of the metadata of the repository `name`, then remove others.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        path = routes.fill(routes.REPOSITORY_METADATA, repository=name)
+        what = f"change the metadata of '{name}'"
+        if put:
+            body = MetadataSet(metadata=dict(put))
+            await self._transport.run(
+                Call(what, "POST", path, body=body, repeatable=True)
+            )
+        if remove:
+            keys = MetadataKeys(keys=list(remove))
+            await self._transport.run(
+                Call(what, "DELETE", path, body=keys, repeatable=True)
+            )
+
+    async def get_branch_protection(self, name: str) -> list[str]:
+        """Return the globs of branches of the repository that change only by merges.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        path = routes.fill(routes.BRANCH_PROTECTION, repository=name)
+        what = f"read which branches of '{name}' are protected"
+        call = Call(what, "GET", path, repeatable=True)
+        rules = await self._transport.fetch(call, list[ProtectionRule])
+        return [rule.pattern for rule in rules]
+
+    async def set_branch_protection(self, name: str, patterns: Sequence[str]) -> None:
+        """Protect the branches that `patterns` name, and no others.
+
+        `*` stands for any characters, `?` for one.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        path = routes.fill(routes.BRANCH_PROTECTION, repository=name)
+        what = f"protect branches of '{name}'"
+        body = [ProtectionRule(pattern=pattern) for pattern in patterns]
+        await self._transport.run(Call(what, "PUT", path, body=body, repeatable=True))
 
     async def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.

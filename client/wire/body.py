@@ -15,7 +15,7 @@ habits hold for all of them:
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -77,7 +77,7 @@ class Page(Body, Generic[T], frozen=True, kw_only=True):
         )
 
 
-def encode(body: Body | Page[Any]) -> bytes:
+def encode(body: Body | Page[Any] | Sequence[Body]) -> bytes:
     """Return `body` as JSON."""
     return _ENCODER.encode(body)
 

@@ -40,6 +40,7 @@ COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
 FACTS = {
     "branch create": {"id", "commit_id"},
     "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
+    "branch protect": {"repository", "patterns"},
     "branch reset": {"branch", "path", "change_count", "dry_run"},
     "branch show": {"id", "commit_id", "uncommitted", "uncommitted_is_more"},
     "cherry-pick": COMMIT,
@@ -92,6 +93,7 @@ CASES: Mapping[str, Case] = {
     "branch create": Case("branch create R/dev"),
     "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
     "branch list": Case("branch list R"),
+    "branch protect": Case("branch protect R v* main"),
     "branch reset": Case("branch reset R/main/a", ("put R/main/a 1",)),
     "branch show": Case("branch show R/main"),
     "cherry-pick": Case("cherry-pick R/dev main", BRANCHES),

@@ -279,3 +279,27 @@ def test_a_repository_goes_with_everything(lakebed: Lakebed, repository: str) ->
     lakebed("repo", "delete", repository)
 
     assert lakebed("repo", "show", repository, succeeds=False).code == 3
+
+
+def test_a_protected_branch_is_merged_into_and_nothing_else(
+    lakebed: Lakebed, repository: str, put: Put
+) -> None:
+    put(f"{repository}/main/a", "1")
+    lakebed("commit", f"{repository}/main", "-m", "first")
+    lakebed("branch", "create", f"{repository}/dev")
+
+    assert lakebed("branch", "protect", repository, "main", "v*").out == "main\nv*\n"
+    refused = lakebed("rm", f"lakebed://{repository}/main/a", succeeds=False)
+    assert refused.code == 1
+    assert "protected branch" in refused.err
+    put(f"{repository}/dev/b", "2")
+    lakebed("commit", f"{repository}/dev", "-m", "second")
+    lakebed("merge", f"{repository}/dev", "main")
+
+    assert lakebed("branch", "protect", repository, "--remove", "v*").out == "main\n"
+    assert lakebed("branch", "protect", repository, "--remove", "main").out == ""
+    wrong = lakebed(
+        "branch", "protect", repository, "--remove", "nosuch", succeeds=False
+    )
+    assert "'nosuch' is no pattern" in wrong.err
+    lakebed("rm", f"lakebed://{repository}/main/a")

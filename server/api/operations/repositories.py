@@ -15,8 +15,10 @@ from lakebed.client.wire import (
     RetentionRules,
 )
 
-from ...errors import NotImplementedYetError
+from ...errors import InvalidValueError
 from ...repository import documents, repositories, resolving
+from ...repository.paging import Filter
+from ...repository.samples import add_samples
 from ..answers import (
     Created,
     CreatedNothing,
@@ -38,16 +40,21 @@ async def list_repositories(
     call: Call[RepositoriesQuery, NoBody],
 ) -> Shown[Page[Repository]]:
     """List repositories."""
-    if call.query.search:
-        raise NotImplementedYetError("search is not built yet: list by prefix")
     page = await repositories.list_repositories(
         call.engine,
         prefix=call.query.prefix,
         after=call.query.after,
         limit=call.query.limit,
-        is_shown=call.shown_repositories,
+        is_shown=_both(call.shown_repositories, call.query.search),
     )
     return answer_page(page, show_repository)
+
+
+def _both(is_shown: Filter | None, search: str) -> Filter | None:
+    """Return what lets through what `is_shown` does and has `search` in its name."""
+    if not search:
+        return is_shown
+    return lambda name: search in name and (is_shown is None or is_shown(name))
 
 
 async def create_repository(
@@ -59,8 +66,11 @@ async def create_repository(
         RepositoryExistsError
     """
     body = call.body
-    if body.sample_data:
-        raise NotImplementedYetError("sample data is not built yet: leave it out")
+    if body.sample_data and (body.read_only or call.query.bare):
+        raise InvalidValueError(
+            "sample_data",
+            "cannot add sample data to a repository that is read-only or has no branch",
+        )
     repository = await repositories.create_repository(
         call.engine,
         body.name,
@@ -70,6 +80,10 @@ async def create_repository(
         read_only=body.read_only,
         bare=call.query.bare,
     )
+    if body.sample_data:
+        await add_samples(
+            call.engine, repository.name, repository.default_branch, actor=call.actor
+        )
     return answer_created(show_repository(repository))
 
 
