@@ -1,0 +1,406 @@
+"""Look at what is there: information, listings, search, sizes, and bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+from fsspec.asyn import AsyncFileSystem
+from fsspec.utils import merge_offset_ranges
+
+from ..errors import ClientError, NotFoundError, PreconditionFailedError
+from .failures import as_os_errors, failure, is_past_end
+from .infos import Info, Listing, PinnedInfos, directory_info, object_info
+from .location import Location, parse_location
+from .versions import VersionClient
+
+LISTINGS_MAX = 8
+"""Directories that a search with a depth lists at once."""
+
+
+class OpenVersion(Protocol):
+    """A file that reads one version of an object."""
+
+    @property
+    def path(self) -> str:
+        """Where the object is."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Of the version."""
+        ...
+
+
+class Looking(AsyncFileSystem):
+    """The half of the file system that changes nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._pinned = PinnedInfos()
+
+    async def client(self) -> VersionClient:
+        """Return the client of the running loop."""
+        raise NotImplementedError
+
+    def _read_ref(self, location: Location) -> str:
+        """Return the ref where `location` is read."""
+        raise NotImplementedError
+
+    # --- one thing --------------------------------------------------------------------
+
+    async def _info(self, path: str, **kwargs: Any) -> Info:
+        location = parse_location(self._strip_protocol(path))
+        if self._pinned.knows(location):
+            info = self._pinned.find_info(location)
+            if info is None:
+                raise _nothing_at(location)
+            return dict(info)
+        with as_os_errors():
+            info = await self._ask_info(await self.client(), location)
+        self._pinned.keep_info(location, info)
+        if info is None:
+            raise _nothing_at(location)
+        return dict(info)
+
+    async def _ask_info(self, client: VersionClient, location: Location) -> Info | None:
+        """Return what is at `location`, None if it is an object or directory not there.
+
+        Raises:
+            NotFoundError: there is no such repository or ref.
+        """
+        if not location.repository:
+            return directory_info("")
+        if not location.ref:
+            await client.get_repository(location.repository)
+            return directory_info(str(location))
+        ref = self._read_ref(location)
+        if not location.path:
+            await client.get_commit(location.repository, ref)
+            return directory_info(str(location))
+        try:
+            stats = await client.stat_object(location.repository, ref, location.path)
+            return object_info(location, stats)
+        except NotFoundError as error:
+            if error.code != "object-not-found":
+                raise
+        below = client.iter_objects(
+            location.repository, ref, prefix=location.prefix, limit=1
+        )
+        async for _ in below:
+            return directory_info(str(location))
+        return None
+
+    async def _exists(self, path: str, **kwargs: Any) -> bool:
+        try:
+            await self._info(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def _isfile(self, path: str) -> bool:
+        try:
+            return bool((await self._info(path))["type"] == "file")
+        except FileNotFoundError:
+            return False
+
+    async def _isdir(self, path: str) -> bool:
+        try:
+            return bool((await self._info(path))["type"] == "directory")
+        except FileNotFoundError:
+            return False
+
+    async def _checksum(self, path: str) -> int:
+        return int(sha256((await self._info_of_file(path))["ETag"].encode()).hexdigest(), 16)
+
+    async def _modified(self, path: str) -> datetime:
+        info = await self._info_of_file(path)
+        return datetime.fromtimestamp(info["mtime"], UTC)
+
+    async def _info_of_file(self, path: str) -> Info:
+        info = await self._info(path)
+        self.refuse_directory(info)
+        return info
+
+    def refuse_directory(self, info: Info) -> None:
+        """Raise IsADirectoryError if `info` is of a directory."""
+        if info["type"] == "directory":
+            raise failure(errno.EISDIR, f"'{info['name']}' is a directory")
+
+    # --- many things ------------------------------------------------------------------
+
+    async def _ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
+        location = parse_location(self._strip_protocol(path))
+        infos = await self._list(location)
+        if not infos and location.is_object:
+            infos = {str(location): await self._info(path)}
+        elif not infos and location.ref:
+            await self._info(path)
+        return [dict(info) for info in infos.values()] if detail else sorted(infos)
+
+    async def _list(self, location: Location, prefix: str = "") -> Listing:
+        """Return what is directly in `location` and begins with `prefix`."""
+        kind = f"ls {prefix}" if prefix else "ls"
+        if (kept := self._pinned.find_listing(kind, location)) is not None:
+            return kept
+        with as_os_errors():
+            client = await self.client()
+            if not location.repository:
+                infos = [
+                    directory_info(repository.id)
+                    async for repository in client.iter_repositories()
+                ]
+            elif not location.ref:
+                infos = await self._list_refs(client, location.repository)
+            else:
+                below = self._iter_infos(client, location, prefix, delimiter="/")
+                infos = [info async for info in below]
+        found = {
+            info["name"]: info
+            for info in infos
+            if info["name"].rpartition("/")[2].startswith(prefix)
+        }
+        self._pinned.keep_listing(kind, location, found)
+        return found
+
+    async def _list_refs(self, client: VersionClient, repository: str) -> list[Info]:
+        names = [branch.id async for branch in client.iter_branches(repository)]
+        names += [tag.id async for tag in client.iter_tags(repository)]
+        return [directory_info(f"{repository}/{name}") for name in sorted(names)]
+
+    async def _iter_infos(
+        self, client: VersionClient, location: Location, prefix: str, delimiter: str = ""
+    ) -> AsyncIterator[Info]:
+        objects = client.iter_objects(
+            location.repository,
+            self._read_ref(location),
+            prefix=location.prefix + prefix,
+            delimiter=delimiter,
+        )
+        async for stats in objects:
+            if stats.path_type == "common_prefix":
+                yield directory_info(location.name(stats.path))
+            # What ends with a slash marks a directory, and has no name of its own here.
+            elif not stats.path.endswith("/"):
+                yield object_info(location, stats)
+
+    async def _find(
+        self,
+        path: str,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
+        detail, prefix = kwargs.pop("detail", False), kwargs.pop("prefix", "")
+        location = parse_location(self._strip_protocol(path))
+        found: dict[str, Info] = {}
+        try:
+            if location.ref and maxdepth is None:
+                found.update(await self._find_all(location, prefix))
+                if withdirs:
+                    found.update(_directories_of(location, found))
+            else:
+                depth = maxdepth if maxdepth is not None else None
+                found.update(await self._find_to(location, depth, prefix))
+        except FileNotFoundError:
+            found = {}
+        if not found and location.is_object and not prefix:
+            try:
+                info = await self._info(path)
+                found[info["name"]] = info
+            except FileNotFoundError:
+                pass
+        elif found and withdirs and str(location) and not prefix:
+            found[str(location)] = directory_info(str(location))
+        if not withdirs:
+            found = {n: i for n, i in found.items() if i["type"] != "directory"}
+        names = sorted(found)
+        return {name: dict(found[name]) for name in names} if detail else names
+
+    async def _find_all(self, location: Location, prefix: str) -> Listing:
+        """Return every object below `location`, with one walk through the listing."""
+        kind = f"find {prefix}" if prefix else "find"
+        if (kept := self._pinned.find_listing(kind, location)) is not None:
+            return kept
+        with as_os_errors():
+            below = self._iter_infos(await self.client(), location, prefix)
+            found = {info["name"]: info async for info in below}
+        self._pinned.keep_listing(kind, location, found)
+        return found
+
+    async def _find_to(
+        self, location: Location, depth: int | None, prefix: str
+    ) -> Listing:
+        """Return objects and directories down to `depth`, listing by directories."""
+        found = dict(await self._list(location, prefix))
+        if depth == 1:
+            return found
+        limit = asyncio.Semaphore(LISTINGS_MAX)
+
+        async def descend(name: str) -> Listing:
+            below = parse_location(name)
+            if below.ref and depth is None:
+                async with limit:
+                    every = await self._find_all(below, "")
+                return {**every, **_directories_of(below, every)}
+            return await self._find_to(below, None if depth is None else depth - 1, "")
+
+        directories = [n for n, info in found.items() if info["type"] == "directory"]
+        for more in await asyncio.gather(*map(descend, directories)):
+            found.update(more)
+        return found
+
+    async def _du(
+        self,
+        path: str,
+        total: bool = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        location = parse_location(self._strip_protocol(path))
+        if total and maxdepth is None and location.ref:
+            with as_os_errors():
+                client = await self.client()
+                ref = self._read_ref(location)
+                measured = await client.du(
+                    location.repository, ref, prefix=location.prefix
+                )
+            if measured.object_count or not location.is_object:
+                return measured.size_bytes
+            return (await self._info(path))["size"]
+        found: dict[str, Info] = await self._find(
+            path, maxdepth=maxdepth, withdirs=withdirs, detail=True
+        )
+        sizes = {name: info["size"] for name, info in found.items()}
+        return sum(sizes.values()) if total else sizes
+
+    # --- bytes ------------------------------------------------------------------------
+
+    async def _cat_file(
+        self,
+        path: str,
+        start: int | None = None,
+        end: int | None = None,
+        **kwargs: Any,
+    ) -> bytes:
+        location = parse_location(self._strip_protocol(path))
+        if (start or 0) < 0 or (end or 0) < 0:
+            size = (await self._info_of_file(path))["size"]
+            start = max(0, size + start) if start is not None and start < 0 else start
+            end = size + end if end is not None and end < 0 else end
+        if end is not None and end <= (start or 0):
+            return b""
+        if not location.is_object:
+            self.refuse_directory(await self._info(path))
+        with as_os_errors():
+            client = await self.client()
+            try:
+                return await client.read_object(
+                    location.repository,
+                    self._read_ref(location),
+                    location.path,
+                    start=start or 0,
+                    end=end,
+                )
+            except NotFoundError as error:
+                missing = error
+            except ClientError as error:
+                if is_past_end(error):
+                    return b""
+                raise
+        # Reading a directory should not say that nothing is there.
+        if missing.code == "object-not-found" and await self._isdir(path):
+            self.refuse_directory(directory_info(str(location)))
+        with as_os_errors():
+            raise missing
+
+    async def _cat_ranges(
+        self,
+        paths: list[str],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        batch_size: int | None = None,
+        on_error: str = "return",
+        **kwargs: Any,
+    ) -> list[Any]:
+        if max_gap is None:
+            ranges: list[Any] = await super()._cat_ranges(
+                paths, starts, ends, batch_size=batch_size, on_error=on_error
+            )
+            return ranges
+        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
+        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
+        wanted = list(zip(paths, map(_from, starts), ends, strict=True))
+        merged = merge_offset_ranges(*map(list, zip(*wanted)), max_gap=max_gap)
+        pieces = await super()._cat_ranges(
+            *merged, batch_size=batch_size, on_error=on_error
+        )
+        read = list(zip(*merged, pieces, strict=True))
+        return [_cut(read, *one) for one in wanted]
+
+    async def read_version(self, file: OpenVersion, start: int, end: int) -> bytes:
+        """Return the bytes from `start` up to `end` of the version that `file` reads.
+
+        Raises:
+            OSError: that version is not there any more.
+        """
+        if start >= end:
+            return b""
+        location = parse_location(file.path)
+        with as_os_errors():
+            client = await self.client()
+            try:
+                async with client.open_version(
+                    location.repository,
+                    self._read_ref(location),
+                    location.path,
+                    etag=file.etag,
+                    start=start,
+                    end=end,
+                ) as stream:
+                    return await stream.read()
+            except PreconditionFailedError as error:
+                raise failure(
+                    errno.ESTALE,
+                    f"cannot read '{location}': it changed since it was opened; open it "
+                    "again, or read it at a commit",
+                ) from error
+
+
+def _nothing_at(location: Location) -> OSError:
+    return failure(errno.ENOENT, f"nothing is at '{location}'")
+
+
+def _from(start: int | None) -> int:
+    return start or 0
+
+
+def _directories_of(location: Location, found: Mapping[str, Info]) -> dict[str, Info]:
+    """Return the directories below `location` that the objects `found` are in."""
+    root = str(location)
+    directories: dict[str, Info] = {}
+    for name in found:
+        parent = name.rpartition("/")[0]
+        while len(parent) > len(root) and parent not in directories:
+            directories[parent] = directory_info(parent)
+            parent = parent.rpartition("/")[0]
+    return directories
+
+
+def _cut(read: list[Any], path: str, start: int, end: int | None) -> Any:
+    """Return a range out of those that were `read`, or why it could not be."""
+    for name, first, last, piece in read:
+        inside = first <= start and (last is None or (end is not None and end <= last))
+        if name == path and inside:
+            if isinstance(piece, BaseException):
+                return piece
+            return piece[start - first : None if end is None else end - first]
+    raise AssertionError("a merged range covers each range")
