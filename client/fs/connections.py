@@ -65,7 +65,7 @@ class Connections:
     async def _open(
         self, loop: asyncio.AbstractEventLoop, key: AccessKey | None
     ) -> _Opened:
-        await self._drop_ended()
+        self._drop_ended()
         client = VersionClient(
             self.server,
             access_key_id=key.id if key else None,
@@ -75,15 +75,13 @@ class Connections:
         opened = self._opened[id(loop)] = _Opened(loop, client, key)
         return opened
 
-    async def _drop_ended(self) -> None:
+    def _drop_ended(self) -> None:
         """Close what belongs to loops that have ended, or was opened with another key."""
         here = asyncio.get_running_loop()
         for name, opened in list(self._opened.items()):
             if opened.loop is here or opened.loop.is_closed():
                 del self._opened[name]
-                # The transports of a closed loop cannot be closed any more.
-                with suppress(RuntimeError):
-                    await opened.client.close()
+                _close(opened.client, opened.loop)
                 if opened.loop is not here:
                     self._locks.pop(name, None)
 
@@ -102,25 +100,31 @@ class Connections:
         """Close every client whose loop still runs; from any thread but theirs."""
         if self._pid != os.getpid():
             return
-        for name, opened in list(self._opened.items()):
-            del self._opened[name]
-            if opened.loop.is_closed() or not opened.loop.is_running():
-                continue
-            if _is_running_here(opened.loop):
-                _closing.add(task := opened.loop.create_task(opened.client.close()))
-                task.add_done_callback(_closing.discard)
-                continue
-            done = asyncio.run_coroutine_threadsafe(opened.client.close(), opened.loop)
-            with suppress(Exception):
-                done.result(_CLOSE_TIMEOUT_S)
+        while self._opened:
+            _, opened = self._opened.popitem()
+            _close(opened.client, opened.loop)
+
+
+def _close(client: VersionClient, loop: asyncio.AbstractEventLoop) -> None:
+    """Close `client`, which was opened on `loop`, as well as can be done from here."""
+    here = asyncio._get_running_loop()  # noqa: SLF001 - None where the other one raises
+    if loop.is_closed() or (not loop.is_running() and here is not None):
+        # Nothing is left to wait for: a step does what can be done at once.
+        closing = client.close()
+        with suppress(Exception, StopIteration):
+            closing.send(None)
+        closing.close()
+    elif not loop.is_running():
+        with suppress(Exception):
+            loop.run_until_complete(asyncio.wait_for(client.close(), _CLOSE_TIMEOUT_S))
+    elif here is loop:
+        _closing.add(task := loop.create_task(client.close()))
+        task.add_done_callback(_closing.discard)
+    else:
+        with suppress(Exception):
+            done = asyncio.run_coroutine_threadsafe(client.close(), loop)
+            done.result(_CLOSE_TIMEOUT_S)
 
 
 _closing: set[asyncio.Task[Any]] = set()
 """A loop keeps no task alive that nobody else knows."""
-
-
-def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
