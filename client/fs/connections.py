@@ -107,11 +107,11 @@ class Connections:
 
 def _close(client: VersionClient, loop: asyncio.AbstractEventLoop) -> None:
     """Close `client`, which was opened on `loop`, as well as can be done from here."""
-    here = asyncio._get_running_loop()  # noqa: SLF001 - None where the other one raises
+    here = asyncio._get_running_loop()
     if loop.is_closed() or (not loop.is_running() and here is not None):
         # Nothing is left to wait for: a step does what can be done at once.
         closing = client.close()
-        with suppress(Exception, StopIteration):
+        with suppress(Exception):
             closing.send(None)
         closing.close()
     elif not loop.is_running():

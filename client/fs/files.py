@@ -1,15 +1,8 @@
-"""Open files: what is read comes in ranges of one version, what is written on close.
-
-Written bytes wait in memory up to a block, beyond that in a temporary file, and are sent
-when the file is closed. A request that stays open while a program thinks about its next
-byte would be given up by the server, and could not be sent again after a broken
-connection; this can.
-"""
+"""Open files: what is read is of one version, what is written appears on close."""
 
 from __future__ import annotations
 
 import io
-import tempfile
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
@@ -19,11 +12,13 @@ from fsspec.asyn import AbstractAsyncStreamedFile, sync
 from fsspec.spec import AbstractBufferedFile
 from typing_extensions import Buffer
 
+from .pending import PendingObject
+
 if TYPE_CHECKING:
     from .filesystem import LakebedFileSystem
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""Read ahead at once, and written bytes kept in memory. A smaller object is read whole
+"""Read ahead at once. A smaller object is read whole
 with one request; half of it makes twice the requests of a long read, double reads more
 than a table's footer needs."""
 
@@ -69,9 +64,7 @@ class ReadingFile(AbstractBufferedFile):
         )
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        return cast(
-            "bytes", sync(self.fs.loop, self.fs.read_version, self, start, end)
-        )
+        return sync(self.fs.loop, self.fs.read_version, self, start, end)
 
     @property
     def etag(self) -> str:
@@ -87,34 +80,16 @@ class WritingFile(io.RawIOBase):
 
     mode = "wb"
 
-    def __init__(
-        self,
-        fs: LakebedFileSystem,
-        path: str,
-        *,
-        if_absent: bool = False,
-        content_type: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, fs: LakebedFileSystem, path: str, **options: Any) -> None:
         self.fs = fs
         self.path = path
         self.name = path
-        self._options: dict[str, Any] = {
-            "if_absent": if_absent,
-            "content_type": content_type,
-            "metadata": metadata,
-        }
-        self._spool = tempfile.SpooledTemporaryFile(BLOCK_BYTES)  # noqa: SIM115
-        self._size_bytes = 0
-        # What was begun in a transaction must not end outside of it.
-        self._transaction = fs.running_transaction
-        if self._transaction is not None:
-            self._transaction.files.append(self)
+        self._pending = PendingObject(fs, path, **options)
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
-        return self._size_bytes
+        return self._pending.size_bytes
 
     def writable(self) -> bool:
         """Whether bytes can be written: until it is closed."""
@@ -122,16 +97,11 @@ class WritingFile(io.RawIOBase):
 
     def write(self, data: Buffer, /) -> int:
         """Take `data`; it is sent on close."""
-        if self.closed:
-            raise ValueError("write to closed file")
-        count = memoryview(data).nbytes
-        self._spool.write(cast("bytes", data))
-        self._size_bytes += count
-        return count
+        return self._pending.write(data)
 
     def tell(self) -> int:
         """Return how many bytes were written."""
-        return self._size_bytes
+        return self._pending.size_bytes
 
     def close(self) -> None:
         """Send what was written; the object is there when this returns.
@@ -142,31 +112,18 @@ class WritingFile(io.RawIOBase):
         if self.closed:
             return
         try:
-            self._check_transaction()
-            self._spool.seek(0)
-            sync(self.fs.loop, self.fs.upload, self.path, self._spool, **self._options)
+            if self._pending.is_open:
+                sync(self.fs.loop, self._pending.send)
         finally:
-            self._end()
+            super().close()
 
     def discard(self) -> None:
         """Close without writing anything."""
-        if not self.closed:
-            self._end()
+        self._pending.discard()
+        super().close()
 
     def commit(self) -> None:
         """Do nothing: a transaction commits all of its files at once."""
-
-    def _check_transaction(self) -> None:
-        if self._transaction is not self.fs.running_transaction:
-            raise ValueError(
-                f"cannot write '{self.path}': the file was opened "
-                + ("in" if self._transaction is not None else "outside of")
-                + " a transaction; close it there"
-            )
-
-    def _end(self) -> None:
-        self._spool.close()
-        super().close()
 
     def __exit__(
         self,
@@ -181,7 +138,7 @@ class WritingFile(io.RawIOBase):
 
     def __del__(self) -> None:
         # `close` of the base would send it.
-        if hasattr(self, "_spool") and not self.closed:
+        if hasattr(self, "_pending") and not self.closed:
             warnings.warn(
                 f"'{self.path}' was never closed and is not written: use 'with'",
                 ResourceWarning,
@@ -276,15 +233,11 @@ class AsyncWritingFile(AbstractAsyncStreamedFile):
 
     def __init__(self, fs: LakebedFileSystem, path: str, **options: Any) -> None:
         super().__init__(fs, path, mode="wb")
-        self._options = options
-        self._spool = tempfile.SpooledTemporaryFile(BLOCK_BYTES)  # noqa: SIM115
+        self._pending = PendingObject(fs, path, **options)
 
     async def write(self, data: Buffer) -> int:
         """Take `data`; it is sent on close."""
-        if self.closed:
-            raise ValueError("write to closed file")
-        self.loc += (count := memoryview(data).nbytes)
-        self._spool.write(cast("bytes", data))
+        self.loc += (count := self._pending.write(data))
         return count
 
     async def flush(self, force: bool = False) -> None:
@@ -295,25 +248,20 @@ class AsyncWritingFile(AbstractAsyncStreamedFile):
         if self.closed:
             return
         self.closed = True
-        try:
-            self._spool.seek(0)
-            await self.fs.upload(self.path, self._spool, **self._options)
-        finally:
-            self._spool.close()
+        await self._pending.send()
 
-    async def discard(self) -> None:
+    def discard(self) -> None:
         """Close without writing anything."""
         self.closed = True
-        self._spool.close()
+        self._pending.discard()
 
     async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
         if kind is not None:
-            await self.discard()
+            self.discard()
         else:
             await self.close()
 
     def __del__(self) -> None:
         # That of the base would start to close, and never end.
-        if hasattr(self, "_spool"):
-            self._spool.close()
-            self.closed = True
+        if hasattr(self, "_pending"):
+            self.discard()

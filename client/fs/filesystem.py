@@ -1,11 +1,11 @@
-"""The file system: instances, transactions, and files to open.
+r"""The file system: instances, transactions, and files to open.
 
     import fsspec
 
     fs = fsspec.filesystem("lakebed", server="http://127.0.0.1:8000")
     with fs.transaction("Clean the table"):
         with fs.open("penguins/main/clean.csv", "w") as file:
-            file.write("species,island\\n")
+            file.write("species,island\n")
 
 Paths are REPO/REF/PATH. Directories are prefixes: they are there when something is in
 them. A ref is any ref expression; what is read at a full commit id is asked for once.
@@ -13,6 +13,7 @@ them. A ref is any ref expression; what is read at a full commit id is asked for
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import weakref
@@ -23,8 +24,8 @@ from typing import Any, cast
 
 from fsspec.asyn import get_loop, sync
 from fsspec.compression import compr
-from fsspec.core import get_compression
 from fsspec.config import apply_config
+from fsspec.core import get_compression
 from fsspec.spec import AbstractFileSystem
 
 from .changing import Changing
@@ -38,7 +39,7 @@ from .files import (
     TextWriter,
     WritingFile,
 )
-from .identity import KEY_ID, SERVER, identify
+from .identity import identify
 from .location import PROTOCOL, Location, parse_location
 from .transaction import LakebedTransaction
 from .versions import VersionClient
@@ -170,7 +171,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
             if "r" in mode:
                 return io.TextIOWrapper(binary, **text)
             return TextWriter(binary, **text)
-        path = cast("str", self._strip_protocol(path))
+        path = self._strip_protocol(path)
         file = self._open(
             path,
             mode,
@@ -206,7 +207,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
         _check_mode(path, mode)
         self._writable(path)
         if mode == "xb" and self.exists(path):
-            raise failure(17, f"'{path}' is there already")
+            raise failure(errno.EEXIST, f"'{path}' is there already")
         return WritingFile(
             self,
             path,
@@ -217,7 +218,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
 
     async def open_async(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
         """Open an object to read or write with `await`."""
-        path = cast("str", self._strip_protocol(path))
+        path = self._strip_protocol(path)
         if "b" not in mode or kwargs.get("compression"):
             raise ValueError("open_async is for bytes: use a mode with 'b'")
         if mode == "rb":
@@ -230,7 +231,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
 
     def checksum(self, path: str) -> int:
         """Return a number that is another one when the content is."""
-        return cast("int", sync(self.loop, self._checksum, path))
+        return sync(self.loop, self._checksum, path)
 
     def ukey(self, path: str) -> str:
         """Return a word that is another one when the content is."""
@@ -240,7 +241,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
 
     def modified(self, path: str) -> datetime:
         """Return when the object was written."""
-        return cast("datetime", sync(self.loop, self._modified, path))
+        return sync(self.loop, self._modified, path)
 
     def created(self, path: str) -> datetime:
         """Return when the object was written: objects are replaced, never changed."""
@@ -251,12 +252,12 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
 
         What is not committed is not there.
         """
-        return cast("str", sync(self.loop, self._pin, path))
+        return sync(self.loop, self._pin, path)
 
     async def _pin(self, path: str) -> str:
-        location = parse_location(cast("str", self._strip_protocol(path)))
+        location = parse_location(self._strip_protocol(path))
         if not location.ref:
-            raise failure(22, f"cannot pin '{location}': it has no ref")
+            raise failure(errno.EINVAL, f"cannot pin '{location}': it has no ref")
         with as_os_errors():
             client = await self.client()
             commit = await client.get_commit(location.repository, location.ref)

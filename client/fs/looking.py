@@ -1,19 +1,18 @@
-"""Look at what is there: information, listings, search, sizes, and bytes."""
+"""Look at what is there: information, listings, search and sizes."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from fsspec.asyn import AsyncFileSystem
-from fsspec.utils import merge_offset_ranges
 
-from ..errors import ClientError, NotFoundError, PreconditionFailedError
-from .failures import as_os_errors, failure, is_past_end
+from ..errors import NotFoundError
+from .failures import as_os_errors, failure
 from .infos import Info, Listing, PinnedInfos, directory_info, object_info
 from .location import Location, parse_location
 from .versions import VersionClient
@@ -22,22 +21,8 @@ LISTINGS_MAX = 8
 """Directories that a search with a depth lists at once."""
 
 
-class OpenVersion(Protocol):
-    """A file that reads one version of an object."""
-
-    @property
-    def path(self) -> str:
-        """Where the object is."""
-        ...
-
-    @property
-    def etag(self) -> str:
-        """Of the version."""
-        ...
-
-
 class Looking(AsyncFileSystem):
-    """The half of the file system that changes nothing."""
+    """What of the file system asks and reads no bytes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -115,7 +100,9 @@ class Looking(AsyncFileSystem):
             return False
 
     async def _checksum(self, path: str) -> int:
-        return int(sha256((await self._info_of_file(path))["ETag"].encode()).hexdigest(), 16)
+        return int(
+            sha256((await self._info_of_file(path))["ETag"].encode()).hexdigest(), 16
+        )
 
     async def _modified(self, path: str) -> datetime:
         info = await self._info_of_file(path)
@@ -173,7 +160,11 @@ class Looking(AsyncFileSystem):
         return [directory_info(f"{repository}/{name}") for name in sorted(names)]
 
     async def _iter_infos(
-        self, client: VersionClient, location: Location, prefix: str, delimiter: str = ""
+        self,
+        client: VersionClient,
+        location: Location,
+        prefix: str,
+        delimiter: str = "",
     ) -> AsyncIterator[Info]:
         objects = client.iter_objects(
             location.repository,
@@ -281,106 +272,9 @@ class Looking(AsyncFileSystem):
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
 
-    # --- bytes ------------------------------------------------------------------------
-
-    async def _cat_file(
-        self,
-        path: str,
-        start: int | None = None,
-        end: int | None = None,
-        **kwargs: Any,
-    ) -> bytes:
-        location = parse_location(self._strip_protocol(path))
-        if (start or 0) < 0 or (end or 0) < 0:
-            size = (await self._info_of_file(path))["size"]
-            start = max(0, size + start) if start is not None and start < 0 else start
-            end = size + end if end is not None and end < 0 else end
-        if end is not None and end <= (start or 0):
-            return b""
-        if not location.is_object:
-            self.refuse_directory(await self._info(path))
-        with as_os_errors():
-            client = await self.client()
-            try:
-                return await client.read_object(
-                    location.repository,
-                    self._read_ref(location),
-                    location.path,
-                    start=start or 0,
-                    end=end,
-                )
-            except NotFoundError as error:
-                missing = error
-            except ClientError as error:
-                if is_past_end(error):
-                    return b""
-                raise
-        # Reading a directory should not say that nothing is there.
-        if missing.code == "object-not-found" and await self._isdir(path):
-            self.refuse_directory(directory_info(str(location)))
-        with as_os_errors():
-            raise missing
-
-    async def _cat_ranges(
-        self,
-        paths: list[str],
-        starts: Any,
-        ends: Any,
-        max_gap: int | None = None,
-        batch_size: int | None = None,
-        on_error: str = "return",
-        **kwargs: Any,
-    ) -> list[Any]:
-        if max_gap is None:
-            ranges: list[Any] = await super()._cat_ranges(
-                paths, starts, ends, batch_size=batch_size, on_error=on_error
-            )
-            return ranges
-        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
-        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
-        wanted = list(zip(paths, map(_from, starts), ends, strict=True))
-        merged = merge_offset_ranges(*map(list, zip(*wanted)), max_gap=max_gap)
-        pieces = await super()._cat_ranges(
-            *merged, batch_size=batch_size, on_error=on_error
-        )
-        read = list(zip(*merged, pieces, strict=True))
-        return [_cut(read, *one) for one in wanted]
-
-    async def read_version(self, file: OpenVersion, start: int, end: int) -> bytes:
-        """Return the bytes from `start` up to `end` of the version that `file` reads.
-
-        Raises:
-            OSError: that version is not there any more.
-        """
-        if start >= end:
-            return b""
-        location = parse_location(file.path)
-        with as_os_errors():
-            client = await self.client()
-            try:
-                async with client.open_version(
-                    location.repository,
-                    self._read_ref(location),
-                    location.path,
-                    etag=file.etag,
-                    start=start,
-                    end=end,
-                ) as stream:
-                    return await stream.read()
-            except PreconditionFailedError as error:
-                raise failure(
-                    errno.ESTALE,
-                    f"cannot read '{location}': it changed since it was opened; open it "
-                    "again, or read it at a commit",
-                ) from error
-
 
 def _nothing_at(location: Location) -> OSError:
     return failure(errno.ENOENT, f"nothing is at '{location}'")
-
-
-def _from(start: int | None) -> int:
-    return start or 0
 
 
 def _directories_of(location: Location, found: Mapping[str, Info]) -> dict[str, Info]:
@@ -393,14 +287,3 @@ def _directories_of(location: Location, found: Mapping[str, Info]) -> dict[str, 
             directories[parent] = directory_info(parent)
             parent = parent.rpartition("/")[0]
     return directories
-
-
-def _cut(read: list[Any], path: str, start: int, end: int | None) -> Any:
-    """Return a range out of those that were `read`, or why it could not be."""
-    for name, first, last, piece in read:
-        inside = first <= start and (last is None or (end is not None and end <= last))
-        if name == path and inside:
-            if isinstance(piece, BaseException):
-                return piece
-            return piece[start - first : None if end is None else end - first]
-    raise AssertionError("a merged range covers each range")

@@ -23,14 +23,19 @@ from typing import TYPE_CHECKING, Any, Self
 from fsspec.asyn import sync
 from fsspec.transaction import Transaction
 
-from ..errors import ClientError, ConflictError, MergeConflictError, NothingToCommitError
+from ..errors import (
+    ClientError,
+    ConflictError,
+    MergeConflictError,
+    NothingToCommitError,
+)
 from .failures import as_os_errors, failure
 from .location import Location
 
 if TYPE_CHECKING:
     from ..async_client import AsyncClient
-    from .files import WritingFile
     from .filesystem import LakebedFileSystem
+    from .pending import PendingObject
 
 MERGES_MAX = 5
 """Tries to merge into a branch that moves all the time, each several tries of the server."""
@@ -52,7 +57,7 @@ class LakebedTransaction(Transaction):
 
     def __init__(self, fs: LakebedFileSystem, **kwargs: Any) -> None:
         super().__init__(fs)
-        self.files: deque[WritingFile] = deque()
+        self.files: deque[PendingObject] = deque()
         self.message = ""
         self.metadata: Mapping[str, str] | None = None
         self.commit_id: str | None = None
@@ -77,7 +82,10 @@ class LakebedTransaction(Transaction):
                 "the other one a file system of its own (skip_instance_cache=True)"
             )
         self._is_running = True
-        self.fs._intrans = True  # noqa: SLF001 - so does fsspec's own
+        self.fs._intrans = True
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self.complete(commit=kind is None)
 
     def complete(self, commit: bool = True) -> None:
         """Commit what was written, or throw it away.
@@ -134,6 +142,14 @@ class LakebedTransaction(Transaction):
         # The name begins like that of the branch, so that grants for `dev-*` hold too.
         name = f"{location.ref[:NAME_CHARS_MAX]}-tx-{uuid.uuid4().hex}"
         client = await self.fs.client()
+        # The end would be refused; better to know before the work than after it.
+        changes = client.iter_uncommitted(location.repository, location.ref, limit=1)
+        async for _ in changes:
+            raise failure(
+                errno.EBUSY,
+                f"branch '{location.ref}' has uncommitted changes: commit or reset them "
+                "before a transaction",
+            )
         await client.create_branch(
             location.repository, name, source=location.ref, hidden=True
         )
@@ -146,9 +162,9 @@ class LakebedTransaction(Transaction):
         )
 
     async def _complete(self, *, commit: bool) -> None:
-        is_open = [file.path for file in self.files if not file.closed]
-        for file in self.files:
-            file.discard()
+        is_open = [pending.path for pending in self.files if pending.is_open]
+        for pending in self.files:
+            pending.discard()
         self.files.clear()
         if self._beginning is not None:
             with suppress(Exception):
@@ -167,9 +183,7 @@ class LakebedTransaction(Transaction):
                 "written"
             )
 
-    async def _finish(
-        self, client: AsyncClient, target: Location, hidden: str
-    ) -> None:
+    async def _finish(self, client: AsyncClient, target: Location, hidden: str) -> None:
         message = self.message or "Write files in a transaction"
         try:
             await client.commit(target.repository, hidden, message)
@@ -198,9 +212,7 @@ class LakebedTransaction(Transaction):
                 if error.code != "ref-moved" or tries == MERGES_MAX:
                     raise
 
-    async def _discard(
-        self, client: AsyncClient, repository: str, hidden: str
-    ) -> None:
+    async def _discard(self, client: AsyncClient, repository: str, hidden: str) -> None:
         try:
             await client.delete_branch(repository, hidden)
         except ClientError as error:
@@ -214,8 +226,6 @@ class LakebedTransaction(Transaction):
             )
 
     def _end(self) -> None:
-        if self.fs is not None:
-            self.fs._intrans = False  # noqa: SLF001 - so does fsspec's own
-            self.fs._transaction = None  # noqa: SLF001
+        self.fs._intrans = False
+        self.fs._transaction = None
         self._is_running = False
-        self.fs = None  # type: ignore[assignment]
