@@ -9,6 +9,7 @@ import pytest
 from lakebed.client import Client
 from lakebed.client.fs import LakebedFileSystem
 
+from support.asked import Asked, note_requests
 from support.s3server import ADMIN, ADMIN_ENVIRONMENT, ServerProcess, run_server
 
 _numbers = itertools.count(1)
@@ -58,3 +59,9 @@ def root(repository: str) -> str:
 def lakebed_fs(fs: LakebedFileSystem) -> LakebedFileSystem:
     """`fs`, for classes that have a fixture of that name."""
     return fs
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """Every request of this process from now on."""
+    return note_requests(monkeypatch)
