@@ -15,7 +15,8 @@ from .location import Location
 
 Info = dict[str, Any]
 Listing = Mapping[str, Info]
-"""What a directory has, by name."""
+"""What a directory has, by name. That of a directory ends with a slash here: an object
+may have the same."""
 
 INFOS_MAX = 50_000
 """Infos kept at once, of about a kilobyte each. A dataset of more files is asked for
@@ -39,6 +40,14 @@ def object_info(location: Location, stats: ObjectStats) -> Info:
 def directory_info(name: str) -> Info:
     """Return what is known of a directory, a ref, or a repository."""
     return {"name": name.rstrip("/"), "size": 0, "type": "directory"}
+
+
+def by_name(infos: Iterable[Info]) -> dict[str, Info]:
+    """Return `infos` as a listing."""
+    return {
+        info["name"] + ("/" if info["type"] == "directory" else ""): info
+        for info in infos
+    }
 
 
 class PinnedInfos:
@@ -89,7 +98,8 @@ class PinnedInfos:
             return self._infos[name]
         for parent in _parents(location):
             for kind in ("ls", "find"):
-                info = self._listings.get((kind, parent), {}).get(name)
+                listing = self._listings.get((kind, parent), {})
+                info = listing.get(name) or listing.get(f"{name}/")
                 if info is not None:
                     return info
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -13,7 +14,7 @@ from fsspec.asyn import AsyncFileSystem
 
 from ..errors import NotFoundError
 from .failures import as_os_errors, failure
-from .infos import Info, Listing, PinnedInfos, directory_info, object_info
+from .infos import Info, Listing, PinnedInfos, by_name, directory_info, object_info
 from .location import Location, parse_location
 from .versions import VersionClient
 
@@ -124,10 +125,12 @@ class Looking(AsyncFileSystem):
         location = parse_location(self._strip_protocol(path))
         infos = await self._list(location)
         if not infos and location.is_object:
-            infos = {str(location): await self._info(path)}
+            infos = by_name([await self._info(path)])
         elif not infos and location.ref:
             await self._info(path)
-        return [dict(info) for info in infos.values()] if detail else sorted(infos)
+        if detail:
+            return [dict(info) for info in infos.values()]
+        return sorted({info["name"] for info in infos.values()})
 
     async def _list(self, location: Location, prefix: str = "") -> Listing:
         """Return what is directly in `location` and begins with `prefix`."""
@@ -146,11 +149,9 @@ class Looking(AsyncFileSystem):
             else:
                 below = self._iter_infos(client, location, prefix, delimiter="/")
                 infos = [info async for info in below]
-        found = {
-            info["name"]: info
-            for info in infos
-            if info["name"].rpartition("/")[2].startswith(prefix)
-        }
+        found = by_name(
+            info for info in infos if info["name"].rpartition("/")[2].startswith(prefix)
+        )
         self._pinned.keep_listing(kind, location, found)
         return found
 
@@ -190,29 +191,27 @@ class Looking(AsyncFileSystem):
             raise ValueError("maxdepth must be at least 1")
         detail, prefix = kwargs.pop("detail", False), kwargs.pop("prefix", "")
         location = parse_location(self._strip_protocol(path))
-        found: dict[str, Info] = {}
-        try:
+        listing: dict[str, Info] = {}
+        with suppress(FileNotFoundError):
             if location.ref and maxdepth is None:
-                found.update(await self._find_all(location, prefix))
-                if withdirs:
-                    found.update(_directories_of(location, found))
+                listing.update(await self._find_all(location, prefix))
             else:
-                depth = maxdepth if maxdepth is not None else None
-                found.update(await self._find_to(location, depth, prefix))
-        except FileNotFoundError:
-            found = {}
-        if not found and location.is_object and not prefix:
-            try:
-                info = await self._info(path)
-                found[info["name"]] = info
-            except FileNotFoundError:
-                pass
-        elif found and withdirs and str(location) and not prefix:
-            found[str(location)] = directory_info(str(location))
-        if not withdirs:
-            found = {n: i for n, i in found.items() if i["type"] != "directory"}
-        names = sorted(found)
-        return {name: dict(found[name]) for name in names} if detail else names
+                listing.update(await self._find_to(location, maxdepth, prefix))
+            if not listing and location.is_object and not prefix:
+                listing = by_name([await self._info(path)])
+        if withdirs and listing and not prefix:
+            listing.update(_directories_of(location, listing))
+            if str(location):
+                listing.setdefault(f"{location}/", directory_info(str(location)))
+        elif withdirs:
+            listing.update(_directories_of(location, listing))
+        wanted = [
+            info for info in listing.values() if withdirs or info["type"] == "file"
+        ]
+        # Where an object has the name of a directory, it is the one to be found.
+        wanted.sort(key=lambda info: (info["name"], info["type"] == "file"))
+        found = {info["name"]: dict(info) for info in wanted}
+        return found if detail else list(found)
 
     async def _find_all(self, location: Location, prefix: str) -> Listing:
         """Return every object below `location`, with one walk through the listing."""
@@ -221,30 +220,33 @@ class Looking(AsyncFileSystem):
             return kept
         with as_os_errors():
             below = self._iter_infos(await self.client(), location, prefix)
-            found = {info["name"]: info async for info in below}
+            found = by_name([info async for info in below])
         self._pinned.keep_listing(kind, location, found)
         return found
 
     async def _find_to(
         self, location: Location, depth: int | None, prefix: str
     ) -> Listing:
-        """Return objects and directories down to `depth`, listing by directories."""
-        found = dict(await self._list(location, prefix))
-        if depth == 1:
-            return found
+        """Return objects and directories down to `depth`, level by level."""
+        found: dict[str, Info] = dict(await self._list(location, prefix))
         limit = asyncio.Semaphore(LISTINGS_MAX)
 
-        async def descend(name: str) -> Listing:
-            below = parse_location(name)
-            if below.ref and depth is None:
-                async with limit:
-                    every = await self._find_all(below, "")
-                return {**every, **_directories_of(below, every)}
-            return await self._find_to(below, None if depth is None else depth - 1, "")
+        async def list_one(below: Location) -> Listing:
+            async with limit:
+                if depth is None and below.ref:
+                    return await self._find_all(below, "")
+                return await self._list(below)
 
-        directories = [n for n, info in found.items() if info["type"] == "directory"]
-        for more in await asyncio.gather(*map(descend, directories)):
-            found.update(more)
+        level = found
+        while depth is None or (depth := depth - 1) > 0:
+            names = [i["name"] for i in level.values() if i["type"] == "directory"]
+            below = [parse_location(name) for name in names]
+            level = {}
+            for listing in await asyncio.gather(*map(list_one, below)):
+                level.update(listing)
+            if not level:
+                break
+            found.update(level)
         return found
 
     async def _du(
@@ -277,13 +279,13 @@ def _nothing_at(location: Location) -> OSError:
     return failure(errno.ENOENT, f"nothing is at '{location}'")
 
 
-def _directories_of(location: Location, found: Mapping[str, Info]) -> dict[str, Info]:
-    """Return the directories below `location` that the objects `found` are in."""
+def _directories_of(location: Location, listing: Listing) -> dict[str, Info]:
+    """Return the directories below `location` that the objects of `listing` are in."""
     root = str(location)
     directories: dict[str, Info] = {}
-    for name in found:
-        parent = name.rpartition("/")[0]
-        while len(parent) > len(root) and parent not in directories:
-            directories[parent] = directory_info(parent)
+    for info in listing.values():
+        parent = info["name"].rpartition("/")[0]
+        while len(parent) > len(root) and f"{parent}/" not in directories:
+            directories[f"{parent}/"] = directory_info(parent)
             parent = parent.rpartition("/")[0]
     return directories
