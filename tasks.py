@@ -63,7 +63,7 @@ def check() -> None:
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
     run(BIN / "mypy")
-    run(BIN / "mypy", "--explicit-package-bases", "tests", "benchmarks")
+    run(BIN / "mypy", "--explicit-package-bases", "tests", "benchmarks", "tools")
     run(BIN / "pyright", "--pythonpath", PYTHON)
     run(BIN / "lint-imports")
 
@@ -84,6 +84,24 @@ def bench(*arguments: str) -> None:
                 print(script.stem)
         return
     run(PYTHON, "-m", f"benchmarks.{arguments[0]}", *arguments[1:])
+
+
+def blocking() -> None:
+    """Write `client/blocking/handles/` again, from `client/handles/`."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "tools.blocking")
+
+
+def docs() -> None:
+    """Write `docs/python.md` again, from the docstrings of the client."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "tools.reference")
+
+
+def notebook() -> None:
+    """Run `docs/tour.ipynb` again and keep what it answers."""
+    install_clients()
+    run(CLIENTS_PYTHON, "-m", "tools.notebook")
 
 
 def lock() -> None:
@@ -112,6 +130,9 @@ TASKS: dict[str, Callable[..., None]] = {
     "check": check,
     "format": format,
     "bench": bench,
+    "blocking": blocking,
+    "docs": docs,
+    "notebook": notebook,
     "lock": lock,
     "clean": clean,
 }

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
-
-YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing")
-]
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     CONFLICT = 4
     UNREACHABLE = 5
+    """No answer, or not from a lakebed server."""
     DIFFERENT = 6
     """It ran, and what it compared differs."""
     INTERRUPTED = 130
@@ -44,7 +45,7 @@ def exit_code_of(error: ClientError) -> ExitCode:
             return ExitCode.NOT_FOUND
         case client.ConflictError() | client.PreconditionFailedError():
             return ExitCode.CONFLICT
-        case client.ServerUnreachableError():
+        case client.ServerUnreachableError() | client.ForeignServerError():
             return ExitCode.UNREACHABLE
         case _:
             return ExitCode.FAILED

@@ -7,6 +7,7 @@ begin; a test holds it to the commands that there are.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -17,24 +18,36 @@ Usage: lakebed COMMAND [ARGUMENTS]        (lakebed COMMAND --help says more)
 
 Git for data: branch, commit, merge and tag what lies in object storage.
 
-Begin      demo                  see the whole road on real data, in seconds
-           serve                 serve a directory, over S3 and REST
-Look       ls  cat  stat  du     objects at a branch, tag or commit
-           log  show  diff       history, and what changed
+Begin      demo  serve           the whole road in seconds; serve a directory
+           login  logout         keep a server and a key for other commands
+Look       ls  cat  stat  find   objects at a branch, tag or commit
+           du  diff              what they add up to; what differs between refs
+           log  show  blame      history, and what changed each object last
 Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away
 Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
 Manage     repo  branch  tag     create, list, show, delete
            user  key  grant      who may do what, and keys to sign in with
+           whoami  completion    who you are here; what makes a shell complete
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
 a commit id, or an expression such as main~2. A local file is a plain path.
 
 Options:
-  -S, --server URL|DIR   server or directory [LAKEBED_SERVER, else port 8000]
-  --version  -h, --help  keys: LAKEBED_ACCESS_KEY_ID, LAKEBED_SECRET_ACCESS_KEY
+  -S, --server URL|DIR   server or directory [LAKEBED_SERVER, else the profile]
+  --profile NAME  --version  -h, --help
 """
+
+
+_HINT = re.compile(r"\.? (?:Did you mean (.+?)\?|\(Possible options: (.+?)\))$")
+"""How Typer suggests a command and an option."""
+
+
+def _rephrase_hint(match: re.Match[str]) -> str:
+    """Return Typer's suggestion the way all of ours are written."""
+    names = [name.strip(" '") for name in (match[1] or match[2]).split(",")]
+    return "; did you mean " + " or ".join(f"'{name}'" for name in names) + "?"
 
 
 class RootGroup(TyperGroup):
@@ -62,6 +75,9 @@ def explain_usage(error: Exception) -> str | None:
         return message
     message = message.strip().rstrip(".").removeprefix("Invalid value: ")
     message = message.replace(": Value error, ", ": ")  # words of Typer's own library
+    message = _HINT.sub(_rephrase_hint, message)
     message = (message[:1].lower() + message[1:]).replace("\n", " ")
     path = getattr(context, "command_path", "lakebed")
+    if message.endswith("?"):
+        return message
     return f"{message}; see: {path} --help"

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from . import help_page
 from .commands import register
+from .commands.completion import LINE_VARIABLE
 from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
+from .profiles import PROFILE_VARIABLE
 from .text import escape
+
+SERVER_VARIABLE = "LAKEBED_SERVER"
+SAID_BEFORE_THE_COMMAND = (SERVER_VARIABLE, PROFILE_VARIABLE)
+"""What options before the command set, for this one command line."""
 
 DEBUG_VARIABLE = "LAKEBED_DEBUG"
 """Set to anything: a defect shows its traceback."""
@@ -33,6 +39,8 @@ app = typer.Typer(
     cls=help_page.RootGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # `lakebed completion` prints scripts of our own.
+    add_completion=False,
     # Plain help: it comes three times as fast, and reads the same in a pipe.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,6 +53,10 @@ def root(
         str | None,
         typer.Option("--server", "-S", metavar="URL|DIR", help="Server to ask"),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="Profile of lakebed login"),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -54,9 +66,11 @@ def root(
 ) -> None:
     """Version data in object storage, as Git versions code."""
     del version
+    # What stands before the command is said for this run, as the variables are.
     if server is not None:
-        # What stands before the command is said for this run, as the variable is.
-        os.environ["LAKEBED_SERVER"] = server
+        os.environ[SERVER_VARIABLE] = server
+    if profile is not None:
+        os.environ[PROFILE_VARIABLE] = profile
 
 
 register(app)
@@ -64,6 +78,18 @@ register(app)
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; every error is printed."""
+    before = {name: os.environ.get(name) for name in SAID_BEFORE_THE_COMMAND}
+    try:
+        return _run(arguments)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments, prog_name="lakebed", standalone_mode=False)
         sys.stdout.flush()
@@ -83,8 +109,34 @@ def run(arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run the command line of this process, or complete one for a shell."""
+    line = os.environ.get(LINE_VARIABLE)
+    if line is not None:
+        complete(line)
     sys.exit(run(sys.argv[1:]))
+
+
+def complete(line: str) -> NoReturn:
+    """Print what the command line `line` may become, and end.
+
+    A candidate a line, then with a tab what it is: what Typer tells the shell fish, and
+    the scripts of `lakebed completion` understand for every shell.
+    """
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+    os.environ.update(
+        {
+            "_LAKEBED_COMPLETE": "complete_fish",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TYPER_COMPLETE_ARGS": line,
+        }
+    )
+    try:
+        app([], prog_name="lakebed")
+    except Exception:  # noqa: BLE001 - nobody asked for an error in the middle of a line
+        sys.exit(ExitCode.FAILED)
+    sys.exit(ExitCode.OK)
 
 
 def _report(error: Exception) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import typer
 
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
-
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead")
-]
 
 TABLE_ROWS_MAX = 1000
 """Rows that a table measures before it is drawn; more follow as further tables."""
@@ -39,6 +36,8 @@ class Column:
     title: str
     is_number: bool = False
     style: str = ""
+    width: Literal["wraps", "keeps", "cut"] = "wraps"
+    """What becomes of it where there is no room: a name that is cut off is no name."""
 
 
 def is_terminal() -> bool:
@@ -58,19 +57,56 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def print_line(text: str, *, style: str = "") -> None:
-    """Print one line of facts; `text` is escaped by the caller.
+def has_colour() -> bool:
+    """Tell whether standard output shows colours: https://no-color.org."""
+    return (
+        is_terminal()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
 
-    `style` is a colour, `bold`, or both with a space between; a pipe sees none of it.
+
+def terminal_width() -> int:
+    """Return how many columns the terminal has; what is printed stays within them."""
+    return shutil.get_terminal_size().columns
+
+
+def paint(text: str, style: str) -> str:
+    """Return `text` in a colour, `bold`, or both with a space between.
+
+    Not through rich: a log or diff may have a million lines.
     """
-    if style and is_terminal() and not os.environ.get("NO_COLOR"):
-        # Not through rich: a diff may have a million of these.
-        words = style.split()
-        colours = [word for word in words if word != "bold"]
-        text = typer.style(
-            text, fg=colours[0] if colours else None, bold="bold" in words
-        )
-    typer.echo(text)
+    if not has_colour():
+        return text
+    words = style.split()
+    colours = [word for word in words if word != "bold"]
+    return typer.style(text, fg=colours[0] if colours else None, bold="bold" in words)
+
+
+_LANE_COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
+
+
+def paint_lanes(lanes: str) -> str:
+    """Return a line of a graph with each of its columns in a colour."""
+    if not has_colour():
+        return lanes
+    return "".join(
+        cell
+        if cell in " *"
+        else paint(cell, _LANE_COLOURS[(at + 1) // 2 % len(_LANE_COLOURS)])
+        for at, cell in enumerate(lanes)
+    )
+
+
+def print_line(text: str, *, style: str = "") -> None:
+    """Print one line of facts; `text` is escaped by the caller, `style` as in `paint`."""
+    typer.echo(paint(text, style) if style else text)
+
+
+def print_raw(data: bytes) -> None:
+    """Print bytes as they are: for programs that asked for them."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
 
 
 def as_json(fact: object) -> object:
@@ -121,7 +157,7 @@ async def print_listing(
     `row` gives the cells for people, `plain` those for programs if they differ.
     """
     if as_document:
-        return await _print_json_array(facts)
+        return await print_document(facts)
     count = 0
     if not is_terminal():
         to_cells = plain or row
@@ -141,7 +177,8 @@ async def print_listing(
     return count
 
 
-async def _print_json_array(facts: AsyncIterator[T]) -> int:
+async def print_document(facts: AsyncIterator[T]) -> int:
+    """Print `facts` as one JSON array; return how many there were."""
     # Written as it comes: a listing may be longer than memory.
     count = 0
     async for fact in facts:
@@ -167,9 +204,8 @@ def _print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> No
             column.title,
             justify="right" if column.is_number else "left",
             style=column.style,
-            # A name that is cut off is no name: it wraps instead.
-            overflow="fold",
-            no_wrap=column.is_number,
+            overflow="ellipsis" if column.width == "cut" else "fold",
+            no_wrap=column.is_number or column.width != "wraps",
         )
     for cells in rows:
         table.add_row(*(Text(escape(cell)) for cell in cells))

@@ -14,6 +14,8 @@ _UNSAFE = re.compile(
 SHORT_ID = 12
 """Digits of a commit id for people; enough for 10^7 commits without a twin."""
 
+_ELLIPSIS = "..."
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -71,3 +73,22 @@ def format_iso(seconds: float) -> str:
 def short(commit_id: str | None) -> str:
     """Return a commit id as people are shown it; a dash for none."""
     return commit_id[:SHORT_ID] if commit_id else "-"
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def cut_left(text: str, width: int) -> str:
+    """Return `text` in at most `width` columns: its end says more than its beginning."""
+    if width_of(text) <= width:
+        return text
+    cut = text
+    while width_of(cut) > width - len(_ELLIPSIS):
+        cut = cut[1:]
+    return _ELLIPSIS + cut

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from .address import find_access_key, parse_server
+from .operations.folders import FolderOperations
 from .operations.history import HistoryOperations
-from .operations.objects import ObjectOperations
 from .operations.people import PeopleOperations
-from .operations.refs import RefOperations
 from .operations.repositories import RepositoryOperations
+from .operations.transactions import TransactionOperations
 from .retrying import RetryPolicy
 from .transport import Transport
 
@@ -34,9 +34,9 @@ CONNECTIONS_MAX = 32
 class AsyncClient(
     RepositoryOperations,
     PeopleOperations,
-    RefOperations,
+    TransactionOperations,
     HistoryOperations,
-    ObjectOperations,
+    FolderOperations,
 ):
     """A client of one server."""
 
@@ -74,6 +74,7 @@ class AsyncClient(
                 retries=retries or RetryPolicy(),
             )
         )
+        self.address = address
         self.server = str(address)
 
     async def __aenter__(self) -> Self:

@@ -10,7 +10,8 @@
     │   └── MergeConflictError     `conflicts` lists the paths
     ├── PreconditionFailedError    a condition of the request does not hold
     ├── ServerError                the server failed, or is no lakebed server
-    │   └── ServerBusyError        it is at a limit: try again in a moment
+    │   ├── ServerBusyError        it is at a limit: try again in a moment
+    │   └── ForeignServerError     something else than a lakebed server answered
     └── ServerUnreachableError     there is no answer
         └── ServerPartMissingError a directory was named, `lakebed[server]` is not there
 
@@ -21,9 +22,13 @@ server's error classes, empty where the answer had none; `fields` what came with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .wire import Conflict, Problem, WireError, read_conflicts
+
+if TYPE_CHECKING:
+    from . import values
+    from .values import Rows
 
 
 class ClientError(Exception):
@@ -82,6 +87,13 @@ class MergeConflictError(ConflictError):
         problem = Problem(message=self.message, code=self.code, fields=self.fields)
         return read_conflicts(problem)
 
+    @property
+    def rows(self) -> Rows[values.Conflict]:
+        """The same as values, which a notebook shows as a table."""
+        from .values import Conflict, Rows
+
+        return Rows([Conflict.of(each) for each in self.conflicts], "conflicts")
+
 
 class PreconditionFailedError(ClientError):
     """A condition (`if_absent`, `if_match`) does not hold."""
@@ -93,6 +105,10 @@ class ServerError(ClientError):
 
 class ServerBusyError(ServerError):
     """The server is at a limit and did nothing: try again in a moment."""
+
+
+class ForeignServerError(ServerError):
+    """What answered is not a lakebed server: the address is that of something else."""
 
 
 class ServerUnreachableError(ClientError):
@@ -121,11 +137,21 @@ _STATUSES: Mapping[int, type[ClientError]] = {
 }
 
 
+_NEVER_WITHOUT_A_REASON = {301, 302, 303, 307, 308, 400, 404, 405, 501}
+"""Statuses that a lakebed server says the reason for, and others often answer with."""
+
+
 def error_of(status: int, problem: Problem | None, *, what: str) -> ClientError:
     """Return the error that an answer of `status` with the body `problem` stands for.
 
     `what` says what was asked for, for answers that do not say it themselves.
     """
+    if problem is None and status in _NEVER_WITHOUT_A_REASON:
+        return ForeignServerError(
+            f"cannot {what}: what answered ({status}, without a reason) is not a "
+            "lakebed server",
+            status=status,
+        )
     if problem is None:
         message = f"cannot {what}: the server answered {status} without saying why"
         return _class_of(status, "")(message, status=status)

@@ -22,9 +22,9 @@ from .address import AccessKey, ServerDirectory, ServerUrl
 from .directory import open_directory
 from .errors import (
     ClientError,
+    ForeignServerError,
     NotFoundError,
     ServerBusyError,
-    ServerError,
     ServerUnreachableError,
     error_of,
 )
@@ -134,7 +134,7 @@ class Transport:
             try:
                 return decode(await response.read(), shape)
             except WireError as error:
-                raise ServerError(
+                raise ForeignServerError(
                     f"cannot {call.what}: '{self.server}' does not answer like a "
                     f"lakebed server: {error}",
                     status=response.status,
@@ -205,11 +205,13 @@ class Transport:
                 raise error.cause from None
             except aiohttp.ClientConnectorError as error:
                 failure = self.explain(call.what, error)
+                failure.answer_lost = answer_lost
                 if isinstance(error, aiohttp.ClientSSLError):
                     raise failure from error
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 answer_lost = True
                 failure = self.explain(call.what, error)
+                failure.answer_lost = True
                 if not call.repeatable:
                     raise failure from error
             if attempt >= self._retries.attempts_max:
@@ -293,8 +295,13 @@ class Transport:
                 return "it closed the connection without an answer"
             case aiohttp.InvalidURL():
                 return "the URL is not valid"
+            case aiohttp.ClientResponseError():
+                # Below the first line the parser shows the bytes that it stumbled over.
+                first = error.message.strip().partition("\n")[0].rstrip(":. ")
+                return f"what it answers is not HTTP: {first[:1].lower()}{first[1:]}"
             case _:
-                return str(error) or type(error).__name__
+                words = str(error).strip() or type(error).__name__
+                return words.partition("\n")[0]
 
 
 class _AnswerLostError(aiohttp.ClientConnectionError):

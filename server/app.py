@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from .api.answers import name_answer
+from .api.document.site import DOCUMENT, PAGE
 from .api.handler import ApiHandler
 from .api.problems import problem_response
 from .auth.authenticate import Authenticator, DirectoryToken
@@ -39,7 +40,7 @@ from .settings import Role, Settings
 from .storage.local import LocalPackStorage
 
 _SIGNED_QUERY = re.compile(r"[?&]X-Amz-(?:Algorithm|Credential|Signature)=")
-_REST_PREFIXES = ("/api/", "/openapi.json")
+_REST_PREFIXES = ("/api/", DOCUMENT)
 _METRICS_CONNECTIONS_MAX = 16
 """Prometheus needs one, and a person with a browser some more."""
 
@@ -47,7 +48,8 @@ _HINT = """lakebed {version}
 
 Git for data. This port speaks
 
-  REST  {base}/api/v1, with an access key as user name and password
+  REST  {base}/api/v1, with an access key as user name and password;
+        read {base}/docs
 {s3}
 Try: lakebed --server {base} repo list
 """
@@ -203,9 +205,15 @@ class Application:
                 return s3.handle(request, exchange, addressing)
             if addressing.find_bucket_of_host(headers.get(hdrs.HOST, "")) is not None:
                 return s3.handle(request, exchange, addressing)
-            if target.startswith(_REST_PREFIXES) and not _SIGNED_QUERY.search(target):
+            is_read = request.method in ("GET", "HEAD")
+            is_rest = target.startswith(_REST_PREFIXES)
+            # There may be a repository of that name. S3 would answer nothing but
+            # signed requests, and unsigned forms, which are no reads. With a query,
+            # which the page has none of, it may be signed in a way that S3 refuses.
+            is_page = is_read and target == PAGE
+            if (is_rest or is_page) and not _SIGNED_QUERY.search(target):
                 return api.handle(request, exchange)
-            if target == "/" and request.method in ("GET", "HEAD"):
+            if target == "/" and is_read:
                 return _answer_hint(request, exchange, speaks_s3=True)
             return s3.handle(request, exchange, addressing)
 

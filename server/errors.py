@@ -25,9 +25,18 @@ class InvalidValueError(LakeError):
 
     code = "invalid-value"
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, *, value: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+        self._value = value
+
+    @property
+    def value(self) -> str | None:
+        """The value that is wrong, if it is text that somebody sent as a whole.
+
+        By it the edge finds out how the request calls the field. It is not shown.
+        """
+        return self._value
 
 
 class InvalidNameError(InvalidValueError):
@@ -41,8 +50,8 @@ class InvalidPathError(InvalidValueError):
 
     code = "invalid-path"
 
-    def __init__(self, message: str) -> None:
-        super().__init__("path", message)
+    def __init__(self, message: str, *, value: str | None = None) -> None:
+        super().__init__("path", message, value=value)
 
 
 class InvalidRefExpressionError(InvalidValueError):
@@ -50,14 +59,20 @@ class InvalidRefExpressionError(InvalidValueError):
 
     code = "invalid-ref-expression"
 
-    def __init__(self, message: str) -> None:
-        super().__init__("ref", message)
+    def __init__(self, message: str, *, value: str | None = None) -> None:
+        super().__init__("ref", message, value=value)
 
 
 class MetadataTooLargeError(InvalidValueError):
     """An entry's metadata is over its limit."""
 
     code = "metadata-too-large"
+
+
+class UnsupportedBodyError(InvalidValueError):
+    """A request body is of a type, or packed in a way, that the operation does not read."""
+
+    code = "unsupported-body"
 
 
 class BodyTooLargeError(InvalidValueError):
@@ -421,6 +436,19 @@ class ReadOnlyRepositoryError(LakeError):
     def __init__(self, repository: str) -> None:
         super().__init__(f"cannot write to '{repository}': read-only repository")
         self.repository = repository
+
+
+class ProtectedBranchError(LakeError):
+    """A write or commit named a branch that changes only by merges."""
+
+    code = "protected-branch"
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(
+            f"cannot write to protected branch '{branch}': merge into it from another "
+            "branch"
+        )
+        self.branch = branch
 
 
 class PreconditionFailedError(LakeError):

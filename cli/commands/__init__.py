@@ -5,12 +5,16 @@ from __future__ import annotations
 import typer
 
 from . import (
+    blaming,
     branches,
     commits,
     comparing,
+    completion,
     copying,
     demo,
+    finding,
     grants,
+    history,
     keys,
     looking,
     merging,
@@ -18,6 +22,7 @@ from . import (
     removing,
     repositories,
     serving,
+    signing_in,
     tags,
     users,
 )
@@ -34,11 +39,16 @@ def register(app: typer.Typer) -> None:
     for module in (
         demo,
         serving,
+        signing_in,
+        completion,
         looking,
+        finding,
         copying,
         removing,
         commits,
+        history,
         comparing,
+        blaming,
         merging,
         moves,
     ):

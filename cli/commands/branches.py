@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from .. import options
 from ..addresses import parse_ref, parse_ref_in, parse_repository
-from ..asking import ServerOption, ask
-from ..consent import YesOption, confirm
+from ..asking import ask
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import escape, format_count, format_time, short
@@ -31,29 +30,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-BranchArgument = Annotated[
-    str, typer.Argument(metavar="REPO/BRANCH", help="The branch")
-]
-
 COUNT_MAX = 1000
 """Uncommitted changes that we count one by one before we say "more than"."""
 
 
 @app.command()
 def create(
-    branch: BranchArgument,
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SOURCE]",
-            help="Ref it begins at; without it, the repository's default branch",
-            show_default=False,
-        ),
-    ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    branch: options.Branch,
+    source: options.RefBeside = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """Create a branch. It costs nothing, however much it holds."""
+    """Create a branch at REF, or at the head of the repository's default branch.
+
+    It costs nothing, however much it holds.
+    """
     address = parse_ref(branch)
     start = parse_ref_in(source, address.repository) if source is not None else None
 
@@ -74,10 +65,10 @@ def create(
 
 @app.command("list")
 def list_all(
-    repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
-    prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    repository: options.Repository,
+    prefix: options.Prefix = "",
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the branches of a repository."""
     name = parse_repository(repository)
@@ -96,9 +87,9 @@ def list_all(
 
 @app.command()
 def show(
-    branch: BranchArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    branch: options.Branch,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show where a branch is, and how much on it is not committed."""
     address = parse_ref(branch)
@@ -131,23 +122,39 @@ def show(
 
 @app.command()
 def delete(
-    branch: BranchArgument, yes: YesOption = False, server: ServerOption = None
+    branch: options.Branch,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Delete a branch. `lakebed undo` brings back what is committed."""
     address = parse_ref(branch)
 
-    async def look(lake: AsyncClient) -> bool:
+    async def look(lake: AsyncClient) -> tuple[Ref, bool]:
+        found = await lake.get_branch(address.repository, address.ref)
         changes = lake.iter_uncommitted(address.repository, address.ref, limit=1)
-        return [change async for change in changes] != []
+        return found, [change async for change in changes] != []
 
     async def work(lake: AsyncClient) -> None:
         await lake.delete_branch(address.repository, address.ref)
 
-    if not yes and ask(server, look):
-        what = f"branch '{escape(str(address))}' has uncommitted changes"
-        confirm(f"{what[0].upper()}{what[1:]}. Delete it and them?", yes=yes)
-    ask(server, work)
-    print_line(f"branch '{escape(address.ref)}' deleted from '{address.repository}'")
+    found, is_dirty = ask(server, look)
+    what = f"branch '{escape(str(address))}' at {short(found.commit_id)}"
+    if is_dirty:
+        what += " with uncommitted changes"
+    if not dry_run:
+        if is_dirty:
+            confirm(f"Delete {what}?", yes=yes)
+        ask(server, work)
+    deleted = {
+        "id": found.id,
+        "commit_id": found.commit_id,
+        "had_uncommitted": is_dirty,
+        "dry_run": dry_run,
+    }
+    line = f"would delete {what}" if dry_run else f"deleted {what}"
+    print_fact(deleted, as_document=as_document, line=line)
 
 
 app.command("reset")(reset_staged)

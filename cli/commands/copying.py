@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import ObjectAddress, parse_location
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption
-from ..transfer.options import CopyOptions
+from ..asking import ask
+from ..output import print_json
+from ..transfer.options import JOBS, CopyOptions
 from .commits import parse_pairs
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
+
+JOBS_MAX = 32
+"""As many as a client has connections."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,16 +28,8 @@ def register(app: typer.Typer) -> None:
 
 
 def cp(
-    source: Annotated[
-        str,
-        typer.Argument(help="lakebed://REPO/REF/PATH, a local path, or - for stdin"),
-    ],
-    destination: Annotated[
-        str,
-        typer.Argument(
-            help="lakebed://REPO/BRANCH/PATH, a local path, or - for stdout"
-        ),
-    ],
+    source: options.Location,
+    destination: options.Location,
     recursive: Annotated[
         bool,
         typer.Option("--recursive", "-r", help="Everything below a folder or prefix"),
@@ -53,8 +50,13 @@ def cp(
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Keep what is there already")
     ] = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, max=JOBS_MAX, help="Requests at once"),
+    ] = JOBS,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Copy objects and files. Between refs of a repository no bytes are moved.
 
@@ -62,13 +64,17 @@ def cp(
     that was interrupted goes on where it stopped when it is run again.
     """
     start, end = parse_location(source), parse_location(destination)
-    options = CopyOptions(
+    wanted = CopyOptions(
         recursive=recursive,
         content_type=content_type,
         metadata=parse_pairs(meta or [], "--meta"),
         no_clobber=no_clobber,
         dry_run=dry_run,
+        jobs=jobs,
+        is_quiet=as_document,
     )
+    if as_document and end is None:
+        raise typer.BadParameter("--json and the object cannot both go to stdout")
     if not isinstance(start, ObjectAddress) and not isinstance(end, ObjectAddress):
         raise typer.BadParameter(
             "neither side is remote: give one as lakebed://REPO/REF/PATH"
@@ -81,16 +87,19 @@ def cp(
 
         match start, end:
             case ObjectAddress(), ObjectAddress():
-                await across.copy(lake, start, end, options)
+                await across.copy(lake, start, end, wanted)
             case ObjectAddress(), None:
                 await down.copy_to_stdout(lake, start)
             case ObjectAddress(), Path():
-                await down.copy(lake, start, end, options)
+                await down.copy(lake, start, end, wanted)
             case None, ObjectAddress():
-                await up.copy_from_stdin(lake, end, options)
+                await up.copy_from_stdin(lake, end, wanted)
             case Path(), ObjectAddress():
-                await up.copy(lake, start, end, options)
+                await up.copy(lake, start, end, wanted)
             case _:
                 raise AssertionError("refused above")
 
     ask(server, work)
+    if as_document:
+        named = {"source": source, "destination": destination, "dry_run": dry_run}
+        print_json(named | asdict(wanted.report))

@@ -30,7 +30,7 @@ def demo(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="New directory to keep everything in; else a temporary one",
             show_default=False,
         ),
@@ -166,10 +166,16 @@ def _environment(values: Mapping[str, str]) -> Generator[None]:
 
 @contextlib.contextmanager
 def _signals_as_exits() -> Generator[None]:
-    """Make SIGTERM and SIGHUP end the block as an exception, so that it cleans up."""
+    """Make SIGTERM and SIGHUP end the block as an exception, so that it cleans up.
+
+    Python drops an exception that comes while it runs a callback of its own, such as
+    the locks of imports have. The block then ends with it when it is through.
+    """
+    received: list[int] = []
 
     def leave(number: int, frame: FrameType | None) -> None:
         del frame
+        received.append(number)
         # Not typer's: the command of the step that runs would take it for its own.
         raise SystemExit(128 + number)
 
@@ -179,6 +185,8 @@ def _signals_as_exits() -> Generator[None]:
     }
     try:
         yield
+        if received:
+            raise SystemExit(128 + received[0])
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

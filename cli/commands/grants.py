@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..output import Column, JsonOption, print_fact, print_line, print_listing
+from .. import options
+from ..asking import ask, find_user_name
+from ..output import Column, print_fact, print_listing
 from ..text import escape, format_iso, format_time
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def add(
         Level, typer.Argument(metavar="LEVEL", help="read, write or admin")
     ],
     where: WhereArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Let a user read, write or administer refs.
 
@@ -80,13 +81,13 @@ def list_all(
     user: Annotated[
         str | None,
         typer.Argument(
-            metavar="[USER]",
+            metavar="USER",
             help="Whose grants; without it, those of whoever asks",
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List what a user may do where; administrators need no grants."""
 
@@ -112,13 +113,28 @@ def list_all(
 
 @app.command()
 def remove(
-    user: UserArgument, where: WhereArgument, server: ServerOption = None
+    user: UserArgument,
+    where: WhereArgument,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Take a grant away; name it as `grant list` does."""
     repository, ref = _parse_where(where)
 
     async def work(lake: AsyncClient) -> None:
-        await lake.remove_grant(user, repository, ref)
+        if not dry_run:
+            await lake.remove_grant(user, repository, ref)
+            return
+        from lakebed.client import NotFoundError
+
+        async for grant in lake.iter_grants(user):
+            if (grant.repository, grant.ref) == (repository, ref):
+                return
+        raise NotFoundError(f"no grant on '{repository}/{ref}' for '{user}'")
 
     ask(server, work)
-    print_line(f"grant on '{repository}/{ref}' taken from '{escape(user)}'")
+    removed = {"user": user, "repository": repository, "ref": ref, "dry_run": dry_run}
+    verb = "would be taken" if dry_run else "taken"
+    line = f"grant on '{repository}/{ref}' {verb} from '{escape(user)}'"
+    print_fact(removed, as_document=as_document, line=line)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask, find_user_name
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
+    print_fact,
     print_json,
     print_line,
     print_listing,
@@ -31,7 +32,7 @@ app = typer.Typer(
 UserArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[USER]",
+        metavar="USER",
         help="Whose key; without it, that of whoever asks",
         show_default=False,
     ),
@@ -41,8 +42,8 @@ UserArgument = Annotated[
 @app.command()
 def create(
     user: UserArgument = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Make a key, and print it for a shell, this once."""
     from lakebed.client.address import KEY_ID_VARIABLE, SECRET_VARIABLE
@@ -63,8 +64,8 @@ def create(
 @app.command("list")
 def list_all(
     user: UserArgument = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the keys of a user, without secrets."""
 
@@ -86,26 +87,26 @@ def revoke(
         str, typer.Argument(metavar="KEY", help="Id of the key, as `key list` has it")
     ],
     user: UserArgument = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Revoke a key, and what it has presigned, at once."""
 
     async def find(lake: AsyncClient) -> str:
         name = await find_user_name(lake, user)
-        return (await lake.get_key(name, key)).access_key_id
-
-    async def work(lake: AsyncClient) -> str:
-        name = await find_user_name(lake, user)
-        await lake.revoke_key(name, key)
+        await lake.get_key(name, key)
         return name
 
-    if not yes or dry_run:
-        ask(server, find)
-        if dry_run:
-            print_line(f"would revoke key '{escape(key)}'")
-            return
-        confirm(f"Revoke key '{escape(key)}'?", yes=yes)
-    name = ask(server, work)
-    print_line(f"key '{escape(key)}' of '{escape(name)}' revoked")
+    async def work(lake: AsyncClient) -> None:
+        await lake.revoke_key(name, key)
+
+    name = ask(server, find)
+    what = f"key '{escape(key)}' of '{escape(name)}'"
+    if not dry_run:
+        confirm(f"Revoke {what}?", yes=yes)
+        ask(server, work)
+    revoked = {"access_key_id": key, "user": name, "dry_run": dry_run}
+    line = f"would revoke {what}" if dry_run else f"{what} revoked"
+    print_fact(revoked, as_document=as_document, line=line)

@@ -1,4 +1,4 @@
-"""`lakebed ls`, `cat`, `stat` and `du`: what lies at a ref."""
+"""`lakebed ls`, `cat` and `stat`: what lies at a ref."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import ObjectAddress, parse_object, parse_repository
-from ..asking import ServerOption, ask
+from ..asking import ask
+from ..completing import complete_object
 from ..output import (
     Column,
-    JsonOption,
     is_terminal,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import (
-    escape,
     escape_lines,
     format_bytes,
-    format_count,
     format_iso,
     format_time,
 )
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
-    from lakebed.client.wire import Du, ObjectStats
+    from lakebed.client.wire import ObjectStats
 
 
 def register(app: typer.Typer) -> None:
@@ -39,28 +37,23 @@ def register(app: typer.Typer) -> None:
     app.command("ls")(ls)
     app.command("cat")(cat)
     app.command("stat")(stat)
-    app.command("du")(du)
-
-
-ObjectArgument = Annotated[
-    str, typer.Argument(metavar="REPO/REF/PATH", help="The object")
-]
 
 
 def ls(
     address: Annotated[
         str,
         typer.Argument(
-            metavar="[REPO[/REF[/PATH]]]",
+            metavar="REPO[/REF[/PATH]]",
             help="Where to look; nothing lists repositories, REPO its refs",
             show_default=False,
+            autocompletion=complete_object,
         ),
     ] = "",
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="All below, not just one level")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List objects: size, time, path. In a pipe: bytes, time, path, with tabs."""
     if not address:
@@ -74,25 +67,17 @@ def ls(
 
     async def work(lake: AsyncClient) -> int:
         return await print_listing(
-            _find(lake, at, recursive=recursive),
-            [Column("size", is_number=True), Column("modified"), Column("path")],
-            lambda found: (
-                _size(found),
-                format_time(found.mtime) if found.path_type == "object" else "",
-                found.path,
-            ),
-            plain=lambda found: (
-                str(found.size_bytes) if found.path_type == "object" else "-",
-                format_iso(found.mtime) if found.path_type == "object" else "-",
-                found.path,
-            ),
+            iter_place(lake, at, recursive=recursive),
+            LONG_COLUMNS,
+            long_row,
+            plain=long_plain,
             as_document=as_document,
         )
 
     ask(server, work)
 
 
-async def _find(
+async def iter_place(
     lake: AsyncClient, at: ObjectAddress, *, recursive: bool
 ) -> AsyncIterator[ObjectStats]:
     """Yield the object at `at`, or what lies below it.
@@ -120,10 +105,25 @@ async def _find(
         raise missing
 
 
-def _size(found: ObjectStats) -> str:
+LONG_COLUMNS = (
+    Column("size", is_number=True),
+    Column("modified", width="keeps"),
+    Column("path"),
+)
+
+
+def long_row(found: ObjectStats) -> tuple[str, str, str]:
+    """Return size, time and path of an object, for people."""
     if found.path_type == "common_prefix":
-        return "folder"
-    return format_bytes(found.size_bytes or 0)
+        return "folder", "", found.path
+    return format_bytes(found.size_bytes or 0), format_time(found.mtime), found.path
+
+
+def long_plain(found: ObjectStats) -> tuple[str, str, str]:
+    """Return bytes, time and path of an object, for programs."""
+    if found.path_type == "common_prefix":
+        return "-", "-", found.path
+    return str(found.size_bytes), format_iso(found.mtime), found.path
 
 
 def _list_repositories(server: str | None, *, as_document: bool) -> None:
@@ -159,9 +159,7 @@ def _list_refs(repository: str, server: str | None, *, as_document: bool) -> Non
 
 
 def cat(
-    addresses: Annotated[
-        list[str], typer.Argument(metavar="REPO/REF/PATH...", help="The objects")
-    ],
+    addresses: options.Objects,
     start: Annotated[
         int, typer.Option("--start", min=0, help="First byte to print, from 0")
     ] = 0,
@@ -169,7 +167,7 @@ def cat(
         int | None,
         typer.Option("--end", min=1, help="Byte to stop before", show_default=False),
     ] = None,
-    server: ServerOption = None,
+    server: options.Server = None,
 ) -> None:
     """Print objects, one after the other.
 
@@ -207,9 +205,9 @@ async def _print_bytes(pieces: AsyncIterator[bytes]) -> None:
 
 
 def stat(
-    address: ObjectArgument,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    address: options.Object,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show what is known of an object."""
     at = _parse_path(address)
@@ -236,34 +234,6 @@ def stat(
     ]
     metadata = sorted((found.metadata or {}).items())
     print_fields([*fields, *((f"meta {key}", value) for key, value in metadata)])
-
-
-def du(
-    addresses: Annotated[
-        list[str], typer.Argument(metavar="REPO/REF[/PREFIX]...", help="Where to count")
-    ],
-    as_document: JsonOption = False,
-    server: ServerOption = None,
-) -> None:
-    """Count objects and bytes below a prefix, at once, however many there are.
-
-    In a pipe: bytes, objects, prefix, with tabs.
-    """
-    wanted = [parse_object(address) for address in addresses]
-
-    async def work(lake: AsyncClient) -> list[Du]:
-        return [await lake.du(at.repository, at.ref, prefix=at.path) for at in wanted]
-
-    found = ask(server, work)
-    if as_document:
-        print_json(found)
-        return
-    for at, held in zip(wanted, found, strict=True):
-        if is_terminal():
-            count = format_count(held.object_count, "object")
-            print_line(f"{format_bytes(held.size_bytes)}  {count}  {escape(str(at))}")
-        else:
-            print_line(f"{held.size_bytes}\t{held.object_count}\t{escape(str(at))}")
 
 
 def _parse_path(text: str) -> ObjectAddress:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import RefAddress, parse_ref, parse_ref_in
-from ..asking import ServerOption, ask
+from ..asking import ask
 from ..exits import ExitCode
-from ..output import JsonOption, print_fact, print_json, print_line, say
+from ..output import print_fact, print_json, print_line, say
 from ..text import escape, format_bytes, format_count, short
 from .commits import headline
 
@@ -45,21 +46,9 @@ def register(app: typer.Typer) -> None:
 
 
 def merge(
-    source: Annotated[
-        str, typer.Argument(metavar="REPO/SOURCE", help="Ref to take changes from")
-    ],
-    destination: Annotated[
-        str,
-        typer.Argument(
-            metavar="BRANCH", help="Branch to merge into: BRANCH or REPO/BRANCH"
-        ),
-    ],
-    message: Annotated[
-        str | None,
-        typer.Option(
-            "--message", "-m", help="Message of the merge", show_default=False
-        ),
-    ] = None,
+    source: options.Ref,
+    destination: options.BranchBeside,
+    message: options.NewMessage = None,
     strategy: Annotated[
         Strategy | None,
         typer.Option(help="Who wins every conflict", show_default=False),
@@ -77,10 +66,14 @@ def merge(
     squash: Annotated[
         bool, typer.Option("--squash", help="One commit, without the source as parent")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """Merge a ref into a branch. Only paths that both changed can conflict."""
+    """Merge a ref into a branch. Only paths that both changed can conflict.
+
+    Conflicts are listed, and nothing is done: choose a side with --resolve for single
+    paths, or --strategy for all that are left. Exit code 4.
+    """
     address = parse_ref(source)
     into = parse_ref_in(destination, address.repository)
     resolutions = _parse_resolutions(resolve or [])
@@ -101,19 +94,12 @@ def merge(
             made = await lake.get_commit(address.repository, reference)
         return made
 
-    _make_commit(server, work, address, into, as_document=as_document)
+    _make_commit(server, work, address, into, can_choose=True, as_document=as_document)
 
 
 def cherry_pick(
-    commit: Annotated[
-        str, typer.Argument(metavar="REPO/REF", help="The commit to bring over")
-    ],
-    branch: Annotated[
-        str,
-        typer.Argument(
-            metavar="BRANCH", help="Branch to bring it to: BRANCH or REPO/BRANCH"
-        ),
-    ],
+    commit: options.Ref,
+    branch: options.BranchBeside,
     parent: Annotated[
         int | None,
         typer.Option(
@@ -122,12 +108,9 @@ def cherry_pick(
             show_default=False,
         ),
     ] = None,
-    message: Annotated[
-        str | None,
-        typer.Option("--message", "-m", help="Message, if another", show_default=False),
-    ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    message: options.NewMessage = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Make on a branch what one commit changed, as a new commit."""
     address = parse_ref(commit)
@@ -146,24 +129,16 @@ def cherry_pick(
 
 
 def revert(
-    branch: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH", help="Branch to take it back on")
-    ],
-    commit: Annotated[
-        str,
-        typer.Argument(metavar="[REF]", help="The commit to take back; its newest"),
-    ] = "",
+    branch: options.Branch,
+    commit: options.RefBeside = None,
     parent: Annotated[
         int, typer.Option("--mainline", help="Of a merge: its parent to keep, from 1")
     ] = 0,
-    message: Annotated[
-        str | None,
-        typer.Option("--message", "-m", help="Message, if another", show_default=False),
-    ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    message: options.NewMessage = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """Take back what one commit changed, with a new commit."""
+    """Take back what one commit changed, with a new commit; without REF, the newest."""
     address = parse_ref(branch)
     target = parse_ref_in(commit, address.repository) if commit else address.ref
 
@@ -187,6 +162,7 @@ def _make_commit(
     source: RefAddress,
     into: str,
     *,
+    can_choose: bool = False,
     as_document: bool,
 ) -> None:
     """Run `work` and tell of its commit, or of the conflicts that stopped it."""
@@ -195,7 +171,9 @@ def _make_commit(
     try:
         made = ask(server, work)
     except MergeConflictError as error:
-        _print_conflicts(error, source, into, as_document=as_document)
+        _print_conflicts(
+            error, source, into, can_choose=can_choose, as_document=as_document
+        )
         raise typer.Exit(ExitCode.CONFLICT) from None
     line = headline(f"{source.repository}/{into}", made)
     print_fact(made, as_document=as_document, line=line)
@@ -216,7 +194,12 @@ def _parse_resolutions(texts: list[str]) -> dict[str, Resolution]:
 
 
 def _print_conflicts(
-    error: MergeConflictError, source: RefAddress, into: str, *, as_document: bool
+    error: MergeConflictError,
+    source: RefAddress,
+    into: str,
+    *,
+    can_choose: bool,
+    as_document: bool,
 ) -> None:
     conflicts = error.conflicts
     count = max(len(conflicts), _count(error))
@@ -228,10 +211,16 @@ def _print_conflicts(
     if count > CONFLICTS_SHOWN_MAX:
         print_line(f"   and {count - CONFLICTS_SHOWN_MAX:,} more")
     where = f"'{escape(source.ref)}' and '{escape(into)}'"
+    example = escape(conflicts[0].path) if conflicts else "PATH"
+    way_out = (
+        f"choose with --resolve '{example}=source' (or =destination, =base, =delete), "
+        "or for all with --strategy source-wins or dest-wins"
+        if can_choose
+        else "make the change by hand, or merge the branch"
+    )
     say(
-        f"error: {where} changed {format_count(count, 'path')} differently; nothing "
-        "was done. Choose: --resolve PATH=source|destination|base|delete, "
-        "or --strategy source-wins|dest-wins"
+        f"error: {where} changed {format_count(count, 'path')} differently and nothing "
+        f"was done; {way_out}"
     )
 
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import parse_object, parse_ref, parse_ref_in
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
-from ..output import Column, JsonOption, print_fact, print_line, print_listing
+from ..asking import ask
+from ..consent import confirm
+from ..output import Column, print_fact, print_line, print_listing
 from ..text import escape, format_count, format_iso, format_time, short
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
-    from lakebed.client.wire import Ref, RefLogEntry
+    from lakebed.client.wire import RefLogEntry
 
 
 def register(app: typer.Typer) -> None:
@@ -24,33 +25,18 @@ def register(app: typer.Typer) -> None:
     app.command("reflog")(reflog)
 
 
-StagedArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="REPO/BRANCH[/PATH]",
-        help="The branch; with a path only that object, with a / at the end all below",
-    ),
-]
-
-
 def reset(
-    branch: StagedArgument,
-    ref: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[REF]",
-            help="With --hard: where the branch shall point",
-            show_default=False,
-        ),
-    ] = None,
+    branch: options.Staged,
+    ref: options.RefBeside = None,
     hard: Annotated[
         bool, typer.Option("--hard", help="Move the branch itself to REF")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """Throw away what is not committed; with --hard, move the branch to another commit.
+    """Throw away what is not committed; with --hard, move the branch to REF.
 
     `lakebed undo` takes a --hard back; what was not committed is gone.
     """
@@ -59,36 +45,39 @@ def reset(
             "--hard and REF go together: lakebed reset --hard REPO/BRANCH REF"
         )
     if ref is None:
-        reset_staged(branch, yes=yes, dry_run=dry_run, server=server)
+        reset_staged(
+            branch, yes=yes, dry_run=dry_run, as_document=as_document, server=server
+        )
         return
     address = parse_ref(branch)
     target = parse_ref_in(ref, address.repository)
 
-    async def look(lake: AsyncClient) -> tuple[str, str]:
-        found = await lake.get_branch(address.repository, address.ref)
-        return found.commit_id, (await lake.get_commit(address.repository, target)).id
-
-    async def work(lake: AsyncClient) -> Ref:
+    async def work(lake: AsyncClient) -> tuple[str, str]:
+        old = (await lake.get_branch(address.repository, address.ref)).commit_id
+        if dry_run:
+            return old, (await lake.get_commit(address.repository, target)).id
         await lake.hard_reset(address.repository, address.ref, target)
-        return await lake.get_branch(address.repository, address.ref)
+        made = await lake.get_branch(address.repository, address.ref)
+        return old, made.commit_id
 
+    old, new = ask(server, work)
     if dry_run:
-        old, new = ask(server, look)
-        what = f"'{escape(str(address))}' from {short(old)} to {short(new)}"
-        print_line(f"would move {what}")
-        return
-    made = ask(server, work)
-    print_line(
-        f"branch '{escape(made.id)}' is now at {short(made.commit_id)}; "
-        f"to go back: lakebed undo {escape(str(address))}"
-    )
+        line = f"would move '{escape(str(address))}' from {short(old)} to {short(new)}"
+    else:
+        line = (
+            f"branch '{escape(address.ref)}' is now at {short(new)}, not {short(old)}; "
+            f"to go back: lakebed undo {escape(str(address))}"
+        )
+    moved = {"branch": address.ref, "old": old, "new": new, "dry_run": dry_run}
+    print_fact(moved, as_document=as_document, line=line)
 
 
 def reset_staged(
-    branch: StagedArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    branch: options.Staged,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Throw away what is not committed: all of it, or at a path."""
     address = parse_object(branch)
@@ -100,7 +89,7 @@ def reset_staged(
         ):
             if address.is_prefix or change.path == address.path:
                 count += 1
-                if dry_run:
+                if dry_run and not as_document:
                     print_line(f"would undo {change.type} {escape(change.path)}")
         return count
 
@@ -114,19 +103,18 @@ def reset_staged(
         )
 
     count = ask(server, look)
-    if dry_run:
-        return
     what = f"{format_count(count, 'uncommitted change')} on '{escape(str(address.at))}'"
-    if count:
-        confirm(f"Throw away {what}?", yes=yes)
-    ask(server, work)
-    print_line(f"{what} thrown away")
+    if not dry_run:
+        if count:
+            confirm(f"Throw away {what}?", yes=yes)
+        ask(server, work)
+    thrown = {"branch": address.ref, "path": address.path, "change_count": count}
+    line = f"would throw away {what}" if dry_run else f"{what} thrown away"
+    print_fact(thrown | {"dry_run": dry_run}, as_document=as_document, line=line)
 
 
 def undo(
-    ref: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH", help="A branch, even a deleted one")
-    ],
+    ref: options.Branch,
     move: Annotated[
         int | None,
         typer.Option(
@@ -136,39 +124,66 @@ def undo(
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Put a branch back where it was before its last move: a commit, merge or reset.
 
-    Undoing again goes further back. To go forward again, take the number of the undo
-    from `lakebed reflog` and give it with --move.
+    A deleted branch comes back. Undoing again goes further back. To go forward again,
+    take the number of the undo from `lakebed reflog` and give it with --move.
     """
     address = parse_ref(ref)
+
+    async def look(lake: AsyncClient) -> tuple[RefLogEntry, str]:
+        planned = await lake.undo(
+            address.repository, address.ref, sequence=move, dry_run=True
+        )
+        old = await _describe(lake, address.repository, planned.old)
+        new = await _describe(lake, address.repository, planned.new)
+        if planned.old is None:
+            return planned, f"bring back '{escape(str(address))}' at {new}"
+        return planned, f"move '{escape(str(address))}' from {old} back to {new}"
 
     async def work(lake: AsyncClient) -> RefLogEntry:
         return await lake.undo(address.repository, address.ref, sequence=move)
 
+    planned, what = ask(server, look)
+    if dry_run:
+        print_fact(planned, as_document=as_document, line=f"would {what}")
+        return
+    confirm(f"{what[0].upper()}{what[1:]}?", yes=yes)
     made = ask(server, work)
-    where = "gone again" if made.new is None else f"back at {short(made.new)}"
     was = f" (it was at {short(made.old)})" if made.old else ""
-    line = f"{made.kind} '{escape(made.ref)}' is {where}{was}"
+    line = f"{made.kind} '{escape(made.ref)}' is back at {short(made.new)}{was}"
     print_fact(made, as_document=as_document, line=line)
 
 
+async def _describe(lake: AsyncClient, repository: str, commit_id: str | None) -> str:
+    """Return a commit for people: its short id and subject."""
+    from lakebed.client import ClientError
+
+    if commit_id is None:
+        return "nowhere"
+    try:
+        made = await lake.get_commit(repository, commit_id)
+    except ClientError:
+        # Its name says enough, to whoever may not read commits by their ids.
+        return short(commit_id)
+    return f"{short(commit_id)} ({escape(made.message.partition(chr(10))[0])})"
+
+
 def reflog(
-    ref: Annotated[
-        str,
-        typer.Argument(metavar="REPO/REF", help="A branch or tag, even a deleted one"),
-    ],
-    count: Annotated[
-        int | None,
-        typer.Option("-n", min=1, help="Show this many", show_default=False),
-    ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    ref: options.Ref,
+    count: options.Count = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """List every move of a branch or tag, newest first: when, who, from, to."""
+    """List every move of a branch or tag, newest first: when, who, from, to.
+
+    Even of a deleted one. In a pipe: number, time, who, what, from, to, with tabs.
+    """
     address = parse_ref(ref)
 
     async def work(lake: AsyncClient) -> int:
@@ -176,11 +191,11 @@ def reflog(
             lake.iter_ref_log(address.repository, address.ref, limit=count),
             [
                 Column("move", is_number=True),
-                Column("when"),
+                Column("when", width="keeps"),
                 Column("who"),
                 Column("what", style="bold"),
-                Column("from"),
-                Column("to"),
+                Column("from", width="keeps"),
+                Column("to", width="keeps"),
             ],
             lambda entry: (
                 str(entry.sequence),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import ObjectAddress, parse_object
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
-from ..output import print_line
+from ..asking import ask
+from ..completing import complete_object
+from ..consent import confirm
+from ..output import print_fact, print_json, print_line
 from ..text import escape, format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -26,17 +29,14 @@ def register(app: typer.Typer) -> None:
 
 
 def mv(
-    source: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="What to rename")
-    ],
-    destination: Annotated[
-        str, typer.Argument(metavar="REPO/BRANCH/PATH", help="Its new name")
-    ],
+    source: options.Object,
+    destination: options.Object,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
     ] = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Rename an object, or with -r a whole prefix at once, on one branch."""
     start, end = parse_object(source), parse_object(destination)
@@ -69,13 +69,19 @@ def mv(
     moved = ask(server, count if dry_run else work)
     verb = "would move" if dry_run else "moved"
     what = format_count(moved, "object")
-    print_line(f"{verb} {what}: {escape(old)} -> {escape(new)}")
+    line = f"{verb} {what}: {escape(old)} -> {escape(new)}"
+    renamed = {"source": old, "destination": new, "object_count": moved}
+    print_fact(renamed | {"dry_run": dry_run}, as_document=as_document, line=line)
 
 
 def rm(
     addresses: Annotated[
         list[str],
-        typer.Argument(metavar="REPO/BRANCH/PATH...", help="What to remove"),
+        typer.Argument(
+            metavar="REPO/BRANCH/PATH...",
+            help="What to remove",
+            autocompletion=complete_object,
+        ),
     ],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Everything below a prefix")
@@ -83,9 +89,10 @@ def rm(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="What is not there is fine")
     ] = False,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Remove objects from a branch; until the commit, `lakebed reset` brings them back."""
     wanted = [parse_object(address) for address in addresses]
@@ -93,39 +100,53 @@ def rm(
         if at.is_prefix and not recursive:
             raise typer.BadParameter(f"'{at}' is not one object: give -r")
 
+    removed: list[dict[str, object]] = []
     for at in wanted:
-        if recursive:
-            _remove_below(at, server, force=force, yes=yes, dry_run=dry_run)
-        else:
-            _remove_one(at, server, force=force, dry_run=dry_run)
+        remove = _remove_below if recursive else _remove_one
+        count = remove(at, server, _How(force, yes, dry_run, is_quiet=as_document))
+        removed.append({"address": str(at), "object_count": count, "dry_run": dry_run})
+    if as_document:
+        print_json(removed)
 
 
-def _remove_one(
-    at: ObjectAddress, server: str | None, *, force: bool, dry_run: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How to remove."""
+
+    force: bool
+    yes: bool
+    dry_run: bool
+    is_quiet: bool
+
+    def tell(self, line: str) -> None:
+        """Print a line of what was done, unless a document follows."""
+        if not self.is_quiet:
+            print_line(line)
+
+
+def _remove_one(at: ObjectAddress, server: str | None, how: _How) -> int:
     async def work(lake: AsyncClient) -> None:
-        if not force:
+        if not how.force:
             await lake.stat_object(at.repository, at.ref, at.path)
-        if not dry_run:
+        if not how.dry_run:
             await lake.delete_object(at.repository, at.ref, at.path)
 
     ask(server, work)
-    print_line(f"{'would remove' if dry_run else 'removed'} {escape(str(at))}")
+    how.tell(f"{'would remove' if how.dry_run else 'removed'} {escape(str(at))}")
+    return 1
 
 
-def _remove_below(
-    at: ObjectAddress, server: str | None, *, force: bool, yes: bool, dry_run: bool
-) -> None:
+def _remove_below(at: ObjectAddress, server: str | None, how: _How) -> int:
     from lakebed.client import NotFoundError
 
     prefix = at.path if at.is_prefix else f"{at.path}/"
 
     async def measure(lake: AsyncClient) -> tuple[int, int]:
         held = await lake.du(at.repository, at.ref, prefix=prefix)
-        if dry_run:
+        if how.dry_run:
             async for found in lake.iter_objects(at.repository, at.ref, prefix=prefix):
-                print_line(f"would remove {escape(str(at.below(found.path)))}")
-        if held.object_count == 0 and not force:
+                how.tell(f"would remove {escape(str(at.below(found.path)))}")
+        if held.object_count == 0 and not how.force:
             raise NotFoundError(f"nothing below '{at.below(prefix)}'")
         return held.object_count, held.size_bytes
 
@@ -151,10 +172,11 @@ def _remove_below(
     count, size_bytes = ask(server, measure)
     where = f"below {escape(str(at.below(prefix)))}"
     what = f"{format_count(count, 'object')} ({format_bytes(size_bytes)}) {where}"
-    if dry_run:
-        print_line(f"would remove {what}")
-        return
+    if how.dry_run:
+        how.tell(f"would remove {what}")
+        return count
     if count:
-        confirm(f"Remove {what}?", yes=yes)
+        confirm(f"Remove {what}?", yes=how.yes)
     removed = ask(server, work)
-    print_line(f"removed {format_count(removed, 'object')} {where}")
+    how.tell(f"removed {format_count(removed, 'object')} {where}")
+    return removed

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..addresses import parse_repository
-from ..asking import ServerOption, ask
-from ..consent import DryRunOption, YesOption, confirm
+from ..asking import ask
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import escape, format_bytes, format_count, format_iso, format_time
@@ -30,22 +29,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-NameArgument = Annotated[
-    str, typer.Argument(metavar="REPO", help="Name of the repository")
-]
-
 
 @app.command()
 def create(
-    name: NameArgument,
+    name: options.Repository,
     default_branch: Annotated[
         str, typer.Option("--default-branch", "-b", help="Its first branch")
     ] = "main",
     sample_data: Annotated[
         bool, typer.Option("--sample-data", help="Fill it with a small real dataset")
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Create a repository, with one empty commit on its first branch."""
     name = parse_repository(name)
@@ -64,8 +59,8 @@ def create(
 @app.command("list")
 def list_all(
     prefix: Annotated[str, typer.Argument(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List repositories."""
 
@@ -91,7 +86,9 @@ def list_all(
 
 @app.command()
 def show(
-    name: NameArgument, as_document: JsonOption = False, server: ServerOption = None
+    name: options.Repository,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show what is known of a repository."""
     name = parse_repository(name)
@@ -115,10 +112,11 @@ def show(
 
 @app.command()
 def delete(
-    name: NameArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    name: options.Repository,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Delete a repository and its whole history, for good."""
     name = parse_repository(name)
@@ -130,16 +128,17 @@ def delete(
     async def work(lake: AsyncClient) -> None:
         await lake.delete_repository(name)
 
+    what = f"repository '{escape(name)}' with all its branches and tags"
     if not yes or dry_run:
         held = ask(server, measure)
-        what = (
-            f"repository '{escape(name)}' with all its branches and tags "
-            f"({format_count(held.object_count, 'object')}, "
+        size = (
+            f" ({format_count(held.object_count, 'object')}, "
             f"{format_bytes(held.size_bytes)} on its default branch)"
         )
-        if dry_run:
-            print_line(f"would delete {what}")
-            return
+        what += size
+    if not dry_run:
         confirm(f"Delete {what}?", yes=yes)
-    ask(server, work)
-    print_line(f"repository '{escape(name)}' deleted")
+        ask(server, work)
+    line = f"would delete {what}" if dry_run else f"deleted {what}"
+    deleted = {"id": name, "dry_run": dry_run}
+    print_fact(deleted, as_document=as_document, line=line)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from .. import options
 from ..addresses import parse_ref, parse_ref_in, parse_repository
-from ..asking import ServerOption, ask
+from ..asking import ask
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import escape, format_time, short
@@ -29,24 +29,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-TagArgument = Annotated[str, typer.Argument(metavar="REPO/TAG", help="The tag")]
-
 
 @app.command()
 def create(
-    tag: TagArgument,
-    ref: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[REF]",
-            help="What to tag; without it, the repository's default branch",
-            show_default=False,
-        ),
-    ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    tag: options.Tag,
+    ref: options.RefBeside = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
-    """Give a commit a name that never moves."""
+    """Give a commit a name that never moves: that of REF, or of the default branch."""
     address = parse_ref(tag)
     wanted = parse_ref_in(ref, address.repository) if ref is not None else None
 
@@ -65,10 +56,10 @@ def create(
 
 @app.command("list")
 def list_all(
-    repository: Annotated[str, typer.Argument(metavar="REPO", help="The repository")],
-    prefix: Annotated[str, typer.Option(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    repository: options.Repository,
+    prefix: options.Prefix = "",
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List the tags of a repository."""
     name = parse_repository(repository)
@@ -87,7 +78,7 @@ def list_all(
 
 @app.command()
 def show(
-    tag: TagArgument, as_document: JsonOption = False, server: ServerOption = None
+    tag: options.Tag, as_document: options.Json = False, server: options.Server = None
 ) -> None:
     """Show the commit that a tag names."""
     address = parse_ref(tag)
@@ -111,12 +102,27 @@ def show(
 
 
 @app.command()
-def delete(tag: TagArgument, server: ServerOption = None) -> None:
+def delete(
+    tag: options.Tag,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
+) -> None:
     """Delete a tag; its commit stays, and `lakebed reflog` has its id."""
     address = parse_ref(tag)
+
+    async def look(lake: AsyncClient) -> Ref:
+        return await lake.get_tag(address.repository, address.ref)
 
     async def work(lake: AsyncClient) -> None:
         await lake.delete_tag(address.repository, address.ref)
 
-    ask(server, work)
-    print_line(f"tag '{escape(address.ref)}' deleted from '{address.repository}'")
+    found = ask(server, look)
+    what = f"tag '{escape(str(address))}' of {short(found.commit_id)}"
+    if not dry_run:
+        confirm(f"Delete {what}?", yes=yes)
+        ask(server, work)
+    deleted = {"id": found.id, "commit_id": found.commit_id, "dry_run": dry_run}
+    line = f"would delete {what}" if dry_run else f"deleted {what}"
+    print_fact(deleted, as_document=as_document, line=line)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..asking import ServerOption, ask, find_user_name
-from ..consent import DryRunOption, YesOption, confirm
+from .. import options
+from ..asking import ask, find_user_name
+from ..consent import confirm
 from ..output import (
     Column,
-    JsonOption,
     print_fact,
     print_fields,
     print_json,
-    print_line,
     print_listing,
 )
 from ..text import escape, format_count, format_iso, format_time
@@ -41,8 +40,8 @@ def create(
             "--admin", help="They may do everything, and manage users, keys and grants"
         ),
     ] = False,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Create a user. What they may do say grants; they sign in with keys."""
 
@@ -59,8 +58,8 @@ def create(
 @app.command("list")
 def list_all(
     prefix: Annotated[str, typer.Argument(help="How their names begin")] = "",
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """List users."""
 
@@ -89,13 +88,13 @@ def show(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[USER]",
+            metavar="USER",
             help="Name of the user; without it, whoever asks",
             show_default=False,
         ),
     ] = None,
-    as_document: JsonOption = False,
-    server: ServerOption = None,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Show what is known of a user, and what they may do."""
 
@@ -127,9 +126,10 @@ def show(
 @app.command()
 def delete(
     name: NameArgument,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    server: ServerOption = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    as_document: options.Json = False,
+    server: options.Server = None,
 ) -> None:
     """Delete a user, their keys and grants; commits keep the name."""
 
@@ -142,15 +142,19 @@ def delete(
     async def work(lake: AsyncClient) -> None:
         await lake.delete_user(name)
 
-    if not yes or dry_run:
-        key_count, grant_count = ask(server, count)
-        what = (
-            f"user '{escape(name)}' with {format_count(key_count, 'key')} "
-            f"and {format_count(grant_count, 'grant')}"
-        )
-        if dry_run:
-            print_line(f"would delete {what}")
-            return
+    key_count, grant_count = ask(server, count)
+    what = (
+        f"user '{escape(name)}' with {format_count(key_count, 'key')} "
+        f"and {format_count(grant_count, 'grant')}"
+    )
+    if not dry_run:
         confirm(f"Delete {what}?", yes=yes)
-    ask(server, work)
-    print_line(f"user '{escape(name)}' deleted")
+        ask(server, work)
+    deleted = {
+        "id": name,
+        "key_count": key_count,
+        "grant_count": grant_count,
+        "dry_run": dry_run,
+    }
+    line = f"would delete {what}" if dry_run else f"deleted {what}"
+    print_fact(deleted, as_document=as_document, line=line)

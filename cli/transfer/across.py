@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from ..addresses import ObjectAddress
-from ..output import print_line
-from ..text import escape, format_bytes
+from .down import pin
 from .options import CopyOptions
 from .plan import (
+    NOT_COMMITTED,
     Tally,
+    batches,
     destination_of,
     folder_prefix,
-    for_each,
+    pair,
     require_recursive,
     tell_dry_run,
+    tell_kept,
+    tell_written,
 )
 from .progress import TransferProgress
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
     from lakebed.client.wire import ObjectStats
+
+CARRY_COUNT = 1000
+"""Objects read together on their way to another repository; a page of the listing."""
 
 
 async def copy(
@@ -35,15 +41,14 @@ async def copy(
         require_recursive(options, str(start))
     target = destination_of(end, start.path.rpartition("/")[2])
     if options.dry_run:
-        tell_dry_run(start, target)
+        tell_dry_run(options, start, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
     if options.no_clobber and await _exists(lake, target):
-        print_line(f"{escape(str(target))} kept as it was")
+        tell_kept(options, target)
         return
     made = await _copy_one(lake, start, target, found)
-    size = format_bytes(made.size_bytes or 0)
-    print_line(f"{escape(str(target))} written, {size}, not committed")
+    tell_written(options, target, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def _copy_prefix(
@@ -52,49 +57,99 @@ async def _copy_prefix(
     from lakebed.client import NotFoundError
 
     old_prefix, new_prefix = folder_prefix(start), folder_prefix(end)
-    held = await lake.du(start.repository, start.ref, prefix=old_prefix)
+    ref = await pin(lake, start)
+    held = await lake.du(start.repository, ref, prefix=old_prefix)
     if held.object_count == 0:
         raise NotFoundError(f"nothing below '{start.below(old_prefix)}'")
-    there = {
-        found.path: found
-        async for found in lake.iter_objects(end.repository, end.ref, prefix=new_prefix)
-    }
+    there = lake.iter_objects(end.repository, end.ref, prefix=new_prefix)
     tally = Tally()
     what = old_prefix.rstrip("/") or start.ref
     with TransferProgress(what, total_bytes=held.size_bytes) as progress:
 
-        async def copy_one(found: ObjectStats) -> None:
-            source = start.below(found.path)
-            target = end.below(new_prefix + found.path.removeprefix(old_prefix))
-            old = there.get(target.path)
-            if old is not None and options.no_clobber:
-                tally.kept += 1
-            elif old is not None and _is_same(old, found):
-                tally.unchanged += 1
-            elif options.dry_run:
-                tell_dry_run(source, target)
-                return
-            else:
-                made = await _copy_one(lake, source, target, found)
-                tally.add(made.size_bytes or 0)
-            progress.advance(found.size_bytes or 0)
+        def path_of(found: ObjectStats) -> str:
+            return new_prefix + found.path.removeprefix(old_prefix)
 
-        # Listed to its end before the first copy: a copy into its own source would
-        # find its own results.
-        listing = [
-            found
-            async for found in lake.iter_objects(
-                start.repository, start.ref, prefix=old_prefix
+        async def wanted() -> AsyncGenerator[ObjectStats]:
+            listing = lake.iter_objects(start.repository, ref, prefix=old_prefix)
+            if start.at == end.at:
+                # Else a copy into its own source would find its own results.
+                listing = _replay([found async for found in listing])
+            async for found, old in pair(listing, there, path_of):
+                if old is not None and options.no_clobber:
+                    tally.kept += 1
+                elif old is not None and _is_same(old, found):
+                    tally.unchanged += 1
+                elif options.dry_run:
+                    tell_dry_run(
+                        options, start.below(found.path), end.below(path_of(found))
+                    )
+                    continue
+                else:
+                    tally.add(found.size_bytes or 0)
+                    yield found
+                progress.advance(found.size_bytes or 0)
+
+        if start.repository == end.repository:
+            pairs = ((found.path, path_of(found)) async for found in wanted())
+            result = await lake.copy_objects(
+                end.repository,
+                end.ref,
+                pairs,
+                source_ref=ref,
+                if_absent=options.no_clobber,
+                jobs=options.jobs,
             )
-        ]
-
-        async def listed() -> AsyncGenerator[ObjectStats]:
-            for found in listing:
-                yield found
-
-        await for_each(listed(), copy_one)
+            tally.copied -= len(result.kept)
+            tally.kept += len(result.kept)
+        else:
+            await _carry(lake, start.below(ref), wanted(), end, path_of, options)
     if not options.dry_run:
-        tally.print("copied")
+        tally.tell("copied", options)
+
+
+async def _carry(
+    lake: AsyncClient,
+    start: ObjectAddress,
+    wanted: AsyncIterator[ObjectStats],
+    end: ObjectAddress,
+    path_of: Callable[[ObjectStats], str],
+    options: CopyOptions,
+) -> None:
+    """Copy `wanted`, objects at the ref of `start`, to another repository."""
+    from lakebed.client import NotFoundError, ObjectUpload
+
+    async def uploads() -> AsyncGenerator[ObjectUpload]:
+        async for some in batches(wanted, CARRY_COUNT):
+            by_path = {found.path: found for found in some}
+            async for content in lake.read_objects(
+                start.repository, start.ref, paths=list(by_path)
+            ):
+                found = by_path[content.path]
+                source = start.below(content.path)
+                if content.is_missing:
+                    raise NotFoundError(f"'{source}' was deleted while it was copied")
+                if content.data is None:
+                    await _copy_one(lake, source, end.below(path_of(found)), found)
+                    continue
+                yield ObjectUpload(
+                    path_of(found),
+                    content.data,
+                    content_type=content.content_type,
+                    metadata=content.metadata,
+                )
+
+    await lake.upload_objects(
+        end.repository,
+        end.ref,
+        uploads(),
+        if_absent=options.no_clobber,
+        jobs=options.jobs,
+    )
+
+
+async def _replay(listing: list[ObjectStats]) -> AsyncGenerator[ObjectStats]:
+    for found in listing:
+        yield found
 
 
 async def _copy_one(

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from ..addresses import ObjectAddress
-from ..local_files import local_target, md5_of
-from ..output import print_line
-from ..text import escape, format_bytes
+from ..exits import CommandError
+from ..local_files import LocalFolder, local_target, md5_of
 from .options import CopyOptions
 from .plan import (
+    Failures,
     Tally,
+    batches,
     folder_prefix,
-    for_each,
     require_recursive,
     tell_dry_run,
+    tell_kept,
+    tell_written,
 )
 from .progress import TransferProgress
 
 if TYPE_CHECKING:
-    from lakebed.client import AsyncClient
+    from lakebed.client import AsyncClient, ObjectDownload
     from lakebed.client.wire import ObjectStats
+
+PLAN_COUNT = 1000
+"""Objects that a thread compares with files at once; a page of the listing."""
 
 
 async def copy(
@@ -45,17 +53,17 @@ async def copy(
     is_folder = await asyncio.to_thread(end.is_dir)
     target = local_target(end, name) if is_folder else end
     if options.dry_run:
-        tell_dry_run(start, target)
+        tell_dry_run(options, start, target)
         return
     if options.no_clobber and target.exists():
-        print_line(f"'{escape(str(target))}' kept as it was")
+        tell_kept(options, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
     with TransferProgress(name, total_bytes=found.size_bytes) as progress:
         size_bytes = await lake.download_object(
             start.repository, start.ref, start.path, target, progress=progress.advance
         )
-    print_line(f"{escape(str(target))} written, {format_bytes(size_bytes)}")
+    tell_written(options, target, size_bytes)
 
 
 async def copy_to_stdout(lake: AsyncClient, start: ObjectAddress) -> None:
@@ -74,47 +82,119 @@ async def _copy_prefix(
     from lakebed.client import NotFoundError
 
     prefix = folder_prefix(start)
-    tally = Tally()
-    held = await lake.du(start.repository, start.ref, prefix=prefix)
+    tally, failures = Tally(), Failures()
+    ref = await pin(lake, start)
+    held = await lake.du(start.repository, ref, prefix=prefix)
     if held.object_count == 0:
         raise NotFoundError(f"nothing below '{start.below(prefix)}'")
     what = prefix.rstrip("/") or start.ref
     with TransferProgress(what, total_bytes=held.size_bytes) as progress:
+        plan = _Plan(end, prefix, options, tally, failures)
 
-        async def download(found: ObjectStats) -> None:
-            target = local_target(end, found.path.removeprefix(prefix))
-            if options.no_clobber and target.exists():
-                tally.kept += 1
-            elif await asyncio.to_thread(_is_same, target, found):
-                tally.unchanged += 1
-            elif options.dry_run:
-                tell_dry_run(start.below(found.path), target)
-                return
-            else:
-                await asyncio.to_thread(
-                    target.parent.mkdir, parents=True, exist_ok=True
-                )
-                size_bytes = await lake.download_object(
-                    start.repository,
-                    start.ref,
-                    found.path,
-                    target,
-                    progress=progress.advance,
-                )
-                tally.add(size_bytes)
-                return
-            progress.advance(found.size_bytes or 0)
+        async def downloads() -> AsyncGenerator[ObjectDownload]:
+            listing = lake.iter_objects(start.repository, ref, prefix=prefix)
+            async for some in batches(listing, PLAN_COUNT):
+                wanted, passed_bytes = await asyncio.to_thread(plan.choose, some)
+                progress.advance(passed_bytes)
+                for each in wanted:
+                    if options.dry_run:
+                        tell_dry_run(options, start.below(each.path), each.target)
+                    else:
+                        yield each
 
-        listing = lake.iter_objects(start.repository, start.ref, prefix=prefix)
-        await for_each(listing, download)
+        report = await lake.download_objects(
+            start.repository,
+            ref,
+            downloads(),
+            jobs=options.jobs,
+            progress=progress.advance,
+        )
+    tally.copied, tally.copied_bytes = report.downloaded, report.downloaded_bytes
     if not options.dry_run:
-        tally.print("downloaded")
+        tally.tell("downloaded", options)
+    for path in report.missing:
+        failures.add(start.below(path), "deleted while it was copied")
+    for download, error in report.failed:
+        failures.add_error(download.target, error)
+    failures.settle()
 
 
-def _is_same(target: Path, found: ObjectStats) -> bool:
+class _Plan:
+    """Decides what of a listing is downloaded; looks at files, so it blocks."""
+
+    def __init__(
+        self,
+        end: Path,
+        prefix: str,
+        options: CopyOptions,
+        tally: Tally,
+        failures: Failures,
+    ) -> None:
+        self._folder = LocalFolder(end)
+        self._prefix = prefix
+        self._options = options
+        self._tally = tally
+        self._failures = failures
+
+    def choose(
+        self, listing: Sequence[ObjectStats]
+    ) -> tuple[list[ObjectDownload], int]:
+        """Return what to download, and the bytes of what is passed over."""
+        from lakebed.client import ObjectDownload
+
+        wanted: list[ObjectDownload] = []
+        passed_bytes = 0
+        for found in listing:
+            try:
+                name = found.path.removeprefix(self._prefix)
+                target, status = self._folder.find(name)
+                if status is None:
+                    wanted.append(ObjectDownload(found.path, target))
+                    continue
+                if self._options.no_clobber:
+                    self._tally.kept += 1
+                elif _is_same(target, status, found):
+                    self._tally.unchanged += 1
+                else:
+                    wanted.append(ObjectDownload(found.path, target))
+                    continue
+            except CommandError as error:
+                self._failures.add(found.path, str(error))
+            except OSError as error:
+                self._failures.add_error(found.path, error)
+            passed_bytes += found.size_bytes or 0
+        return wanted, passed_bytes
+
+
+def _is_same(target: Path, status: os.stat_result, found: ObjectStats) -> bool:
     # A checksum with a dash is of parts: it says nothing about the whole.
-    if "-" in found.checksum or not target.is_file():
-        return False
     return (
-        target.stat().st_size == found.size_bytes and md5_of(target) == found.checksum
+        "-" not in found.checksum
+        and stat.S_ISREG(status.st_mode)
+        and status.st_size == found.size_bytes
+        and md5_of(target) == found.checksum
     )
+
+
+async def pin(lake: AsyncClient, at: ObjectAddress) -> str:
+    """Return an expression for what the ref of `at` shows now, which does not move.
+
+    That is a commit id; the ref itself where it cannot be pinned: a branch with
+    uncommitted changes, or where the caller may not name commits by their ids.
+    """
+    from lakebed.client import ClientError
+
+    if at.ref.endswith("$"):
+        return at.ref  # the uncommitted changes alone
+    try:
+        async for _ in lake.iter_uncommitted(at.repository, at.ref, limit=1):
+            return at.ref
+    except ClientError:
+        pass  # no branch: a tag, a commit or an expression
+    # After the look at the changes: what was committed in between is in it.
+    commit = await lake.get_commit(at.repository, at.ref)
+    try:
+        await lake.get_commit(at.repository, commit.id)
+    except ClientError:
+        return at.ref
+    return commit.id

@@ -20,14 +20,15 @@ class TransferProgress:
     Silent where standard error is no terminal, and for what takes no time.
     """
 
-    def __init__(self, what: str, *, total_bytes: int | None) -> None:
+    def __init__(self, what: str, *, total_bytes: int | None = None) -> None:
         self._what = what
         self._total = total_bytes
         self._done = 0
         self._began_at = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._is_shown = sys.stderr.isatty()
+        self.is_shown = sys.stderr.isatty()
+        """Whether there is anybody who looks."""
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +45,7 @@ class TransferProgress:
     def advance(self, size_bytes: int) -> None:
         """Count `size_bytes` more."""
         self._done += size_bytes
-        if not self._is_shown:
+        if not self.is_shown:
             return
         if self._bar is None:
             if time.monotonic() - self._began_at < QUIET_S:
@@ -53,6 +54,13 @@ class TransferProgress:
         assert self._bar is not None
         assert self._task is not None
         self._bar.update(self._task, completed=self._done)
+
+    def set_total(self, total_bytes: int) -> None:
+        """Say how many bytes there are, once that is known."""
+        self._total = total_bytes
+        if self._bar is not None:
+            assert self._task is not None
+            self._bar.update(self._task, total=total_bytes)
 
     def _start(self) -> None:
         from rich.progress import (

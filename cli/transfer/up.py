@@ -7,6 +7,9 @@ import mimetypes
 import os
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,26 +17,30 @@ import typer
 
 from ..addresses import ObjectAddress
 from ..local_files import LocalFile, Skipped, md5_of, object_name, walk
-from ..output import print_line
-from ..text import escape, format_bytes
 from .options import CopyOptions
 from .plan import (
+    NOT_COMMITTED,
+    Failures,
     Tally,
     destination_of,
     folder_prefix,
-    for_each,
+    pair,
     require_recursive,
     tell_dry_run,
     tell_skipped,
+    tell_written,
 )
 from .progress import TransferProgress
 
 if TYPE_CHECKING:
-    from lakebed.client import AsyncClient
+    from lakebed.client import AsyncClient, ObjectUpload
     from lakebed.client.wire import ObjectStats
 
 PIPE_BYTES = 1024 * 1024
 """Read from standard input at once; a pipe gives 64 KiB at most."""
+
+WALK_COUNT = 1000
+"""Files that a thread finds at once, beside the requests."""
 
 _TYPES = mimetypes.MimeTypes()
 """Python's own table and no file of the system: the content type is part of what an
@@ -54,12 +61,12 @@ async def copy(
         return
     target = destination_of(end, object_name(source.name))
     if options.dry_run:
-        tell_dry_run(source, target)
+        tell_dry_run(options, source, target)
         return
     size_bytes = (await asyncio.to_thread(source.stat)).st_size
     with TransferProgress(source.name, total_bytes=size_bytes) as progress:
         made = await _upload(lake, source, target, options, progress)
-    tell_uploaded(target, made)
+    tell_written(options, target, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def copy_from_stdin(
@@ -69,7 +76,7 @@ async def copy_from_stdin(
     if end.is_prefix:
         raise typer.BadParameter("standard input has no name: give a whole path")
     if options.dry_run:
-        tell_dry_run("standard input", end)
+        tell_dry_run(options, "standard input", end)
         return
 
     async def pieces() -> AsyncGenerator[bytes]:
@@ -87,58 +94,116 @@ async def copy_from_stdin(
             if_absent=options.no_clobber,
             progress=progress.advance,
         )
-    tell_uploaded(end, made)
-
-
-def tell_uploaded(target: ObjectAddress, made: ObjectStats) -> None:
-    """Say that an object is there now."""
-    size = format_bytes(made.size_bytes or 0)
-    print_line(f"{escape(str(target))} written, {size}, not committed")
+    tell_written(options, end, made.size_bytes or 0, note=NOT_COMMITTED)
 
 
 async def _copy_folder(
     lake: AsyncClient, source: Path, end: ObjectAddress, options: CopyOptions
 ) -> None:
     prefix = folder_prefix(end)
-    tally = Tally()
-    there = {
-        found.path: found
-        async for found in lake.iter_objects(end.repository, end.ref, prefix=prefix)
-    }
-    files: list[LocalFile] = []
-    for found in walk(source):
-        if isinstance(found, Skipped):
-            tell_skipped(found.path, found.reason)
-        else:
-            object_name(found.name)
-            files.append(found)
+    tally, failures = Tally(), Failures()
+    # Before anything is listed: what is wrong with the folder itself is told at once.
+    await asyncio.to_thread(lambda: os.scandir(source).close())
+    there = lake.iter_objects(end.repository, end.ref, prefix=prefix)
+    pairs = pair(_walked(source), there, lambda found: prefix + _name_of(found))
+    with TransferProgress(source.name or str(source)) as progress:
 
-    async def listed() -> AsyncGenerator[LocalFile]:
-        for file in files:
-            yield file
+        async def uploads() -> AsyncGenerator[ObjectUpload]:
+            async for found, old in pairs:
+                if isinstance(found, Skipped):
+                    if found.is_failure:
+                        failures.add(found.path, found.reason)
+                    else:
+                        tell_skipped(found.path, found.reason)
+                elif old is not None and options.no_clobber:
+                    tally.kept += 1
+                    progress.advance(found.size_bytes)
+                elif options.dry_run:
+                    if old is not None and await _is_same(found, old):
+                        continue
+                    tell_dry_run(options, found.path, end.below(prefix + found.name))
+                else:
+                    yield _plan(found, old, prefix, options)
 
-    total = sum(file.size_bytes for file in files)
-    with TransferProgress(source.name or str(source), total_bytes=total) as progress:
-
-        async def upload(file: LocalFile) -> None:
-            target = end.below(prefix + file.name)
-            old = there.get(target.path)
-            if old is not None and options.no_clobber:
-                tally.kept += 1
-            elif old is not None and await _is_same(file, old):
-                tally.unchanged += 1
-            elif options.dry_run:
-                tell_dry_run(file.path, target)
-                return
-            else:
-                made = await _upload(lake, file.path, target, options, progress)
-                tally.add(made.size_bytes or 0)
-                return
-            progress.advance(file.size_bytes)
-
-        await for_each(listed(), upload)
+        async with counting(source, progress):
+            report = await lake.upload_objects(
+                end.repository,
+                end.ref,
+                uploads(),
+                if_absent=options.no_clobber,
+                jobs=options.jobs,
+                progress=progress.advance,
+            )
+    tally.copied, tally.copied_bytes = report.uploaded, report.uploaded_bytes
+    tally.unchanged = report.unchanged
+    tally.kept += report.kept
     if not options.dry_run:
-        tally.print("uploaded")
+        tally.tell("uploaded", options)
+    for upload, error in report.failed:
+        failures.add_error(upload.source, error)
+    failures.settle()
+
+
+def _name_of(found: LocalFile | Skipped) -> str:
+    return found.name if isinstance(found, LocalFile) else ""
+
+
+def _plan(
+    file: LocalFile, old: ObjectStats | None, prefix: str, options: CopyOptions
+) -> ObjectUpload:
+    from lakebed.client import ObjectUpload
+
+    # A checksum with a dash is of parts: it says nothing about the whole.
+    may_be_same = (
+        old is not None
+        and old.size_bytes == file.size_bytes
+        and "-" not in old.checksum
+    )
+    return ObjectUpload(
+        prefix + file.name,
+        file.path,
+        file.size_bytes,
+        _content_type(file.name, options) or "",
+        options.metadata,
+        there=old.checksum if old is not None and may_be_same else None,
+    )
+
+
+async def _walked(source: Path) -> AsyncGenerator[LocalFile | Skipped]:
+    """Yield what lies below `source`; threads look for it beside the requests."""
+    files = walk(source)
+    while some := await asyncio.to_thread(lambda: list(islice(files, WALK_COUNT))):
+        for found in some:
+            yield found
+
+
+@asynccontextmanager
+async def counting(source: Path, progress: TransferProgress) -> AsyncGenerator[None]:
+    """Find out beside the work how much there is, if there is anybody to tell."""
+    if not progress.is_shown:
+        yield
+        return
+    is_over = False
+
+    def count() -> int:
+        total_bytes = 0
+        for found in walk(source):
+            if is_over:
+                break
+            if isinstance(found, LocalFile):
+                total_bytes += found.size_bytes
+        return total_bytes
+
+    async def tell() -> None:
+        progress.set_total(await asyncio.to_thread(count))
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        is_over = True
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _upload(
@@ -170,4 +235,12 @@ async def _is_same(file: LocalFile, there: ObjectStats) -> bool:
 def _content_type(path: str, options: CopyOptions) -> str | None:
     if options.content_type is not None:
         return options.content_type
-    return _TYPES.guess_type(f"file:///{path.rpartition('/')[2]}")[0]
+    # The last two endings decide, as in `.tar.gz`; what begins with a dot is no ending.
+    endings = path.rpartition("/")[2].lstrip(".").split(".")[1:]
+    return _type_of(".".join(["x", *endings[-2:]])) if endings else None
+
+
+@lru_cache(maxsize=1024)
+def _type_of(name: str) -> str | None:
+    """Return the type of files called like `name`; looking it up takes 10 us."""
+    return _TYPES.guess_type(f"file:///{name}")[0]

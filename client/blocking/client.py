@@ -13,22 +13,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from ..address import ServerDirectory, find_access_key, parse_server
 from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
 from ..retrying import RetryPolicy
+from .folders import BlockingFolderOperations
 from .history import BlockingHistoryOperations
-from .loop import LoopThread
-from .objects import BlockingObjectOperations
 from .people import BlockingPeopleOperations
-from .refs import BlockingRefOperations
 from .repositories import BlockingRepositoryOperations
+from .transactions import BlockingTransactionOperations
 
 
 class Client(
     BlockingRepositoryOperations,
     BlockingPeopleOperations,
-    BlockingRefOperations,
+    BlockingTransactionOperations,
     BlockingHistoryOperations,
-    BlockingObjectOperations,
+    BlockingFolderOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""
 
@@ -51,23 +51,22 @@ class Client(
             InvalidRequestError: `server` or the key cannot be right.
             ServerUnreachableError: `server` is a directory that cannot be served.
         """
-        lake = AsyncClient(
-            server,
-            access_key_id=access_key_id,
-            secret_access_key=secret_access_key,
-            timeout_s=timeout_s,
-            connections_max=connections_max,
-            retries=retries,
-            create_directory=create_directory,
-        )
-        loop = LoopThread()
-        try:
-            loop.run(lake.__aenter__())
-        except BaseException:
-            loop.close()
-            raise
-        super().__init__(lake, loop)
-        self.server = lake.server
+        address = parse_server(server, may_create=create_directory)
+        key = find_access_key(access_key_id, secret_access_key)
+
+        def make() -> AsyncClient:
+            return AsyncClient(
+                address.path if isinstance(address, ServerDirectory) else address.url,
+                access_key_id=key.id if key is not None else None,
+                secret_access_key=key.secret if key is not None else None,
+                timeout_s=timeout_s,
+                connections_max=connections_max,
+                retries=retries,
+                create_directory=create_directory,
+            )
+
+        super().__init__(make)
+        self.server = str(address)
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +76,4 @@ class Client(
 
     def close(self) -> None:
         """Close the connections and end the thread; again is nothing."""
-        if not self._loop.is_closed:
-            self._loop.run(self._lake.close())
-        self._loop.close()
+        self._connection.close()

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from ..wire import Commit, Diff, DiffMode, MergeBase, MergeStrategy, Resolution
+from ..wire import (
+    Blame,
+    Commit,
+    Diff,
+    DiffMode,
+    MergeBase,
+    MergeStrategy,
+    PathType,
+    Resolution,
+)
 from .operations import BlockingOperations
 
 
@@ -75,6 +84,35 @@ class BlockingHistoryOperations(BlockingOperations):
             )
         )
 
+    def iter_blame(
+        self,
+        repository: str,
+        ref: str,
+        *,
+        path: str = "",
+        path_type: PathType = "object",
+        prefix: str = "",
+        delimiter: str = "",
+        limit: int | None = None,
+    ) -> Iterator[Blame]:
+        """Yield what is committed at `ref`, each with the commit that last changed it.
+
+        In path order; `path` names one object, or with that `path_type` one prefix;
+        otherwise all below `prefix`, rolled up at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
+        again with that one as the ref.
+        """
+        return self._loop.iterate(
+            self._lake.iter_blame(
+                repository,
+                ref,
+                path=path,
+                path_type=path_type,
+                prefix=prefix,
+                delimiter=delimiter,
+                limit=limit,
+            )
+        )
+
     def iter_diff(
         self,
         repository: str,
@@ -84,9 +122,13 @@ class BlockingHistoryOperations(BlockingOperations):
         mode: DiffMode = "two_dot",
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> Iterator[Diff]:
-        """Yield what is different at `right`, seen from `left`, in path order."""
+        """Yield what is different at `right`, seen from `left`, in path order.
+
+        `with_left_size` asks how large each object was before.
+        """
         return self._loop.iterate(
             self._lake.iter_diff(
                 repository,
@@ -95,6 +137,7 @@ class BlockingHistoryOperations(BlockingOperations):
                 mode=mode,
                 prefix=prefix,
                 delimiter=delimiter,
+                with_left_size=with_left_size,
                 limit=limit,
             )
         )
@@ -106,12 +149,21 @@ class BlockingHistoryOperations(BlockingOperations):
         *,
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> Iterator[Diff]:
-        """Yield what a commit of `branch` would change, in path order."""
+        """Yield what a commit of `branch` would change, in path order.
+
+        `with_left_size` asks how large each object is at the head.
+        """
         return self._loop.iterate(
             self._lake.iter_uncommitted(
-                repository, branch, prefix=prefix, delimiter=delimiter, limit=limit
+                repository,
+                branch,
+                prefix=prefix,
+                delimiter=delimiter,
+                with_left_size=with_left_size,
+                limit=limit,
             )
         )
 

@@ -9,6 +9,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+ROWS_AT_ONCE = 100
+"""Of a listing. Changing threads costs as much as ten rows; the tenth part of a page is
+nothing that anyone waits for."""
+
 
 class LoopThread:
     """Runs coroutines for any number of threads."""
@@ -16,39 +20,55 @@ class LoopThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         # A daemon, so that a client that nobody closed does not hold the program.
-        self._thread = threading.Thread(
+        self.thread = threading.Thread(
             target=self._loop.run_forever, name="lakebed-client", daemon=True
         )
-        self._thread.start()
+        self.thread.start()
 
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._loop.is_closed()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(
+        self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float | None = None
+    ) -> T:
         """Run `coroutine` to its end and return its result.
 
-        If waiting for it is interrupted (Ctrl-C), it is cancelled.
+        If waiting for it is interrupted (Ctrl-C), or takes too long, it is cancelled.
         """
         if self._loop.is_closed():
             coroutine.close()
             raise RuntimeError("the client is closed")
+        if threading.current_thread() is self.thread:
+            coroutine.close()
+            raise RuntimeError(
+                "a callback or body of an upload cannot ask the client that runs it"
+            )
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return future.result()
+            return future.result(timeout_s)
         except BaseException:
             future.cancel()
             raise
 
-    def iterate(self, source: AsyncIterator[T]) -> Generator[T]:
-        """Yield what `source` yields; it is closed when the caller stops."""
+    def iterate(
+        self, source: AsyncIterator[T], *, at_once: int = ROWS_AT_ONCE
+    ) -> Generator[T]:
+        """Yield what `source` yields; it is closed when the caller stops.
 
-        async def step() -> tuple[T] | None:
+        Up to `at_once` items are taken with one change of threads.
+        """
+
+        async def step() -> tuple[list[T], BaseException | None]:
+            items: list[T] = []
             try:
-                return (await anext(source),)
-            except StopAsyncIteration:
-                return None
+                while len(items) < at_once:
+                    items.append(await anext(source))
+            except (StopAsyncIteration, Exception) as end:  # noqa: BLE001 - raised later
+                # What came before it is given first.
+                return items, end
+            return items, None
 
         async def close() -> None:
             aclose = getattr(source, "aclose", None)
@@ -56,11 +76,19 @@ class LoopThread:
                 await aclose()
 
         try:
-            while (item := self.run(step())) is not None:
-                yield item[0]
+            end: BaseException | None = None
+            while end is None:
+                items, end = self.run(step())
+                yield from items
+            if not isinstance(end, StopAsyncIteration):
+                raise end
         finally:
             if not self._loop.is_closed():
                 self.run(close())
+
+    def mute(self) -> None:
+        """Keep the loop from complaining: it was left behind in another process."""
+        self._loop.set_exception_handler(lambda loop, context: None)
 
     def close(self) -> None:
         """Stop the loop and end the thread; again is nothing."""
@@ -69,5 +97,5 @@ class LoopThread:
         self.run(self._loop.shutdown_asyncgens())
         self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self.thread.join()
         self._loop.close()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..operations.uploading import Progress
+from ..operations.pinning import PinnedObject
+from ..operations.uploading import Expect, Progress
 from ..wire import Du, ObjectError, ObjectStats
 from .operations import BlockingOperations
 from .streams import BlockingObjectStream, BlockingUpload, as_upload, open_blocking
@@ -48,6 +49,24 @@ class BlockingObjectOperations(BlockingOperations):
             NotFoundError: there is none.
         """
         return self._loop.run(self._lake.stat_object(repository, ref, path))
+
+    def pin_object(self, repository: str, ref: str, path: str) -> PinnedObject:
+        """Return the version of the object that is at `path` now, to read parts of it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._loop.run(self._lake.pin_object(repository, ref, path))
+
+    def read_pinned(
+        self, pinned: PinnedObject, *, start: int = 0, end: int | None = None
+    ) -> bytes:
+        """Return the bytes of `pinned` from `start` up to `end`; none past its end.
+
+        Raises:
+            PreconditionFailedError: that version is not there any more.
+        """
+        return self._loop.run(self._lake.read_pinned(pinned, start=start, end=end))
 
     def read_object(
         self,
@@ -95,19 +114,35 @@ class BlockingObjectOperations(BlockingOperations):
         path: str,
         to: Path,
         *,
+        parallel: int = 1,
         progress: Progress | None = None,
+        expect: Expect | None = None,
     ) -> int:
         """Write the object at `path` to the file `to`; return its size.
 
         The file appears under its name when it is whole; a stop before that leaves
-        what was there.
+        what was there. Of a large object that comes in several requests, what has come
+        stays beside the file, and repeating the download goes on from there.
+
+        Args:
+            parallel: requests at once, for objects of more than one piece.
+            progress: told of the bytes that came, since the last time.
+            expect: told once how many bytes there are.
 
         Raises:
             NotFoundError: there is none.
             OSError: the file cannot be written.
         """
         return self._loop.run(
-            self._lake.download_object(repository, ref, path, to, progress=progress)
+            self._lake.download_object(
+                repository,
+                ref,
+                path,
+                to,
+                parallel=parallel,
+                progress=progress,
+                expect=expect,
+            )
         )
 
     def upload_object(
@@ -122,10 +157,12 @@ class BlockingObjectOperations(BlockingOperations):
         if_absent: bool = False,
         if_match: str | None = None,
         progress: Progress | None = None,
+        expect: Expect | None = None,
     ) -> ObjectStats:
         """Write `body` to `path` on `branch`, uncommitted.
 
         Args:
+            expect: told how many bytes there are, if that is known.
             if_absent: only if there is nothing at `path`.
             if_match: only if the object at `path` has this ETag.
 
@@ -145,6 +182,7 @@ class BlockingObjectOperations(BlockingOperations):
                 if_absent=if_absent,
                 if_match=if_match,
                 progress=progress,
+                expect=expect,
             )
         )
 

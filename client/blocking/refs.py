@@ -125,15 +125,23 @@ class BlockingRefOperations(BlockingOperations):
         )
 
     def undo(
-        self, repository: str, name: str, *, sequence: int | None = None
+        self,
+        repository: str,
+        name: str,
+        *,
+        sequence: int | None = None,
+        dry_run: bool = False,
     ) -> RefLogEntry:
         """Put the branch `name` back where it was before its newest move.
 
         Undoing again goes further back; a deleted branch is there again. With
-        `sequence`, it goes back to before that move. Returns the move that this made.
+        `sequence`, it goes back to before that move. Returns the move that this made;
+        with `dry_run` the one that it would have made, with the number 0.
 
         Raises:
             InvalidRequestError: nothing is left to undo, or there are uncommitted
                 changes.
         """
-        return self._loop.run(self._lake.undo(repository, name, sequence=sequence))
+        return self._loop.run(
+            self._lake.undo(repository, name, sequence=sequence, dry_run=dry_run)
+        )

@@ -28,7 +28,7 @@ class BlockingObjectStream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in order, in pieces."""
-        return self._loop.iterate(aiter(self._stream))
+        return self._loop.iterate(aiter(self._stream), at_once=1)
 
     def read(self) -> bytes:
         """Return all the bytes."""

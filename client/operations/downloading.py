@@ -8,6 +8,7 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 
@@ -20,7 +21,7 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
     would be a disaster.
     """
     path = path.resolve()
-    if not _is_replaceable(path):
+    if not is_replaceable(path):
         with path.open("wb") as file:
             yield file
         return
@@ -36,8 +37,64 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
         raise
 
 
-def _is_replaceable(path: Path) -> bool:
+def is_replaceable(path: Path) -> bool:
+    """Tell whether a file may take the place of `path`: a file is there, or nothing."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
+
+
+class FileWriter:
+    """Writes many small files, each at once; used by several threads.
+
+    Like `replace_file`, but for the links: a file takes the place of a link.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._folders: set[str] = set()
+        """Those that are there, as we have seen."""
+        self._mark = secrets.token_hex(8)
+        self._count = 0
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder that `path` lies in."""
+        self._make(_folder_of(path))
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Make `path` a file of `data`; it appears when it is whole.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        folder = _folder_of(path)
+        if folder not in self._folders:
+            self._make(folder)
+        with self.lock:
+            self._count += 1
+            number = self._count
+        partial = f"{folder}/.lakebed-{self._mark}-{number}.partial"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        opened = os.open(partial, flags, 0o666)
+        try:
+            try:
+                view = memoryview(data)
+                while len(view):
+                    view = view[os.write(opened, view) :]
+            finally:
+                os.close(opened)
+            os.rename(partial, path)  # noqa: PTH104
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(partial)  # noqa: PTH108
+            raise
+
+    def _make(self, folder: str) -> None:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        self._folders.add(folder)
+
+
+def _folder_of(path: Path) -> str:
+    # As text: a path object costs as much as writing a small file.
+    return os.path.dirname(path) or "."  # noqa: PTH120

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from ..transport import Call
 from ..wire import (
+    Blame,
     Body,
     CherryPick,
     Commit,
@@ -20,11 +20,12 @@ from ..wire import (
     MergeResult,
     MergeStrategy,
     Page,
+    PathType,
     Resolution,
     Revert,
     routes,
 )
-from .paging import Operations, flag
+from .paging import Operations, flag, new_key
 
 
 class HistoryOperations(Operations):
@@ -100,6 +101,38 @@ class HistoryOperations(Operations):
         )
         return self._iter_pages(call, Page[Commit], limit=limit)
 
+    def iter_blame(
+        self,
+        repository: str,
+        ref: str,
+        *,
+        path: str = "",
+        path_type: PathType = "object",
+        prefix: str = "",
+        delimiter: str = "",
+        limit: int | None = None,
+    ) -> AsyncIterator[Blame]:
+        """Yield what is committed at `ref`, each with the commit that last changed it.
+
+        In path order; `path` names one object, or with that `path_type` one prefix;
+        otherwise all below `prefix`, rolled up at `delimiter`. Where `is_found` is false, the server gave up at the commit: ask
+        again with that one as the ref.
+        """
+        query = (
+            ("path", path),
+            ("path_type", path_type if path else ""),
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+        )
+        call = Call(
+            f"find what changed '{path or prefix}' last at '{repository}/{ref}'",
+            "GET",
+            routes.fill(routes.REF_BLAME, repository=repository, ref=ref),
+            query=tuple(pair for pair in query if pair[1]),
+            repeatable=True,
+        )
+        return self._iter_pages(call, Page[Blame], limit=limit)
+
     def iter_diff(
         self,
         repository: str,
@@ -109,10 +142,19 @@ class HistoryOperations(Operations):
         mode: DiffMode = "two_dot",
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[Diff]:
-        """Yield what is different at `right`, seen from `left`, in path order."""
-        query = (("type", mode), ("prefix", prefix), ("delimiter", delimiter))
+        """Yield what is different at `right`, seen from `left`, in path order.
+
+        `with_left_size` asks how large each object was before.
+        """
+        query = (
+            ("type", mode),
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+            ("include_left_size", flag(True) if with_left_size else ""),
+        )
         call = Call(
             f"compare '{left}' with '{right}' in '{repository}'",
             "GET",
@@ -129,10 +171,18 @@ class HistoryOperations(Operations):
         *,
         prefix: str = "",
         delimiter: str = "",
+        with_left_size: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[Diff]:
-        """Yield what a commit of `branch` would change, in path order."""
-        query = (("prefix", prefix), ("delimiter", delimiter))
+        """Yield what a commit of `branch` would change, in path order.
+
+        `with_left_size` asks how large each object is at the head.
+        """
+        query = (
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+            ("include_left_size", flag(True) if with_left_size else ""),
+        )
         call = Call(
             f"list uncommitted changes of '{repository}/{branch}'",
             "GET",
@@ -254,8 +304,7 @@ class HistoryOperations(Operations):
 
 def _once(what: str, path: str, body: Body) -> Call:
     """Return a call that makes a commit, and makes one only, however often it is sent."""
-    headers = {routes.IDEMPOTENCY_HEADER: uuid.uuid4().hex}
-    return Call(what, "POST", path, headers=headers, body=body, repeatable=True)
+    return Call(what, "POST", path, headers=new_key(), body=body, repeatable=True)
 
 
 def _overrides(message: str | None) -> CommitOverrides | None:

@@ -21,13 +21,15 @@ from ..wire import (
     PathList,
     routes,
 )
-from .downloading import replace_file
-from .paging import Operations
+from .downloading import is_replaceable, replace_file
+from .parallel import download_pieces
+from .pinning import PinOperations
 from .reading import ByteRange, ObjectStream, open_stream
-from .uploading import Progress, Upload, read_upload
+from .resuming import PIECE_BYTES
+from .uploading import Expect, Progress, Upload, read_upload
 
 
-class ObjectOperations(Operations):
+class ObjectOperations(PinOperations):
     """List, read, write, copy, move and delete objects."""
 
     def iter_objects(
@@ -54,21 +56,6 @@ class ObjectOperations(Operations):
             repeatable=True,
         )
         return self._iter_pages(call, Page[ObjectStats], after=after, limit=limit)
-
-    async def stat_object(self, repository: str, ref: str, path: str) -> ObjectStats:
-        """Return what is known of the object at `path`.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        call = Call(
-            f"stat '{path}' in '{repository}/{ref}'",
-            "GET",
-            routes.fill(routes.REF_OBJECT_STAT, repository=repository, ref=ref),
-            query=(("path", path),),
-            repeatable=True,
-        )
-        return await self._transport.fetch(call, ObjectStats)
 
     async def read_object(
         self,
@@ -120,19 +107,42 @@ class ObjectOperations(Operations):
         path: str,
         to: Path,
         *,
+        parallel: int = 1,
         progress: Progress | None = None,
+        expect: Expect | None = None,
     ) -> int:
         """Write the object at `path` to the file `to`; return its size.
 
         The file appears under its name when it is whole; a stop before that leaves
-        what was there.
+        what was there. Of a large object that comes in several requests, what has come
+        stays beside the file, and repeating the download goes on from there.
+
+        Args:
+            parallel: requests at once, for objects of more than one piece.
+            progress: told of the bytes that came, since the last time.
+            expect: told once how many bytes there are.
 
         Raises:
             NotFoundError: there is none.
             OSError: the file cannot be written.
         """
+        if parallel > 1 and is_replaceable(to):
+            pinned = await self.pin_object(repository, ref, path)
+            if pinned.size_bytes > PIECE_BYTES:
+                if expect is not None:
+                    expect(pinned.size_bytes)
+                return await download_pieces(
+                    lambda start, end: self._open_pinned(pinned, ByteRange(start, end)),
+                    pinned,
+                    to,
+                    server=str(self._transport.server),
+                    parallel=parallel,
+                    progress=progress,
+                )
         size_bytes = 0
         async with self.open_object(repository, ref, path) as stream:
+            if expect is not None and stream.size_bytes is not None:
+                expect(stream.size_bytes)
             with replace_file(to) as file:
                 async for piece in stream:
                     await asyncio.to_thread(file.write, piece)
@@ -153,10 +163,12 @@ class ObjectOperations(Operations):
         if_absent: bool = False,
         if_match: str | None = None,
         progress: Progress | None = None,
+        expect: Expect | None = None,
     ) -> ObjectStats:
         """Write `body` to `path` on `branch`, uncommitted.
 
         Args:
+            expect: told how many bytes there are, if that is known.
             if_absent: only if there is nothing at `path`.
             if_match: only if the object at `path` has this ETag.
 
@@ -166,6 +178,8 @@ class ObjectOperations(Operations):
             OSError: `body` is a file that cannot be read.
         """
         payload = read_upload(body, progress)
+        if expect is not None and payload.size_bytes is not None:
+            expect(payload.size_bytes)
         headers = {"Content-Type": content_type or "application/octet-stream"}
         for name, value in (metadata or {}).items():
             headers[routes.USER_METADATA_HEADER + name] = value

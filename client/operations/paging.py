@@ -1,14 +1,15 @@
-"""Walk through the pages of a listing."""
+"""What every operation rests on: a transport, pages, keys of what happens once."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TypeVar
 
 from ..errors import ServerError
 from ..transport import Call, Transport
-from ..wire import AMOUNT_MAX, Page
+from ..wire import AMOUNT_MAX, Page, routes
 
 T = TypeVar("T")
 
@@ -56,3 +57,8 @@ class Operations:
 def flag(value: bool) -> str:
     """Return `value` as a query says it."""
     return "true" if value else "false"
+
+
+def new_key() -> dict[str, str]:
+    """Return the header that makes a request happen once, however often it is sent."""
+    return {routes.IDEMPOTENCY_HEADER: uuid.uuid4().hex}

@@ -15,7 +15,7 @@ from ..wire import (
     Undo,
     routes,
 )
-from .paging import Operations, flag
+from .paging import Operations, flag, new_key
 
 
 class RefOperations(Operations):
@@ -35,6 +35,8 @@ class RefOperations(Operations):
             "POST",
             routes.fill(routes.BRANCHES, repository=repository),
             body=BranchCreation(name=name, source=source, hidden=hidden),
+            headers=new_key(),
+            repeatable=True,
         )
         # The one answer that is bare text: lakeFS's clients expect it so.
         commit_id = await self._transport.fetch_text(call)
@@ -134,6 +136,8 @@ class RefOperations(Operations):
             "POST",
             routes.fill(routes.TAGS, repository=repository),
             body=TagCreation(id=name, ref=ref),
+            headers=new_key(),
+            repeatable=True,
         )
         return await self._transport.fetch(call, Ref)
 
@@ -190,12 +194,18 @@ class RefOperations(Operations):
         return self._iter_pages(call, Page[RefLogEntry], limit=limit)
 
     async def undo(
-        self, repository: str, name: str, *, sequence: int | None = None
+        self,
+        repository: str,
+        name: str,
+        *,
+        sequence: int | None = None,
+        dry_run: bool = False,
     ) -> RefLogEntry:
         """Put the branch `name` back where it was before its newest move.
 
         Undoing again goes further back; a deleted branch is there again. With
-        `sequence`, it goes back to before that move. Returns the move that this made.
+        `sequence`, it goes back to before that move. Returns the move that this made;
+        with `dry_run` the one that it would have made, with the number 0.
 
         Raises:
             InvalidRequestError: nothing is left to undo, or there are uncommitted
@@ -205,6 +215,6 @@ class RefOperations(Operations):
             f"undo the last move of '{name}' in '{repository}'",
             "POST",
             routes.fill(routes.REF_UNDO, repository=repository, name=name),
-            body=Undo(sequence=sequence),
+            body=Undo(sequence=sequence, dry_run=dry_run),
         )
         return await self._transport.fetch(call, RefLogEntry)

@@ -19,6 +19,36 @@ Progress = Callable[[int], None]
 """Called with the number of bytes that went by since the last call."""
 
 
+Expect = Callable[[int], None]
+"""Called once with the number of bytes that there are."""
+
+Watch = Callable[[int, int | None], None]
+"""Called with the bytes that are done, and all of them; None if nobody knows."""
+
+
+class Tally:
+    """Adds up for a `Watch` what goes by; `watch` None watches nothing."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
+        self._done = 0
+        self._total: int | None = None
+
+    def expect(self, size_bytes: int) -> None:
+        """Note that there are `size_bytes` more to come."""
+        self._total = (self._total or 0) + size_bytes
+        self.add(0)
+
+    def add(self, size_bytes: int) -> None:
+        """Note that `size_bytes` more are done."""
+        self._done += size_bytes
+        if self._total is not None:
+            # A body that was sent again went by twice.
+            self._done = min(self._done, self._total)
+        if self._watch is not None:
+            self._watch(self._done, self._total)
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A body to upload."""

@@ -14,6 +14,7 @@ from .body import (
     explain,
 )
 from .history import (
+    Blame,
     CherryPick,
     Commit,
     CommitCreation,
@@ -33,10 +34,14 @@ from .history import (
     Revert,
 )
 from .objects import (
+    BundleResult,
+    BundleWish,
     Du,
     ObjectCopy,
     ObjectError,
     ObjectErrorList,
+    ObjectLink,
+    ObjectLinks,
     ObjectMove,
     ObjectMoveResult,
     ObjectStats,
@@ -71,7 +76,15 @@ from .refs import (
     TagCreation,
     Undo,
 )
-from .repositories import Repository, RepositoryCreation
+from .repositories import (
+    MetadataKeys,
+    MetadataSet,
+    ProtectionRule,
+    Repository,
+    RepositoryCreation,
+    RetentionRule,
+    RetentionRules,
+)
 from .service import (
     Config,
     Login,
@@ -87,9 +100,12 @@ __all__ = [
     "AMOUNT_MAX",
     "CONFLICTS_MAX",
     "AccessKey",
+    "Blame",
     "Body",
     "BranchCreation",
     "BranchReset",
+    "BundleResult",
+    "BundleWish",
     "CherryPick",
     "Commit",
     "CommitCreation",
@@ -115,9 +131,13 @@ __all__ = [
     "MergeBase",
     "MergeResult",
     "MergeStrategy",
+    "MetadataKeys",
+    "MetadataSet",
     "ObjectCopy",
     "ObjectError",
     "ObjectErrorList",
+    "ObjectLink",
+    "ObjectLinks",
     "ObjectMove",
     "ObjectMoveResult",
     "ObjectStats",
@@ -126,6 +146,7 @@ __all__ = [
     "PathList",
     "PathType",
     "Problem",
+    "ProtectionRule",
     "Ref",
     "RefLogEntry",
     "Repository",
@@ -133,6 +154,8 @@ __all__ = [
     "RequestBody",
     "ResetType",
     "Resolution",
+    "RetentionRule",
+    "RetentionRules",
     "Revert",
     "Setup",
     "SetupState",

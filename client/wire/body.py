@@ -115,15 +115,18 @@ def explain(error: msgspec.ValidationError, *, what: str = "field") -> WireError
     where = place.strip("'").removeprefix("$").removeprefix(".")
     for beginning, verdict in _NAMING_A_FIELD.items():
         if wrong.startswith(beginning):
-            name = wrong.removeprefix(beginning).strip("'")
+            name = wrong.removeprefix(beginning).strip("'")[:_TEXT_CHARS_MAX]
             field = f"{where}.{name}" if where else name
             return WireError(f"{what} '{field}' is {verdict}", field=field)
-    wrong = wrong[:1].lower() + wrong[1:]
+    # It quotes what was sent, however long.
+    wrong = wrong[:1].lower() + wrong[1:_TEXT_CHARS_MAX]
     if not where:
         return WireError(f"body is wrong: {wrong}")
     return WireError(f"{what} '{where}' is wrong: {wrong}", field=where)
 
 
+_TEXT_CHARS_MAX = 200
+"""Of what a message quotes: it stays one that fits a terminal."""
 _NAMING_A_FIELD = {
     "Object missing required field ": "missing",
     "Object contains unknown field ": "unknown",

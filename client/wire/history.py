@@ -135,4 +135,17 @@ class Diff(Body, frozen=True, kw_only=True):
     path: str
     path_type: PathType
     size_bytes: int | None = None
+    """Of the object on the right; of one that was removed, as it was."""
+    left_size_bytes: int | None = None
+    """Of the object on the left, if there is one and it was asked for. Ours."""
     right: DiffObjectStat | None = None
+
+
+class Blame(Body, frozen=True, kw_only=True):
+    """A path, or with a delimiter a prefix, and the commit that last changed it."""
+
+    path: str
+    path_type: PathType
+    commit: Commit
+    is_found: bool
+    """False: the search ended at `commit`; that one or an ancestor of it is it."""

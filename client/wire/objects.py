@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .body import Body, RequestBody
 from .history import PathType
 
@@ -51,6 +53,40 @@ class PathList(RequestBody, frozen=True, kw_only=True):
     """Paths to delete."""
 
     paths: list[str]
+
+
+class ObjectLink(RequestBody, frozen=True, kw_only=True):
+    """An object that is to be at another path too. Ours."""
+
+    src_path: str
+    dst_path: str
+
+
+class ObjectLinks(RequestBody, frozen=True, kw_only=True):
+    """Objects of one ref to copy at once. Ours."""
+
+    links: list[ObjectLink]
+    src_ref: str | None = None
+    """None: the branch that is written to."""
+    if_absent: bool = False
+    """What is there is kept."""
+
+
+class BundleResult(Body, frozen=True, kw_only=True):
+    """What became of the objects of a bundle, or of links. Ours."""
+
+    staged: int
+    kept: list[str] = msgspec.field(default_factory=list[str])
+    """Paths where something was, which `if_absent` leaves as it is."""
+
+
+class BundleWish(RequestBody, frozen=True, kw_only=True):
+    """Objects that are to be read together: by path, or all below a prefix. Ours."""
+
+    paths: list[str] | None = None
+    prefix: str | None = None
+    after: str = ""
+    """With a prefix: only what comes behind this path."""
 
 
 class ObjectError(Body, frozen=True, kw_only=True):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from .body import Body, RequestBody
 
 ResetType = Literal["object", "common_prefix", "reset"]
 """What a reset throws away: one path, everything below a prefix, or all of it."""
+
+
+SEQUENCE_MAX = 2**53 - 1
+"""Largest integer that every reader of JSON keeps as it is; no log comes near it."""
 
 
 class Ref(Body, frozen=True, kw_only=True):
@@ -65,5 +71,7 @@ class RefLogEntry(Body, frozen=True, kw_only=True):
 class Undo(RequestBody, frozen=True, kw_only=True):
     """Which move of a ref to undo: it goes back to where it was before that move."""
 
-    sequence: int | None = None
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=SEQUENCE_MAX)] | None = None
     """None: the newest move."""
+    dry_run: bool = False
+    """Answer with the move that it would be, without a number, and make none."""

@@ -65,7 +65,9 @@ class Place:
             "path": names,
             "query": query.__struct_fields__,
             "body": (
-                body.__struct_fields__ if issubclass(body, msgspec.Struct) else ()
+                body.__struct_fields__
+                if isinstance(body, type) and issubclass(body, msgspec.Struct)
+                else ()
             ),
         }
         if self.field not in has[self.part]:

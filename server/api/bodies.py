@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, hdrs, w
 from aiohttp.http_exceptions import HttpProcessingError
 from lakebed.client.wire import explain
 
-from ..errors import BodyTooLargeError, InvalidValueError
+from ..errors import BodyTooLargeError, InvalidValueError, UnsupportedBodyError
 from ..httprules.forms import FormContent, read_form
 from ..httprules.receiving import Patience
 
@@ -55,21 +56,24 @@ async def read_json(
     Raises:
         BodyTooLargeError: it is longer than `bytes_max`.
         BodyStalledError: it does not come.
+        UnsupportedBodyError: it does not call itself JSON, or is compressed.
         InvalidValueError: it is not JSON, or a field is missing, wrong or unknown.
     """
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise InvalidValueError(
+        raise UnsupportedBodyError(
             "Content-Type", "request body must be of type 'application/json'"
         )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise InvalidValueError(
+        raise UnsupportedBodyError(
             "Content-Encoding", "request body must not be compressed"
         )
-    data = await _read_whole(request, bytes_max, patience)
+    data = await read_whole(request, bytes_max, patience)
     try:
-        return decoder.decode(data)
+        body = decoder.decode(data)
+        _refuse_doubles(data)
+        return body
     except msgspec.ValidationError as error:
         problem = explain(error)
         raise InvalidValueError(problem.field or "body", str(problem)) from None
@@ -77,9 +81,34 @@ async def read_json(
         raise InvalidValueError("body", f"body is not JSON: {error}") from None
 
 
-async def _read_whole(
+def _refuse_doubles(data: bytes) -> None:
+    """Refuse JSON that has a field twice, of which decoders take the one or the other.
+
+    Raises:
+        InvalidValueError: `data`, which is JSON, has.
+    """
+
+    def check(pairs: list[tuple[str, object]]) -> None:
+        if len({name for name, _ in pairs}) == len(pairs):
+            return
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise InvalidValueError(double[:80], f"field '{double[:80]}' is given twice")
+
+    # Numbers are of no interest here, and the longest are slow to read.
+    json.loads(data, object_pairs_hook=check, parse_int=len, parse_float=len)
+
+
+async def read_whole(
     request: web.BaseRequest, bytes_max: int, patience: Patience
 ) -> bytes:
+    """Return the body of `request`.
+
+    Raises:
+        BodyTooLargeError: it is longer than `bytes_max`.
+        BodyStalledError: it does not come.
+        InvalidValueError: it breaks off.
+    """
     if (request.content_length or 0) > bytes_max:
         raise BodyTooLargeError(bytes_max)
     await answer_continue(request)
@@ -99,7 +128,7 @@ async def open_upload(
 ) -> bytes | AsyncIterator[bytes]:
     """Return the raw body of `request`: at once if it is small, else as it comes."""
     if is_small(request):
-        return await _read_whole(request, WHOLE_BYTES_MAX, patience)
+        return await read_whole(request, WHOLE_BYTES_MAX, patience)
     return _iter_body(request, patience)
 
 

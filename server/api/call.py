@@ -29,7 +29,11 @@ class NoBody:
 
 
 class Streamed:
-    """The operation reads the body itself, as it comes."""
+    """The operation reads the body itself, as it comes: whatever bytes it has."""
+
+
+class Uploaded(Streamed):
+    """The body is an object: raw, or the field `content` of a form."""
 
 
 Q = TypeVar("Q", bound=NoQuery)

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
 
 from ..auth.authenticate import ANONYMOUS, Authenticator, Principal
 from ..auth.people import People
-from ..errors import LakeError, PermissionDeniedError
+from ..errors import (
+    InvalidValueError,
+    LakeError,
+    MethodNotAllowedError,
+    PermissionDeniedError,
+)
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
+from ..httprules.whole import WholeAnswer
 from ..repository.engine import Engine
 from ..repository.once import Once
 from ..serving.exchange import Exchange
@@ -26,8 +33,10 @@ from ..settings import Settings
 from .answers import name_answer
 from .bodies import read_json
 from .call import Call, NoBody, Streamed
+from .document.site import Site
 from .headers import read_idempotency_key
-from .problems import answer_internal_error, answer_problem
+from .naming import name_field
+from .problems import answer_internal_error, answer_problem, show_allowed
 from .routes import ROUTES
 from .routing import Anyone, Compiled, Router
 from .targets import split_target
@@ -54,7 +63,7 @@ class ApiHandler:
         self._people = people
         self._settings = settings
         self._streams = streams
-        self._router = Router(ROUTES)
+        self._router = Router((*ROUTES, *Site(ROUTES).routes))
 
     async def handle(
         self, request: web.BaseRequest, exchange: Exchange
@@ -75,6 +84,7 @@ class ApiHandler:
             response = answer_problem(error)
             if response.status >= 500:
                 exchange.failure = type(error).__name__
+            if response.status >= 500 and response.status not in (501, 503):
                 log.error(
                     "request failed",
                     extra={"path": _loggable(request), "error": str(error)},
@@ -93,7 +103,13 @@ class ApiHandler:
     ) -> web.StreamResponse:
         exchange.check()
         path, query = split_target(request.raw_path)
-        compiled, names = self._router.match(request.method, path)
+        try:
+            compiled, names = self._router.match(request.method, path)
+        except MethodNotAllowedError as error:
+            if request.method != "OPTIONS":
+                raise
+            # Without a header that would let a page of another site go on.
+            return WholeAnswer(HTTPStatus.NO_CONTENT, show_allowed(error))
         route = compiled.route
         exchange.operation = route.name
         principal = await self._admit(request, compiled, names)
@@ -117,7 +133,11 @@ class ApiHandler:
             once,
         )
         compiled.admission.ask_again(call)
-        return await route.handler(call)
+        try:
+            return await route.handler(call)
+        except InvalidValueError as error:
+            name_field(error, call)
+            raise
 
     async def _admit(
         self, request: web.BaseRequest, compiled: Compiled, names: dict[str, str]

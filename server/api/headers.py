@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import hdrs
 from lakebed.client.wire.routes import IDEMPOTENCY_HEADER, USER_METADATA_HEADER
@@ -12,6 +13,36 @@ from ..errors import InvalidValueError
 from ..repository.objects import Condition
 from ..tree.extra import Extra
 from .shapes import DEFAULT_CONTENT_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header of requests, as the documents tell of it."""
+
+    name: str
+    description: str
+
+
+WRITE_CONDITIONS = (
+    Header("If-Match", "Write only if the object has this ETag; else 412."),
+    Header("If-None-Match", "`*`: write only if there is no object yet; else 412."),
+)
+"""What `read_condition` reads."""
+READ_CONDITIONS = (
+    Header("Range", "One range of bytes, `bytes=0-99`: answered with 206, or 416."),
+    Header("If-Range", "An ETag or a date: the range counts only if it holds."),
+    Header("If-Match", "ETags of which the object must have one; else 412."),
+    Header("If-None-Match", "ETags of which the object must have none; else 304."),
+    Header("If-Modified-Since", "A date: 304 if nothing was written since."),
+    Header("If-Unmodified-Since", "A date: 412 if something was written since."),
+)
+"""What `send_located` reads."""
+CHANGE_CONDITIONS = (Header("If-Match", "Change only what has this ETag; else 412."),)
+IDEMPOTENCY_KEY = Header(
+    IDEMPOTENCY_HEADER,
+    "Sent again with the same key, the request gets the first answer and does nothing. "
+    "1 to 255 printable characters, kept for a day.",
+)
 
 VALUE_CHARS_MAX = 2048
 """Longest value of one header that we keep: as much as all user metadata in S3."""

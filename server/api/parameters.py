@@ -28,8 +28,11 @@ class PageQuery(NoQuery, frozen=True, kw_only=True):
     """Where in a listing to go on, and how far."""
 
     prefix: Text = ""
+    """Only what begins with this."""
     after: Text = ""
+    """The `next_offset` of the page before."""
     amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
 
     @property
     def limit(self) -> int:
@@ -41,6 +44,7 @@ class BranchesQuery(PageQuery, frozen=True, kw_only=True):
     """Which branches to list."""
 
     show_hidden: bool = False
+    """Hidden branches too."""
 
 
 class RepositoriesQuery(PageQuery, frozen=True, kw_only=True):
@@ -68,26 +72,49 @@ class ObjectsQuery(ListingQuery, frozen=True, kw_only=True):
     """Which objects to list."""
 
     user_metadata: bool = True
+    """Say the user metadata of each."""
     presign: bool = False
+    """Not built yet: 501."""
 
 
 class DiffQuery(ListingQuery, frozen=True, kw_only=True):
     """Which differences to list."""
 
     type: Literal["two_dot", "three_dot"] = "three_dot"
+    """`two_dot` compares left with right; `three_dot` their merge base with right."""
     include_right_stats: bool = False
+    """Say what each object on the right is."""
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class UncommittedQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which uncommitted changes to list."""
+
+    include_left_size: bool = False
+    """Say how large the object was. Ours."""
+
+
+class BlameQuery(ListingQuery, frozen=True, kw_only=True):
+    """Which objects to find the last change of."""
+
+    path: Text = ""
+    """This alone, whatever the other parameters say."""
+    path_type: Literal["object", "common_prefix"] = "object"
+    """Of `path`: an object, or all that begins with it as one."""
 
 
 class LogQuery(PageQuery, frozen=True, kw_only=True):
     """Which commits to list."""
 
     objects: Texts = ()
-    """Only commits that changed one of these paths,"""
+    """Only commits that changed one of these paths, or one below `prefixes`."""
     prefixes: Texts = ()
-    """or a path below one of these prefixes."""
+    """Only commits that changed a path below one of these, or one of `objects`."""
     limit_only: bool = msgspec.field(name="limit", default=False)
     """This many and no more: do not say that there are others."""
     first_parent: bool = False
+    """Follow the first parent of merges only."""
     since: Text = ""
     """Only commits made at or after this time, ISO 8601."""
     stop_at: Text = ""
@@ -97,9 +124,10 @@ class LogQuery(PageQuery, frozen=True, kw_only=True):
 class RefLogQuery(NoQuery, frozen=True, kw_only=True):
     """Which moves of a ref to list."""
 
-    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,19}$")] = ""
+    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
     """Only moves before the one with this number."""
     amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
 
     @property
     def limit(self) -> int:
@@ -111,41 +139,57 @@ class PathQuery(NoQuery, frozen=True, kw_only=True):
     """Which object."""
 
     path: str
+    """The object's path: 1 to 1,024 bytes of UTF-8 without NUL."""
 
 
 class ReadQuery(PathQuery, frozen=True, kw_only=True):
     """Which object to read."""
 
     presign: bool = False
+    """Not built yet: 501."""
 
 
 class StatQuery(ReadQuery, frozen=True, kw_only=True):
     """Which object to describe."""
 
     user_metadata: bool = True
+    """Say its user metadata."""
 
 
 class CopyQuery(NoQuery, frozen=True, kw_only=True):
     """Where to copy to."""
 
     dest_path: str
+    """The path of the copy."""
 
 
 class PrefixQuery(NoQuery, frozen=True, kw_only=True):
     """Which subtree."""
 
     prefix: str = ""
+    """Only what lies below; everything if it is not given."""
 
 
 class GrantQuery(NoQuery, frozen=True, kw_only=True):
     """Which grant: its globs, as they were given."""
 
     repository: Text
+    """The glob over names of repositories."""
     ref: Text
+    """The glob over names of branches and tags."""
 
 
 class HardResetQuery(NoQuery, frozen=True, kw_only=True):
     """Where to move a branch."""
 
     ref: Text
+    """Where to: any ref expression."""
     force: bool = False
+    """Changes nothing here."""
+
+
+class BundleQuery(NoQuery, frozen=True, kw_only=True):
+    """How to take a bundle in."""
+
+    if_absent: bool = False
+    """What is there already is kept."""

@@ -43,6 +43,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.FORBIDDEN: (
         errors.PermissionDeniedError,
         errors.ReadOnlyRepositoryError,
+        errors.ProtectedBranchError,
         errors.DeleteDefaultBranchError,
     ),
     HTTPStatus.NOT_FOUND: (
@@ -75,6 +76,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.GONE: (errors.ExpiredDataError,),
     HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (errors.UnsupportedBodyError,),
     HTTPStatus.REQUEST_TIMEOUT: (errors.BodyStalledError,),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (errors.HeadTooLargeError,),
     HTTPStatus.UNPROCESSABLE_ENTITY: (errors.IdempotencyKeyReusedError,),
@@ -104,6 +106,7 @@ TEXTS: dict[type[LakeError], str] = {
     errors.MergeConflictError: "conflict found",
     errors.RepositoryExistsError: "not unique",
     errors.NothingToCommitError: "commit: no changes",
+    errors.ProtectedBranchError: "cannot write to protected branch",
 }
 """What scripts around lakeFS compare the message with."""
 
@@ -173,12 +176,17 @@ def _fields(error: LakeError) -> dict[str, object]:
     }
 
 
+def show_allowed(error: errors.MethodNotAllowedError) -> dict[str, str]:
+    """Return the header that says which methods a path takes."""
+    return {"Allow": ", ".join(error.allowed)}
+
+
 def _headers(error: LakeError) -> dict[str, str]:
     match error:
         case errors.RangeNotSatisfiableError():
             return {"Content-Range": f"bytes */{error.size_bytes}"}
         case errors.MethodNotAllowedError():
-            return {"Allow": ", ".join(error.allowed)}
+            return show_allowed(error)
         case errors.UnauthenticatedError():
             return {"WWW-Authenticate": 'Basic realm="lakebed", charset="UTF-8"'}
         case errors.BusyError():

@@ -21,6 +21,7 @@ from ..auth.requirements import Anyone, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
+from .headers import Header
 from .targets import QueryReader, decode_component
 
 __all__ = [
@@ -64,11 +65,28 @@ class Route:
     is_idempotent: bool = False
     """An `Idempotency-Key` is honoured: the effect happens once a key."""
 
+    headers: tuple[Header, ...] = ()
+    """Headers that the handler reads, beside those that every request may have."""
+    operation: str = ""
+    """What the operation is called if not as its handler, which may serve several."""
+
     @property
     def name(self) -> str:
-        """What the operation is called in the access log and in figures."""
-        module = self.handler.__module__.rpartition(".")[2]
-        return f"{module}.{self.handler.__name__}"
+        """What the operation is called in documents, figures and the access log.
+
+        It is the name of the handler as other languages write it. Where the lakeFS API
+        has the operation, it is called as there: clients are generated from it.
+        """
+        if self.operation:
+            return self.operation
+        first, *others = self.handler.__name__.split("_")
+        return first + "".join(map(str.capitalize, others))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the template, in their order."""
+        segments = self.template.split("/")
+        return tuple(each[1:-1] for each in segments if each.startswith("{"))
 
     @property
     def models(self) -> tuple[type[Any], type[Any]]:
@@ -107,7 +125,8 @@ def compile_route(route: Route) -> Compiled:
     query, body = route.models
     if not issubclass(query, NoQuery):
         raise TypeError(f"{route.method} {route.template}: {query!r} is no query")
-    if body not in (NoBody, Streamed) and not issubclass(body, RequestBody):
+    is_json = shape_of_body(body) is not None
+    if not is_json and not issubclass(body, NoBody | Streamed):
         raise TypeError(f"{route.method} {route.template}: {body!r} is no request body")
     name_at = tuple(
         (place, segment[1:-1])
@@ -118,10 +137,24 @@ def compile_route(route: Route) -> Compiled:
         route,
         name_at,
         QueryReader(query),
-        msgspec.json.Decoder(body) if issubclass(body, RequestBody) else None,
-        body is Streamed,
+        msgspec.json.Decoder(body) if is_json else None,
+        is_streamed(body),
         _compile_admission(route, tuple(name for _, name in name_at), query, body),
     )
+
+
+def shape_of_body(body: Any) -> type[RequestBody] | None:
+    """Return the shape of a JSON body, or of each in a list; None: it is not JSON."""
+    if get_origin(body) is list:
+        (body,) = get_args(body)
+    if isinstance(body, type) and issubclass(body, RequestBody):
+        return body
+    return None
+
+
+def is_streamed(body: Any) -> bool:
+    """Tell whether the handler reads the body itself, as it comes."""
+    return isinstance(body, type) and issubclass(body, Streamed)
 
 
 def _compile_admission(
@@ -181,6 +214,8 @@ class Router:
             if methods is None:
                 continue
             compiled = methods.get(method)
+            if compiled is None and method == "HEAD":
+                compiled = methods.get("GET")  # whose body is not sent: RFC 9110, 9.3.2
             if compiled is None:
                 allowed.update(methods)
                 continue
@@ -192,6 +227,7 @@ class Router:
                 break
             return compiled, names
         if allowed:
+            allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
             raise MethodNotAllowedError(method, sorted(allowed))
         raise RouteNotFoundError(path)
 

@@ -9,6 +9,7 @@ from ..auth.store import KeyInfo, User
 from ..history.commit import Commit
 from ..ids import BlobId, CommitId
 from ..refs.store import Branch, RefLogEntry, Repository, Tag
+from ..repository.blame import Blamed
 from ..repository.combining import Conflict
 from ..repository.diffs import Difference
 from ..repository.listings import CommonPrefix
@@ -150,7 +151,9 @@ def _show_metadata(extra: Extra) -> dict[str, str]:
     return dict(extra.user_metadata)
 
 
-def show_difference(difference: Difference, *, with_right: bool = False) -> wire.Diff:
+def show_difference(
+    difference: Difference, *, with_right: bool = False, with_left_size: bool = False
+) -> wire.Diff:
     """Return the body of a difference; `with_right` adds what the right side has."""
     is_prefix = difference.kind == "prefix_changed"
     shown = difference.right or difference.left
@@ -159,6 +162,11 @@ def show_difference(difference: Difference, *, with_right: bool = False) -> wire
         path=difference.path.decode(),
         path_type="common_prefix" if is_prefix else "object",
         size_bytes=shown.size_bytes if shown is not None else None,
+        left_size_bytes=(
+            difference.left.size_bytes
+            if with_left_size and difference.left is not None
+            else None
+        ),
         right=_show_right(difference.right) if with_right else None,
     )
 
@@ -172,6 +180,16 @@ def _show_right(entry: Entry | None) -> wire.DiffObjectStat | None:
         mtime=entry.mtime_ms // 1000,
         content_type=extra.content_type or DEFAULT_CONTENT_TYPE,
         metadata=_show_metadata(extra),
+    )
+
+
+def show_blamed(blamed: Blamed) -> wire.Blame:
+    """Return the body of a path with the commit that last changed it."""
+    return wire.Blame(
+        path=blamed.path.decode(),
+        path_type="common_prefix" if blamed.is_prefix else "object",
+        commit=show_commit(blamed.commit),
+        is_found=blamed.is_found,
     )
 
 

@@ -23,5 +23,6 @@ def check_user_name(name: str) -> str:
             "username",
             f"invalid user name {name[:80]!r}: use 1 to 128 letters, digits and any of "
             "'._@+-', beginning with a letter, digit or '_'",
+            value=name,
         )
     return name

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -26,6 +26,9 @@ from .recipe_cache import RecipeCache
 _BATCH_BYTES = 1024 * 1024
 """Read while the batch before is being sent; a download holds two batches. At half a
 stream waits for look-ups and thread hops; double costs memory and gains little."""
+
+_BATCH_COUNT = 256
+"""Small objects of a batch: as many of 4 KiB as fill it."""
 
 AHEAD_MAX = 8
 """Downloads that hold two batches at one time: 3 MiB each, as chunks fall, a tenth of a
@@ -70,6 +73,60 @@ class BlobReader:
         if len(data) != size_bytes:
             raise _wrong_size(blob_id, len(data), size_bytes)
         return data
+
+    async def iter_small(
+        self, objects: Sequence[tuple[BlobId, int]]
+    ) -> AsyncGenerator[bytes]:
+        """Yield the bytes of objects below `LARGE_BYTES_MIN`, one behind the other.
+
+        `objects` are blob ids and sizes. A piece is up to `_BATCH_BYTES` long; where many
+        read, or the client is slow, a step, so that they hold little.
+
+        Raises:
+            MissingDataError: one is not stored.
+            CorruptDataError: stored bytes are not what their ids say.
+        """
+        at = start = 0
+        """The next object, and the next byte of it."""
+        is_slow = False
+        while at < len(objects):
+            has_turn = not is_slow and self._ahead_left > 0
+            limit = _BATCH_BYTES if has_turn else STEP_BYTES
+            self._ahead_left -= has_turn
+            try:
+                rest = objects[at][1] - start
+                if rest > limit:
+                    piece = await self._read_slice(*objects[at], start, start + limit)
+                    start += limit
+                elif start:
+                    piece = await self._read_slice(*objects[at], start, start + rest)
+                    at, start = at + 1, 0
+                else:
+                    end = _end_of_batch(objects, at, limit)
+                    piece = await self._read_together(objects[at:end])
+                    at = end
+                if piece:
+                    given_at = self._clock()
+                    yield piece
+                    is_slow = self._clock() - given_at > SLOW_S
+            finally:
+                self._ahead_left += has_turn
+
+    async def _read_slice(
+        self, blob_id: BlobId, size_bytes: int, start: int, stop: int
+    ) -> bytes:
+        async with self._step_turns:
+            return (await self.read_small(blob_id, size_bytes))[start:stop]
+
+    async def _read_together(self, objects: Sequence[tuple[BlobId, int]]) -> bytes:
+        ids = list(dict.fromkeys(blob_id for blob_id, size in objects if size))
+        async with self._step_turns:
+            read = await self._chunks.read(Kind.CHUNK, ids) if ids else []
+        by_id = dict(zip(ids, read, strict=True))
+        for blob_id, size_bytes in objects:
+            if size_bytes and len(by_id[blob_id]) != size_bytes:
+                raise _wrong_size(blob_id, len(by_id[blob_id]), size_bytes)
+        return b"".join([by_id[blob_id] for blob_id, size in objects if size])
 
     async def iter_blob(
         self, blob_id: BlobId, size_bytes: int, start: int = 0, stop: int | None = None
@@ -249,6 +306,16 @@ class _Walk:
         start, stop = self._range
         first = max(start - at, 0)
         return Span(row.id, row.size_bytes, first, min(stop - at, row.size_bytes))
+
+
+def _end_of_batch(objects: Sequence[tuple[BlobId, int]], at: int, limit: int) -> int:
+    """Return where a batch of up to `limit` bytes ends that begins with object `at`."""
+    size_bytes = 0
+    for end in range(at, min(len(objects), at + _BATCH_COUNT)):
+        size_bytes += objects[end][1]
+        if size_bytes > limit and end > at:
+            return end
+    return min(len(objects), at + _BATCH_COUNT)
 
 
 def _wrong_size(id_: bytes, found: int, expected: int) -> CorruptDataError:

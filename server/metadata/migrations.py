@@ -13,17 +13,37 @@ from pathlib import Path
 import apsw
 
 from ..errors import CorruptDataError, LakeError, StartupError
+from ..history.commit import decode_commit
+from ..history.step import step_of
 from .database import WRITER_CACHE_KIB, Session
+from .refs import record_step
 from .schema import ADDED_IN_2, APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[Session], None]
 
 
-def _add_rights_and_uploads(session: Session) -> None:
+COMMITS_AT_ONCE = 1000
+"""Records read together: a megabyte."""
+
+
+def _add_what_came_with_2(session: Session) -> None:
     session.run(ADDED_IN_2)
+    _add_steps(session)
 
 
-STEPS: Mapping[int, Step] = {1: _add_rights_and_uploads}
+def _add_steps(session: Session) -> None:
+    """Make a step of each commit: it may have changed any path."""
+    repository_id, commit_id = 0, b""
+    while rows := session.rows(
+        "SELECT repository_id, id, record FROM commit_record "
+        "WHERE (repository_id, id) > (?, ?) ORDER BY repository_id, id LIMIT ?",
+        (repository_id, commit_id, COMMITS_AT_ONCE),
+    ):
+        for repository_id, commit_id, record in rows:  # noqa: B007 - where to go on
+            record_step(session, repository_id, step_of(decode_commit(record), None))
+
+
+STEPS: Mapping[int, Step] = {1: _add_what_came_with_2}
 
 
 def bring_up_to_date(

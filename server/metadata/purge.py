@@ -57,6 +57,8 @@ def _purge_repository(session: Session, repository_id: int) -> int:
         ("ref", "id"),
         ("ref_log", "sequence"),
         ("commit_record", "id"),
+        ("commit_step", "generation, id"),
+        ("repository_document", "name"),
     ):
         if removed < ROWS_AT_ONCE:
             removed += _remove(session, table, "repository_id", key, repository_id)

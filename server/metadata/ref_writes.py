@@ -6,6 +6,8 @@ its WHERE names all that the mover saw.
 
 from __future__ import annotations
 
+import msgspec
+
 from ..errors import RefExistsError, RepositoryExistsError, RepositoryNotFoundError
 from ..ids import CommitId
 from ..refs.store import Branch, CommitRow, RefKind, Repository, Tag
@@ -19,6 +21,7 @@ from .refs import (
     TAG,
     RefReads,
     branch_of,
+    record_step,
     repository_of,
 )
 
@@ -47,6 +50,32 @@ class RefWrites(RefReads):
             raise RepositoryExistsError(name)
         return repository_of(row)
 
+    async def set_protection(
+        self, repository_id: int, patterns: tuple[str, ...]
+    ) -> None:
+        """See `RefTransaction.set_protection`."""
+        text = msgspec.json.encode(patterns).decode() if patterns else ""
+        self._session.run(
+            "UPDATE repository SET protection = ? WHERE id = ?", (text, repository_id)
+        )
+
+    async def set_document(
+        self, repository_id: int, name: str, document: bytes | None
+    ) -> None:
+        """See `RefTransaction.set_document`."""
+        if document is None:
+            self._session.run(
+                "DELETE FROM repository_document WHERE repository_id = ? AND name = ?",
+                (repository_id, name),
+            )
+            return
+        self._check_repository(repository_id)
+        self._session.run(
+            "INSERT OR REPLACE INTO repository_document "
+            "(repository_id, name, document) VALUES (?, ?, ?)",
+            (repository_id, name, document),
+        )
+
     async def delete_repository(self, repository_id: int) -> None:
         """See `RefTransaction.delete_repository`; `purge.py` removes the rows."""
         if self._session.run(
@@ -66,6 +95,8 @@ class RefWrites(RefReads):
             "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (repository_id, commit.id, commit.record, commit.expired),
         )
+        if commit.step is not None:
+            record_step(self._session, repository_id, commit.step)
 
     async def create_branch(
         self,

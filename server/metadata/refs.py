@@ -8,7 +8,11 @@ a repository that is gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+import msgspec
+
+from ..history.step import CommitStep
 from ..ids import DIGEST_BYTES, CommitId
 from ..refs.store import (
     Branch,
@@ -25,7 +29,7 @@ BRANCH, TAG = 0, 1
 REF_KINDS: tuple[RefKind, RefKind] = ("branch", "tag")
 
 REPOSITORY_COLUMNS = (
-    "id, name, storage_namespace, default_branch, created_ms, read_only"
+    "id, name, storage_namespace, default_branch, created_ms, read_only, protection"
 )
 _REF = (
     "ref.kind, ref.id, ref.repository_id, ref.name, ref.head, ref.epoch, ref.floor, "
@@ -38,13 +42,17 @@ _LOG = "sequence, repository_id, ref, kind, at_ms, actor, action, old, new"
 LAST_CHARACTER = "\U0010ffff"
 """Above every character of a name: ends the range of names with one prefix."""
 
+_read_patterns = lru_cache(256)(msgspec.json.Decoder(tuple[str, ...]).decode)
+"""Patterns of branches are read with each write, and hardly ever change."""
+
 _IDS_PER_STATEMENT_MAX = 4096
 """Bounds what one statement binds: 128 KiB of ids."""
 
 
 def repository_of(row: Row) -> Repository:
     """Return the repository in the columns `REPOSITORY_COLUMNS`."""
-    return Repository(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+    protection = _read_patterns(row[6]) if row[6] else ()
+    return Repository(row[0], row[1], row[2], row[3], row[4], bool(row[5]), protection)
 
 
 def ref_of(row: Row) -> Ref:
@@ -61,6 +69,10 @@ def branch_of(row: Row) -> Branch:
     )
 
 
+_STEP = "id, generation, parents, created_ms, traces"
+"""In the order of the fields of `CommitStep`."""
+
+
 class RefReads:
     """`RefReader` on one connection."""
 
@@ -72,6 +84,15 @@ class RefReads:
             f"SELECT {REPOSITORY_COLUMNS} FROM repository WHERE name = ?", (name,)
         )
         return None if row is None else repository_of(row)
+
+    async def find_document(self, repository_id: int, name: str) -> bytes | None:
+        """See `RefReader.find_document`."""
+        row = self._session.row(
+            "SELECT document FROM repository_document "
+            "WHERE repository_id = ? AND name = ?",
+            (repository_id, name),
+        )
+        return None if row is None else row[0]
 
     async def list_repositories(
         self, *, prefix: str, after: str, limit: int
@@ -179,6 +200,31 @@ class RefReads:
         )
         return [row[0] for row in rows]
 
+    async def scan_steps(
+        self,
+        repository_id: int,
+        *,
+        generation: int,
+        after: CommitId | None,
+        limit: int,
+    ) -> list[CommitStep]:
+        """See `RefReader.scan_steps`."""
+        rows: list[Row] = []
+        if after is not None:
+            rows = self._session.rows(
+                f"SELECT {_STEP} FROM commit_step WHERE repository_id = ? "
+                "AND generation = ? AND id > ? ORDER BY id LIMIT ?",
+                (repository_id, generation, after, limit),
+            )
+            generation -= 1
+        if len(rows) < limit:
+            rows += self._session.rows(
+                f"SELECT {_STEP} FROM commit_step WHERE repository_id = ? "
+                "AND generation <= ? ORDER BY generation DESC, id LIMIT ?",
+                (repository_id, generation, limit - len(rows)),
+            )
+        return [CommitStep(*row) for row in rows]
+
     async def list_ref_log(
         self, repository_id: int, ref: str, *, before: int | None, limit: int
     ) -> list[RefLogEntry]:
@@ -202,6 +248,22 @@ class RefReads:
             (repository_id, ref, at_ms),
         )
         return None if row is None else _log_entry_of(row)
+
+
+def record_step(session: Session, repository_id: int, step: CommitStep) -> None:
+    """Put a commit into the order of walks; again is nothing."""
+    session.run(
+        f"INSERT INTO commit_step (repository_id, {_STEP}) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        (
+            repository_id,
+            step.id,
+            step.generation,
+            step.parents,
+            step.created_ms,
+            step.traces,
+        ),
+    )
 
 
 def compare_above(prefix: str, after: str) -> str:

@@ -169,6 +169,28 @@ CREATE TABLE purge (
 """
 
 ADDED_IN_2 = """
+-- The commits of a repository in the order of walks: newest first.
+CREATE TABLE commit_step (
+    repository_id INTEGER NOT NULL,
+    generation    INTEGER NOT NULL,
+    id            BLOB NOT NULL,
+    parents       BLOB NOT NULL,     -- ids, one behind the other
+    created_ms    INTEGER NOT NULL,
+    traces        BLOB,              -- of paths it may have changed; NULL: any
+    PRIMARY KEY (repository_id, generation DESC, id)
+) WITHOUT ROWID;
+
+-- JSON list of globs: branches that change only by merges; empty: none.
+ALTER TABLE repository ADD COLUMN protection TEXT NOT NULL DEFAULT '';
+
+-- What is kept with a repository, by name: user metadata, rules for collection.
+CREATE TABLE repository_document (
+    repository_id INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    document      BLOB NOT NULL,  -- JSON
+    PRIMARY KEY (repository_id, name)
+) WITHOUT ROWID;
+
 -- Rights: what a user may do where; the patterns are globs.
 CREATE TABLE access_grant (
     user_id    INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,

@@ -19,7 +19,7 @@ from .refs import BRANCH, ref_of, repository_of
 
 _READ_PATH = """
 SELECT repository.id, repository.name, storage_namespace, default_branch,
-       repository.created_ms, read_only,
+       repository.created_ms, read_only, protection,
        ref.kind, ref.id, ref.repository_id, ref.name, ref.head, ref.epoch, ref.floor,
        ref.resets, ref.hidden, ref.created_ms,
        staged.epoch, staged.entry
@@ -56,7 +56,7 @@ class StagingReads:
         if row is None:
             return None
         return PathState(
-            repository_of(row), ref_of(row[6:]), row[16] is not None, row[17]
+            repository_of(row), ref_of(row[7:]), row[17] is not None, row[18]
         )
 
     async def has_live_changes(self, branch: Branch) -> bool:

@@ -74,7 +74,9 @@ def parse_expression(text: str) -> Expression:
     """
     match = _SHAPE.fullmatch(text) if len(text) <= EXPRESSION_CHARS_MAX else None
     if match is None:
-        raise InvalidRefExpressionError(f"invalid ref expression {text[:80]!r}")
+        raise InvalidRefExpressionError(
+            f"invalid ref expression {text[:80]!r}", value=text
+        )
     steps = tuple(
         Step("~" if sign == "~" else "^", int(digits) if digits else 1)
         for sign, digits in _STEP.findall(match["steps"])
@@ -82,14 +84,15 @@ def parse_expression(text: str) -> Expression:
     )
     if len(steps) > STEPS_MAX or len(steps) != len(_STEP.findall(match["steps"])):
         raise InvalidRefExpressionError(
-            f"ref expression {text[:80]!r} goes too far back"
+            f"ref expression {text[:80]!r} goes too far back", value=text
         )
     view: View = "merged"
     if match["view"]:
         if steps or match["time"]:
             raise InvalidRefExpressionError(
                 f"invalid ref expression {text[:80]!r}: '@' and '$' stand directly "
-                "behind a branch name"
+                "behind a branch name",
+                value=text,
             )
         view = "committed" if match["view"] == "@" else "staged"
     at_ms = _parse_time(match["time"], text) if match["time"] else None
@@ -102,7 +105,8 @@ def _parse_time(time: str, text: str) -> int:
     except ValueError:
         raise InvalidRefExpressionError(
             f"invalid time in ref expression {text[:80]!r}: write it as in "
-            "'main@{2026-11-01T12:00Z}'"
+            "'main@{2026-11-01T12:00Z}'",
+            value=text,
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -24,12 +24,15 @@ def check_repository_name(name: str) -> str:
         InvalidNameError: it may not; the message says why.
     """
     if name in RESERVED_REPOSITORIES:
-        raise InvalidNameError("name", f"repository name '{name}' is reserved")
+        raise InvalidNameError(
+            "name", f"repository name '{name}' is reserved", value=name
+        )
     if not _REPOSITORY.fullmatch(name):
         raise InvalidNameError(
             "name",
-            f"invalid repository name {name!r}: use 3 to 63 lower-case letters, digits "
+            f"invalid repository name {name[:80]!r}: use 3 to 63 lower-case letters, digits "
             "and hyphens, beginning with a letter or digit",
+            value=name,
         )
     return name
 
@@ -47,16 +50,18 @@ def check_ref_name(name: str, *, what: str = "branch") -> str:
     if not _REF.fullmatch(name):
         raise InvalidNameError(
             "name",
-            f"invalid {what} name {name!r}: use 1 to 255 letters, digits, '.', '_' and "
+            f"invalid {what} name {name[:80]!r}: use 1 to 255 letters, digits, '.', '_' and "
             "'-', beginning with a letter, digit or '_'",
+            value=name,
         )
     if ".." in name or name.endswith((".lock", ".")):
         raise InvalidNameError(
             "name",
             f"invalid {what} name '{name}': no '..', and no '.' or '.lock' at the end",
+            value=name,
         )
     if _COMMIT_ID.fullmatch(name):
         raise InvalidNameError(
-            "name", f"invalid {what} name '{name}': it reads as a commit id"
+            "name", f"invalid {what} name '{name}': it reads as a commit id", value=name
         )
     return name

@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from ..history.step import CommitStep
 from ..ids import CommitId
 
 RefKind = Literal["branch", "tag"]
@@ -39,6 +40,8 @@ class Repository(Struct, frozen=True, gc=False):
     default_branch: str
     created_ms: int
     read_only: bool = False
+    protection: tuple[str, ...] = ()
+    """Globs of the branches that change only by merges; see `protection.py`."""
 
 
 class Branch(Struct, frozen=True, gc=False):
@@ -79,6 +82,8 @@ class CommitRow:
     """Canonical bytes; `history.commit.decode_commit` reads them."""
     expired: bool = False
     """Retention collected its data; the record stays."""
+    step: CommitStep | None = None
+    """Given where it is recorded, so that walks find it; not read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,10 @@ class RefReader(Protocol):
 
     async def find_repository(self, name: str) -> Repository | None:
         """Return the repository `name`, or None."""
+        ...
+
+    async def find_document(self, repository_id: int, name: str) -> bytes | None:
+        """Return what is kept with a repository under `name`, or None."""
         ...
 
     async def list_repositories(
@@ -146,6 +155,21 @@ class RefReader(Protocol):
         """Return up to `limit` ids of commits that begin with `hex_prefix`."""
         ...
 
+    async def scan_steps(
+        self,
+        repository_id: int,
+        *,
+        generation: int,
+        after: CommitId | None,
+        limit: int,
+    ) -> list[CommitStep]:
+        """Return up to `limit` steps of all that was recorded in a repository.
+
+        In descending order of generation, then ascending order of id, from `generation`
+        on; `after` goes on behind that commit of it.
+        """
+        ...
+
     async def list_ref_log(
         self, repository_id: int, ref: str, *, before: int | None, limit: int
     ) -> list[RefLogEntry]:
@@ -176,6 +200,18 @@ class RefTransaction(Protocol):
         Raises:
             RepositoryExistsError: the name is taken.
         """
+        ...
+
+    async def set_protection(
+        self, repository_id: int, patterns: tuple[str, ...]
+    ) -> None:
+        """Replace the globs of protected branches."""
+        ...
+
+    async def set_document(
+        self, repository_id: int, name: str, document: bytes | None
+    ) -> None:
+        """Keep `document` with a repository under `name`; None: keep none."""
         ...
 
     async def delete_repository(self, repository_id: int) -> None:

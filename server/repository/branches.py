@@ -16,7 +16,8 @@ from ..errors import (
 )
 from ..ids import CommitId
 from ..refs.names import check_ref_name
-from ..refs.store import Branch, RefLogEntry
+from ..refs.protection import require_unprotected
+from ..refs.store import Branch, RefLogEntry, Repository
 from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
@@ -134,7 +135,9 @@ async def reset_branch(
 
     Returns how many rows went (of all: 1 if there were any).
     """
-    _, branch = await get_writable_branch(engine, repository, name)
+    _, branch = await get_writable_branch(
+        engine, repository, name, even_if_protected=True
+    )
     discarded = await engine.metadata.write(
         lambda tx: tx.discard_staged(branch.id, path=path, prefix=prefix)
     )
@@ -176,13 +179,7 @@ async def undo(engine: Engine, repository: str, name: str, *, actor: str) -> Bra
         DirtyBranchError: the branch has staged changes.
         RefMovedError: the branch was moved at the same time.
     """
-    where = await get_repository(engine, repository)
-    if where.read_only:
-        raise ReadOnlyRepositoryError(repository)
-    ref = await engine.metadata.find_ref(where.id, name)
-    if ref is not None and not isinstance(ref, Branch):
-        raise InvalidValueError("branch", f"cannot undo tag '{name}': tags never move")
-    target = await _find_undo_target(engine, repository, where.id, name)
+    where, ref, target = await _plan_undo(engine, repository, name)
 
     async def action(tx: WriteTransaction) -> Branch:
         if ref is None:
@@ -213,6 +210,48 @@ async def undo(engine: Engine, repository: str, name: str, *, actor: str) -> Bra
         return await engine.metadata.write(action)
     except RefExistsError:
         raise RefMovedError(name) from None
+
+
+async def preview_undo(
+    engine: Engine, repository: str, name: str, *, actor: str, to: CommitId | None
+) -> RefLogEntry:
+    """Return the move that `undo` would make now, or one back to the commit `to`.
+
+    It has no number, because it is not made.
+
+    Raises:
+        As `undo`.
+    """
+    where, ref, target = await _plan_undo(engine, repository, name, to=to)
+    if ref is not None and await engine.metadata.has_live_changes(ref):
+        raise DirtyBranchError(name)
+    return RefLogEntry(
+        sequence=0,
+        repository_id=where.id,
+        ref=name,
+        kind="branch",
+        at_ms=engine.clock(),
+        actor=actor,
+        action="undo",
+        old=None if ref is None else ref.head,
+        new=target,
+    )
+
+
+async def _plan_undo(
+    engine: Engine, repository: str, name: str, *, to: CommitId | None = None
+) -> tuple[Repository, Branch | None, CommitId]:
+    """Return where to undo, the branch if it is there, and where it goes back to."""
+    where = await get_repository(engine, repository)
+    if where.read_only:
+        raise ReadOnlyRepositoryError(repository)
+    require_unprotected(where, name)
+    ref = await engine.metadata.find_ref(where.id, name)
+    if ref is not None and not isinstance(ref, Branch):
+        raise InvalidValueError("branch", f"cannot undo tag '{name}': tags never move")
+    if to is None:
+        to = await _find_undo_target(engine, repository, where.id, name)
+    return where, ref, to
 
 
 async def _find_undo_target(

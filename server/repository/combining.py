@@ -19,14 +19,17 @@ from ..errors import (
     RefNotFoundError,
 )
 from ..history.commit import Commit
+from ..history.traces import Traces
 from ..ids import NodeId
 from ..refs.store import Branch, Repository
+from ..tree.diff import diff_trees
 from ..tree.entry import Entry, PackedEntry, unpack_entry
 from ..tree.merge import Conflict as TreeConflict
 from ..tree.merge import Resolution, merge_trees
 from ..tree.merge import Strategy as TreeStrategy
 from ..tree.node import Tree
 from .engine import Engine
+from .first_tree import EMPTY_TREE_ID
 from .paths import show_path
 from .publishing import (
     REBUILDS_MAX,
@@ -94,8 +97,12 @@ async def combine(
         combination = await plan(ours)
 
         def build(
-            nodes: NewNodes, ours: Commit = ours, combination: Combination = combination
+            nodes: NewNodes,
+            traces: Traces,
+            ours: Commit = ours,
+            combination: Combination = combination,
         ) -> Tree:
+            _trace(engine, combination, traces)
             return _merge(engine, nodes, ours, combination, strategy, resolutions)
 
         built = await build_nodes(engine, build)
@@ -116,6 +123,15 @@ async def combine(
             return commit
         seen = await engine.metadata.find_branch(branch.id)
     raise RefMovedError(branch.name)
+
+
+def _trace(engine: Engine, combination: Combination, traces: Traces) -> None:
+    """Add what a merge may change about our side: what theirs has changed."""
+    base = EMPTY_TREE_ID if combination.base is None else combination.base
+    for difference in diff_trees(engine.nodes, base, combination.theirs):
+        traces.add(difference.path)
+        if traces.is_full:
+            break
 
 
 def _merge(

@@ -10,6 +10,7 @@ from ..errors import (
     RefNotFoundError,
 )
 from ..history.commit import Commit
+from ..history.traces import Traces
 from ..refs.store import Branch
 from ..staging.store import Change
 from ..tree.edit import apply_changes
@@ -136,8 +137,8 @@ async def _drop_sealed(engine: Engine, seen: Branch, hi: int) -> bool:
 async def build_sealed(engine: Engine, head: Commit, seen: Branch, hi: int) -> Built:
     """Build the tree of `head` with the changes of epochs floor to `hi`, no lock held."""
 
-    def build(nodes: NewNodes) -> Tree:
-        sealed = _iter_sealed(engine, seen, hi)
+    def build(nodes: NewNodes, traces: Traces) -> Tree:
+        sealed = traces.follow(_iter_sealed(engine, seen, hi))
         return apply_changes(engine.nodes, nodes.sink, head.tree_id, sealed).tree
 
     return await build_nodes(engine, build)

@@ -159,7 +159,7 @@ async def move_prefix(
         InvalidPathError: a new path would be too long or empty.
     """
     if not source:
-        raise InvalidPathError("path is empty: name the prefix to move")
+        raise InvalidPathError("path is empty: name the prefix to move", value="")
     if source.startswith(prefix) or prefix.startswith(source):
         raise InvalidValueError(
             "path",

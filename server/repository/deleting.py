@@ -19,6 +19,7 @@ from ..tree.entry import PackedEntry, unpack_entry
 from ..tree.lookup import find_many
 from .contracts import Snapshot, WriteTransaction
 from .engine import Engine
+from .gathering import read_states
 from .objects import CONDITION_ATTEMPTS_MAX, Condition, is_still, stage
 from .resolving import get_writable_branch
 
@@ -97,7 +98,8 @@ async def _plan(
         branch = await snapshot.find_branch(target.id)
         if branch is None:
             return None
-        states = await _read_states(snapshot, where, branch, deletions)
+        paths = [deletion.path for deletion in deletions]
+        states = await read_states(snapshot, where, branch, paths)
         if states is None:
             return None
         head = await engine.history(where, snapshot).get(branch.head)
@@ -105,24 +107,6 @@ async def _plan(
         return _decide(branch, states, committed, deletions)
 
     return await engine.metadata.snapshot(action)
-
-
-async def _read_states(
-    snapshot: Snapshot,
-    where: Repository,
-    branch: Branch,
-    deletions: Sequence[Deletion],
-) -> dict[bytes, PathState] | None:
-    if not await snapshot.has_live_changes(branch):
-        clean = PathState(where, branch, is_staged=False, staged=None)
-        return {deletion.path: clean for deletion in deletions}
-    states: dict[bytes, PathState] = {}
-    for deletion in deletions:
-        state = await snapshot.read_path(where.name, branch.name, deletion.path)
-        if state is None:
-            return None
-        states[deletion.path] = state
-    return states
 
 
 def _decide(

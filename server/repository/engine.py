@@ -26,6 +26,7 @@ from ..refs.store import RefReader, Repository
 from ..storage.store import PackStorage
 from ..tree.store import NodeCache, StoredNodes
 from .contracts import Metadata
+from .steps import Place
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ NODE_CACHE_BYTES = 64 * 1024 * 1024
 inner nodes of 10^9 fit. A worker has 256 MiB in all."""
 COMMIT_CACHE_COUNT = 4096
 """Decoded commits kept, about 1 KiB each."""
+LOG_PLACES_COUNT = 256
+"""Ends of log pages kept: of as many logs that are being read at the same time."""
+LOG_PLACE_COMMITS_MAX = 100
+"""Commits that a kept end waits for, 10 KiB; of a history without merges it is one."""
 BUILDERS = 2
 """Trees built at the same time: they are bound by the one interpreter lock, the second
 only overlaps with the first one's reads and syncs."""
@@ -70,6 +75,39 @@ class CommitCache:
             self._commits.popitem(last=False)
 
 
+class LogPlaces:
+    """Where pages of logs ended, the least recently used dropped first.
+
+    A log goes on behind a commit, and what else it waits for there depends on all that
+    came before. A page whose end is not kept is found again by walking there.
+    """
+
+    def __init__(self, count_max: int = LOG_PLACES_COUNT) -> None:
+        self._count_max = count_max
+        self._places: OrderedDict[object, Place] = OrderedDict()
+
+    def find(self, key: object) -> Place | None:
+        """Return the place kept under `key`, which says all that it depends on."""
+        place = self._places.get(key)
+        if place is not None:
+            with suppress(KeyError):  # dropped just now, by a log in another thread
+                self._places.move_to_end(key)
+        return place
+
+    def keep(self, key: object, place: Place) -> None:
+        """Keep `place`, unless it is too large to."""
+        if len(place.waiting) > LOG_PLACE_COMMITS_MAX:
+            return
+        self._places[key] = place
+        if len(self._places) > self._count_max:
+            with suppress(KeyError):
+                self._places.popitem(last=False)
+
+    def forget(self) -> None:
+        """Drop them all: logs go on as after a restart."""
+        self._places.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """One process's way to all repositories of a lake."""
@@ -79,6 +117,7 @@ class Engine:
     blobs: BlobReader
     nodes: StoredNodes
     commits: CommitCache
+    log_places: LogPlaces
     builders: ThreadPoolExecutor
     """Where trees are built: not the loop's own threads, on which builds wait."""
     clock: Callable[[], int]
@@ -103,6 +142,7 @@ class Engine:
             BlobReader(chunks),
             StoredNodes(chunks, NodeCache(node_cache_bytes)),
             CommitCache(),
+            LogPlaces(),
             ThreadPoolExecutor(
                 min(BUILDERS, os.cpu_count() or 1), thread_name_prefix="builder"
             ),

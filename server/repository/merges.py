@@ -69,7 +69,9 @@ async def merge(
     """
     if source == destination:
         raise SameRefError(f"cannot merge '{source}' into itself")
-    where, branch = await get_writable_branch(engine, repository, destination)
+    where, branch = await get_writable_branch(
+        engine, repository, destination, even_if_protected=True
+    )
     theirs = (await resolve_in(engine, where, source)).require_data()
     description = Description(
         message or f"Merge '{source}' into '{destination}'",

@@ -22,6 +22,7 @@ from ..errors import (
     RefNotFoundError,
 )
 from ..ids import CommitId
+from ..refs.protection import require_unprotected
 from ..refs.store import Branch, Repository
 from ..staging.store import Change, PathState
 from ..tree.entry import Entry, PackedEntry, pack_entry, unpack_entry
@@ -200,6 +201,7 @@ async def read_state(
         raise ReadOnlyRepositoryError(repository)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
+    require_unprotected(state.repository, branch)
     return state
 
 

@@ -17,7 +17,7 @@ def check_path(text: str) -> bytes:
     """
     path = encode_path(text)
     if not path:
-        raise InvalidPathError("path is empty: name an object")
+        raise InvalidPathError("path is empty: name an object", value=text)
     return path
 
 
@@ -30,13 +30,15 @@ def encode_path(text: str) -> bytes:
     try:
         path = text.encode()
     except UnicodeEncodeError:
-        raise InvalidPathError(f"path {text[:80]!r} is not valid UTF-8") from None
+        raise InvalidPathError(
+            f"path {text[:80]!r} is not valid UTF-8", value=text
+        ) from None
     if len(path) > PATH_BYTES_MAX:
         raise InvalidPathError(
-            f"path is {len(path)} bytes long: the limit is {PATH_BYTES_MAX}"
+            f"path is {len(path)} bytes long: the limit is {PATH_BYTES_MAX}", value=text
         )
     if b"\0" in path:
-        raise InvalidPathError(f"path {text[:80]!r} has a NUL character")
+        raise InvalidPathError(f"path {text[:80]!r} has a NUL character", value=text)
     return path
 
 

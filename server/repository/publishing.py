@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ..chunks.index import Frame, StoredFrame
 from ..errors import DirtyBranchError, InvalidValueError, RefNotFoundError
 from ..history.commit import Commit, make_commit
+from ..history.step import step_of
+from ..history.traces import Traces
 from ..ids import Kind
 from ..refs.store import Branch, CommitRow, Repository
 from ..tree.node import Tree
@@ -59,6 +61,8 @@ class Built:
     """A tree that was built for a branch, with its nodes."""
 
     tree: Tree
+    traces: bytes | None
+    """Of what may be different from the tree that it was built upon."""
     stored: tuple[StoredFrame, ...]
     frames: tuple[Frame, ...]
 
@@ -118,7 +122,10 @@ async def publish(
             now_ms=engine.clock(),
         )
         if moved:
-            await tx.record_commit(repository.id, CommitRow(commit.id, record))
+            step = step_of(commit, built.traces)
+            await tx.record_commit(
+                repository.id, CommitRow(commit.id, record, step=step)
+            )
             if description.once is not None:
                 now_ms = engine.clock()
                 await description.once.claim(tx, commit.id, now_ms=now_ms)
@@ -131,12 +138,17 @@ async def publish(
     return commit
 
 
-async def build_nodes(engine: Engine, function: Callable[[NewNodes], Tree]) -> Built:
-    """Run `function`, which builds a tree, in a builder thread."""
-    nodes = NewNodes(engine)
-    tree = await engine.build(function, nodes)
+async def build_nodes(
+    engine: Engine, function: Callable[[NewNodes, Traces], Tree]
+) -> Built:
+    """Run `function`, which builds a tree, in a builder thread.
+
+    It adds to the traces what may come out different from the commit's first parent.
+    """
+    nodes, traces = NewNodes(engine), Traces()
+    tree = await engine.build(function, nodes, traces)
     stored, frames = nodes.take()
-    return Built(tree, stored, frames)
+    return Built(tree, traces.pack(), stored, frames)
 
 
 def check_created_ms(created_ms: int | None, now_ms: int) -> int:

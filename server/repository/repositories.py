@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..chunks.index import Frame
 from ..errors import InvalidValueError, RepositoryInUseError
 from ..history.commit import Commit, decode_commit, make_commit
+from ..history.step import step_of
+from ..history.traces import NO_TRACES
 from ..ids import Kind
 from ..refs.names import check_ref_name, check_repository_name
 from ..refs.store import CommitRow, Repository
@@ -65,7 +67,10 @@ async def create_repository(
             created_ms=now_ms,
         )
         if not bare:
-            await tx.record_commit(repository.id, CommitRow(commit.id, record))
+            step = step_of(commit, NO_TRACES)
+            await tx.record_commit(
+                repository.id, CommitRow(commit.id, record, step=step)
+            )
             await tx.create_branch(
                 repository.id,
                 default_branch,

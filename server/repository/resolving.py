@@ -21,6 +21,7 @@ from ..history.commit import Commit
 from ..history.walk import iter_ancestors
 from ..ids import CommitId
 from ..refs.expression import Expression, View, parse_expression
+from ..refs.protection import require_unprotected
 from ..refs.store import Branch, RefReader, Repository, Tag
 from .engine import Engine
 
@@ -86,19 +87,24 @@ async def get_branch(
 
 
 async def get_writable_branch(
-    engine: Engine, repository_name: str, name: str
+    engine: Engine, repository_name: str, name: str, *, even_if_protected: bool = False
 ) -> tuple[Repository, Branch]:
     """Return a branch that may be written to, and its repository.
+
+    `even_if_protected` is for merges, and for throwing away what was never committed.
 
     Raises:
         RepositoryNotFoundError, ReadOnlyRepositoryError, RefNotFoundError
         ReadOnlyRefError: `name` is a tag, a commit or an expression.
+        ProtectedBranchError: the branch changes only by merges.
     """
     repository = await get_repository(engine, repository_name)
     if repository.read_only:
         raise ReadOnlyRepositoryError(repository_name)
     ref = await engine.metadata.find_ref(repository.id, name)
     if isinstance(ref, Branch):
+        if not even_if_protected:
+            require_unprotected(repository, name)
         return repository, ref
     if isinstance(ref, Tag):
         raise ReadOnlyRefError(name)
@@ -144,7 +150,8 @@ async def resolve_in(
     if expression.view != "merged":
         raise InvalidRefExpressionError(
             f"invalid ref expression '{text}': '@' and '$' go with a branch, and "
-            f"'{expression.name}' is none"
+            f"'{expression.name}' is none",
+            value=text,
         )
     commit = await _go_back(engine, names, repository, start, expression, text)
     (row,) = await names.find_commits(repository.id, [commit.id])

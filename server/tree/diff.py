@@ -55,6 +55,7 @@ def diff_trees(
     right: NodeId,
     *,
     prefix: bytes = b"",
+    start: bytes = b"",
     after: bytes = b"",
 ) -> Iterator[Difference]:
     """Yield what is different from the tree `left` to `right`, in order of paths.
@@ -66,12 +67,13 @@ def diff_trees(
         left: id of the tree before.
         right: id of the tree after.
         prefix: only paths that start with it.
+        start: only paths from it on.
         after: only paths behind it: where an earlier page ended.
     """
     if left == right:
         return
     # The first byte string behind `after`; no path has a NUL.
-    start = max(prefix, after + b"\0" if after else b"")
+    start = max(prefix, start, after + b"\0" if after else b"")
     stop = after_prefix(prefix)
     left_side = Frontier(source.get, left, start=start, stop=stop)
     right_side = Frontier(source.get, right, start=start, stop=stop)

@@ -158,7 +158,7 @@ async def test_a_form_cannot_set_up(directory: Path) -> None:
         serve_api(directory, is_set_up=False) as server,
         server.session(None) as session,
     ):
-        assert await _try_setup(session, data='{"username":"first"}') == 400
+        assert await _try_setup(session, data='{"username":"first"}') == 415
 
 
 async def test_an_open_listener_is_not_set_up_without_a_token(directory: Path) -> None:

@@ -1,4 +1,8 @@
-"""Input that cannot be right: 400 that names it; never a 5xx, never a traceback."""
+"""Input that cannot be right: 400 that names it; never a 5xx, never a traceback.
+
+Every field of every body and every parameter is tried, from the shapes that the handlers
+declare, so that a new operation is tried too. Each answer is held to the document.
+"""
 
 from __future__ import annotations
 
@@ -6,229 +10,395 @@ import asyncio
 import base64
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import msgspec.inspect
 import pytest
+from aiohttp import ClientSession
 from lakebed.client.wire import RequestBody
 from lakebed.client.wire import routes as paths
+from lakebed.server.api.call import Streamed
 from lakebed.server.api.routes import ROUTES
-from lakebed.server.api.routing import JSON_BYTES_MAX, Route
+from lakebed.server.api.routing import JSON_BYTES_MAX
 from yarl import URL
 
 from support.api import ADMIN, Served
 from support.asking import Answer, Asker
+from support.story import BUILT, Operation, Teller
+
+ROUTE_OF = {route.name: route for route in ROUTES}
+
+
+def is_object(body: Any) -> bool:
+    return isinstance(body, type) and issubclass(body, RequestBody)
+
 
 WITH_BODY = [
-    route
-    for route in ROUTES
-    if issubclass(route.models[1], RequestBody)
-    and route.template.startswith(paths.REPOSITORIES)
+    operation for operation in BUILT if is_object(ROUTE_OF[operation.name].models[1])
 ]
-NAMES = {"repository": "lake", "commit": "main", "name": "main"}
-QUERY = "path=o&dest_path=p&ref=main"
+WITH_QUERY = [
+    operation
+    for operation in BUILT
+    if ROUTE_OF[operation.name].models[0].__struct_fields__
+]
+OF_ONE_THING = [
+    operation
+    for operation in BUILT
+    if operation.names and operation.described.get("security") != []
+]
+
+LONG = "x" * 100_000
+TEXTS = [
+    "",
+    LONG,
+    "é" * 5000,
+    "\x00",
+    "\x1b[2J",
+    "a\x00b",
+    "\n",
+    "\u202e",
+    "😀",
+    "\u2028",
+]
+"""None of which is a good name; some are good paths and messages."""
+NUMBERS = [
+    2**31,
+    2**53,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+    10**400,
+    -1,
+    -(2**63),
+    -(10**30),
+]
+WRONG: dict[type[msgspec.inspect.Type], list[Any]] = {
+    msgspec.inspect.StrType: [1, True, [], {}, ["a"]],
+    msgspec.inspect.IntType: ["1", True, 1.5, [], {}],
+    msgspec.inspect.BoolType: ["true", 1, 0, [], {}],
+    msgspec.inspect.ListType: ["a", 1, {}, [1], [[]], [None], ["a", 1]],
+    msgspec.inspect.DictType: ["a", 1, [], {"a": 1}, {"a": None}, {"a": {}}],
+    msgspec.inspect.LiteralType: ["nosuch", 1, True, [], {}, "READ", LONG],
+    msgspec.inspect.StructType: ["a", 1, [], {"nosuch": 1}],
+}
+"""What a field of each type is not."""
 
 
-def fill(route: Route) -> str:
-    fields = [s[1:-1] for s in route.template.split("/") if s.startswith("{")]
-    values = {field: NAMES.get(field, "main") for field in fields}
-    return paths.fill(route.template, **values) + "?" + QUERY
+@pytest.fixture
+async def teller(session: ClientSession) -> Teller:
+    teller = Teller(session)
+    await teller.tell()
+    return teller
 
 
-def name(route: Route) -> str:
-    return f"{route.method} {route.template.removeprefix(paths.BASE)}"
-
-
-def fields_of(route: Route) -> tuple[msgspec.inspect.Field, ...]:
-    described = msgspec.inspect.type_info(route.models[1])
+def fields_of(operation: Operation) -> tuple[msgspec.inspect.Field, ...]:
+    described = msgspec.inspect.type_info(ROUTE_OF[operation.name].models[1])
     assert isinstance(described, msgspec.inspect.StructType)
     return described.fields
 
 
-def example(kind: msgspec.inspect.Type) -> Any:
-    """Return a value of the right type."""
-    match kind:
-        case msgspec.inspect.UnionType(types=(first, *_)):
-            return example(first)
-        case msgspec.inspect.StrType():
-            return "main"
-        case msgspec.inspect.LiteralType(values=values):
-            return values[0]
-        case msgspec.inspect.IntType():
-            return 1
-        case msgspec.inspect.BoolType():
-            return False
-        case msgspec.inspect.DictType():
-            return {}
-        case msgspec.inspect.ListType():
-            return []
-        case msgspec.inspect.StructType(fields=fields):
-            return {f.encode_name: example(f.type) for f in fields if f.required}
-        case _:
-            raise AssertionError(kind)
+def kinds_of(field: msgspec.inspect.Field) -> list[type[msgspec.inspect.Type]]:
+    """Return the types that a field may have, without null."""
+    kind = field.type
+    kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+    return [
+        type(each) for each in kinds if not isinstance(each, msgspec.inspect.NoneType)
+    ]
 
 
-def takes(field: msgspec.inspect.Field, kind: type[msgspec.inspect.Type]) -> bool:
-    kinds = (
-        field.type.types
-        if isinstance(field.type, msgspec.inspect.UnionType)
-        else (field.type,)
-    )
-    return any(isinstance(each, kind) for each in kinds)
+def may_be_null(field: msgspec.inspect.Field) -> bool:
+    kind = field.type
+    return isinstance(kind, msgspec.inspect.UnionType) and kind.includes_none
 
 
-def full_body(route: Route) -> dict[str, Any]:
-    return {field.encode_name: example(field.type) for field in fields_of(route)}
+def wrong_values(field: msgspec.inspect.Field) -> Iterator[Any]:
+    """Yield values of which `field` takes none."""
+    allowed = kinds_of(field)
+    for value in [each for kind in allowed for each in WRONG[kind]]:
+        fits = msgspec.inspect.StrType in allowed and isinstance(value, str)
+        fits |= msgspec.inspect.BoolType in allowed and isinstance(value, bool)
+        if not fits:
+            yield value
+    if not may_be_null(field):
+        yield None
 
 
-async def send(ask: Asker, route: Route, **options: Any) -> Answer:
-    path = fill(route).removeprefix(paths.REPOSITORIES)
-    return await ask(route.method, path, **options)
+def odd_values(field: msgspec.inspect.Field) -> Iterator[Any]:
+    """Yield values of the right type that hardly anybody means."""
+    for kind in kinds_of(field):
+        if kind is msgspec.inspect.StrType:
+            yield from TEXTS
+        elif kind is msgspec.inspect.IntType:
+            yield from NUMBERS
+        elif kind is msgspec.inspect.ListType:
+            yield from ([text] for text in TEXTS)
+            yield from (["a"] * 5000, [])
+        elif kind is msgspec.inspect.DictType:
+            yield from ({text: "base"} for text in TEXTS)
+            yield from ({"a": text} for text in TEXTS)
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=name)
-async def test_each_field_of_a_wrong_type_is_named(ask: Asker, route: Route) -> None:
-    for field in fields_of(route):
-        wrong: Any = "1" if takes(field, msgspec.inspect.IntType) else 1
-        values: list[Any] = [wrong, [[]], {"a": [1]}]
-        for value in values:
-            body = full_body(route) | {field.encode_name: value}
-            answer = await send(ask, route, json=body)
-            assert answer.status == 400, (field.encode_name, value, answer)
-            assert answer.json["field"].startswith(field.encode_name)
+def names(answer: Answer, field: str) -> bool:
+    """Tell whether `answer` is a refusal that names `field`, or what is in it."""
+    named = answer.json.get("field", "")
+    return answer.status == 400 and named.split(".")[0].split("[")[0] == field
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=name)
-async def test_each_missing_field_is_named(ask: Asker, route: Route) -> None:
-    for field in fields_of(route):
+def is_bounded(answer: Answer) -> bool:
+    """Tell whether what the answer says fits a terminal, and changes nothing there."""
+    said = answer.json["message"] + answer.json.get("detail", "")
+    return len(said) < 1000
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_each_field_of_a_wrong_type_is_named(
+    teller: Teller, operation: Operation
+) -> None:
+    for field in fields_of(operation):
+        for value in wrong_values(field):
+            body = {**operation.body, field.encode_name: value}
+            answer = await teller.ask(operation, body=body)
+            assert names(answer, field.encode_name), (field.encode_name, value, answer)
+            assert is_bounded(answer)
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_each_odd_value_is_taken_or_named(
+    teller: Teller, operation: Operation
+) -> None:
+    """Or met by what the lake is: a conflict, or that nothing is there."""
+    for field in fields_of(operation):
+        for value in odd_values(field):
+            body = {**operation.body, field.encode_name: value}
+            answer = await teller.ask(operation, body=body)
+            assert answer.status < 500, (field.encode_name, value, answer)
+            if answer.status == 400 and answer.json["code"].startswith("invalid"):
+                assert names(answer, field.encode_name), (
+                    field.encode_name,
+                    value,
+                    answer,
+                )
+            if answer.status >= 400:
+                assert is_bounded(answer), (field.encode_name, answer)
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_each_missing_field_is_named(
+    teller: Teller, operation: Operation
+) -> None:
+    for field in fields_of(operation):
         if field.required:
-            body = full_body(route)
+            body = {**operation.body}
             del body[field.encode_name]
-            answer = await send(ask, route, json=body)
-            assert answer.status == 400
-            assert answer.json["field"] == field.encode_name
+            assert names(await teller.ask(operation, body=body), field.encode_name)
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=name)
-async def test_an_unknown_field_is_named(ask: Asker, route: Route) -> None:
-    answer = await send(ask, route, json=full_body(route) | {"surprise": 1})
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_unknown_and_doubled_fields_are_named(
+    teller: Teller, operation: Operation
+) -> None:
+    known = [field.encode_name for field in fields_of(operation)]
+    for name in ("surprise", "\x1b[2J", known[0].upper(), f"{known[0]} "):
+        answer = await teller.ask(operation, body={**operation.body, name: 1})
+        assert answer.status == 400
+        assert answer.json["field"] == name
 
-    assert answer.status == 400
-    assert answer.json["field"] == "surprise"
-
-
-@pytest.mark.parametrize("route", WITH_BODY, ids=name)
-async def test_each_text_that_is_too_long_is_refused(ask: Asker, route: Route) -> None:
-    for field in fields_of(route):
-        if not takes(field, msgspec.inspect.StrType):
-            continue
-        for value in ("x" * 100_000, "\x00", "\x1b[2J", ""):
-            body = full_body(route) | {field.encode_name: value}
-            answer = await send(ask, route, json=body)
-            assert answer.status < 500, (field.encode_name, answer)
+    body = json.dumps(operation.body)[1:-1]
+    for name in known:
+        spelled = "".join(f"\\u{ord(letter):04x}" for letter in name)
+        pair = f'"{name}": {json.dumps(operation.body.get(name))}'
+        double = (
+            f'{{{pair}, "{spelled}": {json.dumps(operation.body.get(name))}, {body}}}'
+        )
+        answer = await teller.ask(operation, data=double.encode())
+        assert names(answer, name) or name not in operation.body, (name, answer)
+        assert answer.status == 400
 
 
 NOISE = [
     b"",
+    b" ",
     b"{",
     b"null",
     b"[]",
     b"1",
+    b"NaN",
+    b'"text"',
+    b"{}{}",
     b"\xff",
     b'{"name":"\xff"}',
+    b"\xef\xbb\xbf{}",
     b"[" * 100_000,
     b'{"a":' * 50_000,
     b'"\\ud800"',
+    b'{"\\ud800": 1}',
     b"\x00" * 100,
+    b"{'a': 1}",
+    b'{"a": 1,}',
 ]
+CONSTANTS = [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\\udc00\\ud800"', b"01", b"1e999",
+             b"[" * 10_000, b'{"a":' * 10_000]  # fmt: skip
+"""What is no JSON, or none that can be meant, in place of a value."""
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=name)
-async def test_noise_is_no_body(ask: Asker, route: Route) -> None:
-    headers = {"Content-Type": "application/json"}
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_noise_is_no_body(teller: Teller, operation: Operation) -> None:
     for data in NOISE:
-        answer = await send(ask, route, data=data, headers=headers)
-
+        answer = await teller.ask(operation, data=data)
         assert answer.status == 400, (data[:20], answer)
+        assert is_bounded(answer)
+    for field in fields_of(operation):
+        for constant in CONSTANTS:
+            data = b'{"%b": %b}' % (field.encode_name.encode(), constant)
+            answer = await teller.ask(operation, data=data)
+            assert answer.status == 400, (data[:20], answer)
+            assert is_bounded(answer)
 
 
-@pytest.mark.parametrize(
-    "content_type", ["", "text/plain", "application/x-www-form-urlencoded"]
-)
-async def test_a_body_that_is_not_called_json_is_not_read(
-    ask: Asker, content_type: str
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_a_body_that_is_not_called_json_or_is_packed_is_not_read(
+    teller: Teller, operation: Operation
 ) -> None:
-    headers = {"Content-Type": content_type}
-    data = json.dumps({"name": "sneaked"})
+    data = json.dumps(operation.body).encode()
+    for headers in (
+        {"Content-Type": ""},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/jsonx"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ):
+        answer = await teller.ask(operation, data=data, headers=headers)
+        assert answer.status == 415, (headers, answer)
+        assert answer.json["field"] in headers
 
-    answer = await ask("POST", "", data=data, headers=headers)
 
-    assert (answer.status, answer.json["field"]) == (400, "Content-Type")
-    assert (await ask("GET", "/sneaked")).status == 404
-
-
-async def test_a_body_over_the_limit_is_413(ask: Asker) -> None:
-    data = b'{"name": "' + b"x" * JSON_BYTES_MAX + b'"}'
-    headers = {"Content-Type": "application/json"}
+@pytest.mark.parametrize("operation", WITH_BODY, ids=str)
+async def test_a_body_over_the_limit_is_413(
+    teller: Teller, operation: Operation
+) -> None:
+    data = json.dumps(operation.body).encode() + b" " * JSON_BYTES_MAX
 
     async def chunks() -> Any:
         yield data
 
-    announced = await ask("POST", "", data=io.BytesIO(data), headers=headers)
-    chunked = await ask("POST", "", data=chunks(), headers=headers)
+    announced = await teller.ask(operation, data=io.BytesIO(data))
+    chunked = await teller.ask(operation, data=chunks())
 
     assert (announced.status, chunked.status) == (413, 413)
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["", "x" * 1025, "a%00b", "%ff", "%", "%zz", "%ed%a0%80"],
-)
-async def test_an_odd_path_is_refused_by_every_operation(ask: Asker, path: str) -> None:
-    for method, route in [
-        ("GET", "/lake/refs/main/objects"),
-        ("HEAD", "/lake/refs/main/objects"),
-        ("GET", "/lake/refs/main/objects/stat"),
-        ("POST", "/lake/branches/main/objects"),
-        ("DELETE", "/lake/branches/main/objects"),
-    ]:
-        answer = await ask(method, f"{route}?path={path}")
-        assert answer.status == 400, (method, route)
-        if method != "HEAD":
-            assert answer.json["field"] == "path"
+PARAMETERS: dict[type[msgspec.inspect.Type], list[str]] = {
+    msgspec.inspect.BoolType: ["", "yes", "2", "null", "tru", LONG[:5000]],
+    msgspec.inspect.IntType: [
+        "",
+        "x",
+        "1.5",
+        "-2",
+        "1001",
+        "9" * 100,
+        "0x1",
+        "NaN",
+    ],
+    msgspec.inspect.LiteralType: ["", "nosuch", "TWO_DOT"],
+    msgspec.inspect.StrType: [LONG[:5000]],
+    msgspec.inspect.VarTupleType: [LONG[:5000]],
+}
+"""What no parameter of the type takes."""
+ENCODED = ["%ff", "%", "%zz", "%ed%a0%80", "%c0%80"]
+ODD_PARAMETERS = ["", "%00", "%1b%5b2J", "a%00b", "%e2%80%ae", "%0d%0aX:y", "9" * 19, "0", "-1", "~", "main~1",
+                  "2026-13-45", "0001-01-01T00:00%2B14:00", "9999-12-31T23:59-14:00"]  # fmt: skip
 
 
-async def test_a_doubled_parameter_is_refused(ask: Asker) -> None:
-    answer = await ask("GET", "/lake/refs/main/objects?path=a&path=b")
-
-    assert (answer.status, answer.json["field"]) == (400, "path")
-
-
-@pytest.mark.parametrize("amount", ["1001", "-2", "x", "", "9" * 100])
-async def test_an_odd_amount_is_refused(ask: Asker, amount: str) -> None:
-    for route in ["/lake/branches", "/lake/refs/main/objects/ls", "/lake/refs/main/commits",
-                  "/lake/refs/log/main", "/lake/tags", "", "/lake/branches/main/diff"]:  # fmt: skip
-        answer = await ask("GET", f"{route}?amount={amount}")
-        assert (answer.status, answer.json["field"]) == (400, "amount")
+def spell(operation: Operation, name: str, encoded: str) -> str:
+    """Return the target of the example, with a parameter as it is written here."""
+    target = operation.fill()
+    path, _, query = target.partition("?")
+    pairs = [
+        pair for pair in query.split("&") if pair and not pair.startswith(f"{name}=")
+    ]
+    return f"{path}?{'&'.join([*pairs, f'{name}={encoded}'])}"
 
 
-@pytest.mark.parametrize(
-    "ref", ["", "~", "main~x", "main%40%7B%7D", "a%2Fb", "main~" + "9" * 50, "%00", "a" * 2000,
-            "..", "main%24%24", "%F0%9F%98%80"]
-)  # fmt: skip
-async def test_an_odd_ref_is_refused_or_not_found(ask: Asker, ref: str) -> None:
-    for method, route in [
-        ("GET", f"/lake/refs/{ref}/objects?path=o"),
-        ("GET", f"/lake/refs/{ref}/commits"),
-        ("GET", f"/lake/branches/{ref}"),
-        ("GET", f"/lake/commits/{ref}"),
-        ("GET", f"/lake/tags/{ref}"),
-        ("DELETE", f"/lake/branches/{ref}"),
-        ("POST", f"/lake/branches/{ref}/objects?path=o"),
-    ]:
-        answer = await ask(method, route)
-        assert answer.status in (400, 404, 405), (method, route, answer)
+async def ask_for(teller: Teller, operation: Operation, target: str) -> Answer:
+    # HEAD has no body that could name a field.
+    method = "GET" if operation.method == "HEAD" else operation.method
+    body = operation.body
+    if issubclass(ROUTE_OF[operation.name].models[1], Streamed):
+        body = b"x"
+    return await teller.send(method, target, body)
+
+
+@pytest.mark.parametrize("operation", WITH_QUERY, ids=str)
+async def test_each_wrong_parameter_is_named(
+    teller: Teller, operation: Operation
+) -> None:
+    described = msgspec.inspect.type_info(ROUTE_OF[operation.name].models[0])
+    assert isinstance(described, msgspec.inspect.StructType)
+    for field in described.fields:
+        name = field.encode_name
+        for encoded in [*PARAMETERS[type(field.type)], *ENCODED]:
+            answer = await ask_for(teller, operation, spell(operation, name, encoded))
+            assert names(answer, name), (name, encoded[:20], answer)
+            assert is_bounded(answer)
+        if not isinstance(field.type, msgspec.inspect.VarTupleType):
+            twice = spell(operation, name, f"a&{name}=a")
+            assert names(await ask_for(teller, operation, twice), name)
+        if field.required:
+            without = spell(operation, name, "").removesuffix(f"{name}=")
+            assert names(await ask_for(teller, operation, without), name)
+
+
+@pytest.mark.parametrize("operation", WITH_QUERY, ids=str)
+async def test_each_odd_parameter_is_taken_or_named(
+    teller: Teller, operation: Operation
+) -> None:
+    for name in ROUTE_OF[operation.name].models[0].__struct_encode_fields__:
+        for encoded in ODD_PARAMETERS:
+            answer = await ask_for(teller, operation, spell(operation, name, encoded))
+            assert answer.status < 500 or answer.status == 501, (name, encoded, answer)
+            if answer.status == 400 and answer.json["code"].startswith("invalid"):
+                assert names(answer, name), (name, encoded, answer)
+
+
+@pytest.mark.parametrize("operation", OF_ONE_THING, ids=str)
+async def test_each_thing_that_is_not_there_is_a_404_that_says_which(
+    teller: Teller, operation: Operation
+) -> None:
+    """Or, where making it again is the same, the answer to that."""
+    for name in operation.names:
+        answer = await teller.ask(operation, names={name: "nosuch"})
+        if answer.status < 300:
+            assert operation.name == "deleteObject"
+            continue
+        assert answer.status == 404, (name, answer)
+        if operation.method != "HEAD":
+            assert "nosuch" in answer.json.get("detail", answer.json["message"])
+            assert "nosuch" in answer.json.values()
+    if "path" in operation.query and operation.name not in (
+        "uploadObject",
+        "deleteObject",
+    ):
+        answer = await teller.ask(operation, query={"path": "no/such"})
+        assert answer.status == 404
+        if operation.method != "HEAD":
+            assert answer.json["path"] == "no/such"
+
+
+@pytest.mark.parametrize("operation", OF_ONE_THING, ids=str)
+async def test_each_odd_name_in_a_path_is_refused_or_not_found(
+    teller: Teller, operation: Operation
+) -> None:
+    for name in operation.names:
+        for text in (*TEXTS[1:], "...", "~", "main~x", "main@{}", "a/b", "main~" + "9" * 50, "main$$", "-", "*", "%"):  # fmt: skip
+            answer = await teller.ask(operation, names={name: text[:300]})
+            assert answer.status in (400, 403, 404), (name, text, answer)
+            if operation.method != "HEAD":
+                assert is_bounded(answer)
+                if answer.status == 400:
+                    assert names(answer, name), (name, text, answer)
 
 
 async def test_a_batch_of_too_many_paths_is_refused(ask: Asker) -> None:

@@ -23,10 +23,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def environment(
-    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> dict[str, str]:
-    """What a user exports to talk to the server."""
-    values = {"LAKEBED_SERVER": server.url, **ADMIN_ENVIRONMENT}
+    """What a user exports to talk to the server; nobody has logged in to any."""
+    values = {
+        "LAKEBED_SERVER": server.url,
+        "XDG_CONFIG_HOME": str(tmp_path / "configuration"),
+        **ADMIN_ENVIRONMENT,
+    }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return values

@@ -59,7 +59,7 @@ def test_users_are_made_shown_listed_and_deleted(lakebed: Lakebed) -> None:
     assert "may admin\teverything\n" in shown.out
     assert facts.json["user"]["id"] == "bob"
     assert (facts.json["grants"], facts.json["key_count"]) == ([], 0)
-    assert deleted.out == "user 'bob' deleted\n"
+    assert deleted.out == "deleted user 'bob' with 0 keys and 0 grants\n"
     assert missing.code == 3
     assert missing.err == "error: user not found: 'bos'; did you mean 'boss'?\n"
     lakebed("user", "delete", "boss", "--yes")
@@ -116,7 +116,7 @@ def test_keys_are_listed_without_secrets_and_revoked(
 
     assert listed.out.startswith(f"{key}\t")
     assert made["secret_access_key"] not in listed.out
-    assert dry.out == f"would revoke key '{key}'\n"
+    assert dry.out == f"would revoke key '{key}' of '{ann}'\n"
     assert (unknown.code, unknown.err) == (
         3,
         f"error: access key not found: 'NOSUCH' of user '{ann}'\n",

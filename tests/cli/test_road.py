@@ -27,10 +27,7 @@ def test_a_change_goes_from_a_branch_to_main(
     log = lakebed("log", main, "--oneline").out
 
     assert first["metadata"] == {"k": "v"}
-    assert diff == (
-        "M\ta.csv\t6\n--- a/a.csv\n+++ b/a.csv\n@@ -2 +2 @@\n-two\n+2\n"
-        "1 object: 1 changed\n"
-    )
+    assert diff == ("M\ta.csv\t8\t6\n--- a/a.csv\n+++ b/a.csv\n@@ -2 +2 @@\n-two\n+2\n")
     assert len(merged["parents"]) == 2
     assert [line.partition(" ")[2] for line in log.splitlines()] == [
         "Merge 'dev' into 'main'",
@@ -46,6 +43,7 @@ def test_a_change_goes_from_a_branch_to_main(
             "path": "a.csv",
             "path_type": "object",
             "size_bytes": 6,
+            "left_size_bytes": 8,
             "right": None,
         }
     ]

@@ -10,6 +10,8 @@ from lakebed.server.errors import (
     RepositoryExistsError,
     RepositoryNotFoundError,
 )
+from lakebed.server.history.step import CommitStep
+from lakebed.server.ids import CommitId
 from lakebed.server.refs.store import Branch, CommitRow, Repository, Tag
 from lakebed.server.repository.contracts import Metadata, WriteTransaction
 
@@ -290,6 +292,47 @@ class RefsContract:
         assert await metadata.find_commit_ids(repository.id, "f" * digits, limit=9) == [
             rows[2].id
         ]
+
+    async def test_steps_come_in_the_order_of_walks(self, metadata: Metadata) -> None:
+        ours = await make_repository(metadata)
+        theirs = await make_repository(metadata, "pond")
+        steps = [
+            CommitStep(commit_id(n), generation, bytes(commit_id(1)), n, traces)
+            for n, generation, traces in (
+                (4, 7, None),
+                (9, 7, b""),
+                (2, 5, b"abcd"),
+                (3, 5, None),
+                (8, 2**40, b""),
+            )
+        ]
+
+        async def record(tx: WriteTransaction) -> None:
+            for step in [*reversed(steps), steps[0]]:
+                row = CommitRow(step.id, b"r", step=step)
+                await tx.record_commit(ours.id, row)
+
+        await metadata.write(record)
+        ordered = [steps[4], *steps[:4]]
+
+        async def scan(
+            generation: int, after: CommitId | None, limit: int = 10
+        ) -> list[CommitStep]:
+            return await metadata.scan_steps(
+                ours.id, generation=generation, after=after, limit=limit
+            )
+
+        assert await scan(2**50, None) == ordered
+        assert await scan(7, None) == ordered[1:]
+        assert await scan(6, None) == ordered[3:]
+        assert await scan(7, commit_id(4)) == ordered[2:]
+        assert await scan(7, commit_id(9), 1) == [ordered[3]]
+        assert await scan(7, commit_id(4), 2) == ordered[2:4]
+        assert await scan(5, commit_id(3)) == []
+        assert (
+            await metadata.scan_steps(theirs.id, generation=9, after=None, limit=9)
+            == []
+        )
 
     async def test_a_deleted_repository_leaves_nothing_to_act_on(
         self, metadata: Metadata

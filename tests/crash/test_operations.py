@@ -6,6 +6,7 @@ the state after, whole, and read back every byte of it.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ import pytest
 from lakebed.server.errors import LakeError
 from lakebed.server.repository import (
     branches,
+    bundles,
     commits,
     listings,
     merges,
@@ -83,7 +85,21 @@ async def read_bytes(engine: Engine, entry: Entry) -> bytes:
     return b"".join([bytes(piece) async for piece in pieces])
 
 
+def put_bundle(engine: Engine) -> Awaitable[object]:
+    contents = {b"a": b"over", b"empty": b"", b"new/1": b"same", b"new/2": b"same"}
+    return bundles.put_many(
+        engine,
+        R,
+        "main",
+        [
+            bundles.SmallObject(path, data, hashlib.md5(data).digest())
+            for path, data in contents.items()
+        ],
+    )
+
+
 OPERATIONS: dict[str, Operation] = {
+    "bundle": put_bundle,
     "put": lambda e: objects.put_object(e, R, "main", b"new", b"bytes"),
     "put-large": lambda e: objects.put_object(e, R, "main", b"new", LARGE),
     "commit": lambda e: commits.commit_branch(e, R, "work", message="m", actor="me"),

@@ -26,6 +26,15 @@ CREATE TABLE commit_record (
     expired       INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (repository_id, id)
 ) WITHOUT ROWID;
+CREATE TABLE commit_step (
+    repository_id INTEGER NOT NULL,
+    generation    INTEGER NOT NULL,
+    id            BLOB NOT NULL,
+    parents       BLOB NOT NULL,     -- ids, one behind the other
+    created_ms    INTEGER NOT NULL,
+    traces        BLOB,              -- of paths it may have changed; NULL: any
+    PRIMARY KEY (repository_id, generation DESC, id)
+) WITHOUT ROWID;
 CREATE TABLE credential (
     access_key_id TEXT PRIMARY KEY,
     user_id       INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
@@ -105,7 +114,13 @@ CREATE TABLE repository (
     default_branch    TEXT NOT NULL,
     read_only         INTEGER NOT NULL,
     created_ms        INTEGER NOT NULL
-);
+, protection TEXT NOT NULL DEFAULT '');
+CREATE TABLE repository_document (
+    repository_id INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    document      BLOB NOT NULL,  -- JSON
+    PRIMARY KEY (repository_id, name)
+) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -117,7 +117,7 @@ def test_rest_is_logged_by_its_operations(logged: Logged) -> None:
     )
 
     line = logged.line_of(got.headers["x-request-id"])
-    assert (line["protocol"], line["operation"]) == ("rest", "repositories.get")
+    assert (line["protocol"], line["operation"]) == ("rest", "getRepository")
     assert (line["user"], line["status"]) == ("admin", 200)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import ClientSession, encode_basic_auth, hdrs, web
 from lakebed.server.api.handler import ApiHandler
+from lakebed.server.api.problems import problem_response
 from lakebed.server.auth.authenticate import Authenticator
 from lakebed.server.auth.keyring import Keyring
 from lakebed.server.auth.people import People
@@ -17,7 +20,8 @@ from lakebed.server.auth.store import AuthStore
 from lakebed.server.httprules.streams import Streams
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository.engine import Engine
-from lakebed.server.serving.exchange import EXCHANGE, Exchange
+from lakebed.server.serving.edge import Edge
+from lakebed.server.serving.exchange import Exchange
 from lakebed.server.settings import Endpoint, Settings
 
 from .engines import open_engine
@@ -69,16 +73,12 @@ async def serve_api(
         people = People(store, master_key, engine.clock)
         handler = ApiHandler(engine, auth, people, settings, streams)
 
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            exchange = request[EXCHANGE] = Exchange()
-            return await handler.handle(request, exchange)
-
-        server = web.Server(handle, auto_decompress=False, access_log=None)
-        runner = web.ServerRunner(server)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
+        edge = Edge(settings, None)
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(
+            edge.listen(handler.handle, _refuse), "127.0.0.1", 0
+        )
+        port = listener.sockets[0].getsockname()[1]
         try:
             yield Served(
                 engine,
@@ -89,4 +89,10 @@ async def serve_api(
                 master_key,
             )
         finally:
-            await runner.cleanup()
+            listener.close()
+            await edge.server.stop(1.0)
+
+
+def _refuse(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
+    status = 431 if is_too_long else 400
+    return problem_response(HTTPStatus(status), "malformed", "malformed")

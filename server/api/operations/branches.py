@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from aiohttp import web
-from lakebed.client.wire import BranchCreation, BranchReset, Undo
+from lakebed.client.wire import (
+    BranchCreation,
+    BranchReset,
+    Page,
+    Ref,
+    RefLogEntry,
+    Undo,
+)
 
 from ...errors import InvalidValueError
 from ...ids import CommitId
 from ...repository import branches, picking
 from ...repository.paths import check_path, encode_path
 from ..answers import (
+    CreatedText,
+    Nothing,
+    Shown,
     answer,
+    answer_created_text,
     answer_nothing,
     answer_page,
     answer_results,
-    answer_text,
 )
 from ..call import Call, NoBody, NoQuery
 from ..parameters import BranchesQuery, HardResetQuery, RefLogQuery
 from ..shapes import show_branch, show_move
 
 
-async def list_all(call: Call[BranchesQuery, NoBody]) -> web.StreamResponse:
+async def list_branches(call: Call[BranchesQuery, NoBody]) -> Shown[Page[Ref]]:
     """List branches."""
     page = await branches.list_branches(
         call.engine,
@@ -37,8 +44,12 @@ async def list_all(call: Call[BranchesQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_branch)
 
 
-async def create(call: Call[NoQuery, BranchCreation]) -> web.StreamResponse:
-    """Create a branch; answers with the bare id of its commit."""
+async def create_branch(call: Call[NoQuery, BranchCreation]) -> CreatedText:
+    """Create a branch; answers with the bare id of its commit.
+
+    Raises:
+        RefExistsError
+    """
     body = call.body
 
     async def start() -> CommitId:
@@ -54,10 +65,10 @@ async def create(call: Call[NoQuery, BranchCreation]) -> web.StreamResponse:
         return made.head
 
     head = await call.run_once(start)
-    return answer_text(head.hex(), HTTPStatus.CREATED)
+    return answer_created_text(head.hex())
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_branch(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     """Get a branch."""
     branch = await branches.get_branch(
         call.engine, call.repository, call.names["branch"]
@@ -65,19 +76,26 @@ async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     return answer(show_branch(branch))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
-    """Delete a branch with its uncommitted changes."""
+async def delete_branch(call: Call[NoQuery, NoBody]) -> Nothing:
+    """Delete a branch with its uncommitted changes.
+
+    Raises:
+        DeleteDefaultBranchError
+    """
     await branches.delete_branch(
         call.engine, call.repository, call.names["branch"], actor=call.actor
     )
     return answer_nothing()
 
 
-async def reset(call: Call[NoQuery, BranchReset]) -> web.StreamResponse:
+async def reset_branch(call: Call[NoQuery, BranchReset]) -> Nothing:
     """Throw away uncommitted changes: of a path, below a prefix, or all of them."""
     body = call.body
     path = prefix = None
-    if body.type != "reset":
+    if body.type == "reset":
+        if body.path:  # who names a path does not mean everything
+            raise InvalidValueError("path", "reset of type 'reset' takes no path")
+    else:
         if body.path is None:
             raise InvalidValueError("path", f"reset of type '{body.type}' needs a path")
         if body.type == "object":
@@ -90,8 +108,12 @@ async def reset(call: Call[NoQuery, BranchReset]) -> web.StreamResponse:
     return answer_nothing()
 
 
-async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.StreamResponse:
-    """Move a branch to another commit."""
+async def hard_reset_branch(call: Call[HardResetQuery, NoBody]) -> Nothing:
+    """Move a branch to another commit.
+
+    Raises:
+        DirtyBranchError
+    """
     await picking.hard_reset(
         call.engine,
         call.repository,
@@ -102,7 +124,7 @@ async def hard_reset(call: Call[HardResetQuery, NoBody]) -> web.StreamResponse:
     return answer_nothing()
 
 
-async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.StreamResponse:
+async def list_ref_moves(call: Call[RefLogQuery, NoBody]) -> Shown[Page[RefLogEntry]]:
     """List the moves of a branch or tag, newest first."""
     limit = call.query.limit
     moves = await branches.list_ref_log(
@@ -117,12 +139,21 @@ async def list_moves(call: Call[RefLogQuery, NoBody]) -> web.StreamResponse:
     return answer_results((show_move(move) for move in moves), next_offset)
 
 
-async def undo(call: Call[NoQuery, Undo]) -> web.StreamResponse:
+async def undo_ref_move(call: Call[NoQuery, Undo]) -> Shown[RefLogEntry]:
     """Put a branch back to where it was before its last move, or before a named one.
 
-    Answers with the move that this makes.
+    Answers with the move that this makes, or with `dry_run` would make.
     """
     name = call.names["name"]
+    if call.body.dry_run:
+        before_id: CommitId | None = None
+        if call.body.sequence is not None:
+            before = await _find_state_before(call, name, call.body.sequence)
+            before_id = CommitId(bytes.fromhex(before))
+        planned = await branches.preview_undo(
+            call.engine, call.repository, name, actor=call.actor, to=before_id
+        )
+        return answer(show_move(planned))
     if call.body.sequence is None:
         await branches.undo(call.engine, call.repository, name, actor=call.actor)
     else:

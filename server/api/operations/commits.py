@@ -5,25 +5,45 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from aiohttp import web
-from lakebed.client.wire import CherryPick, CommitCreation, CommitOverrides, Revert
+from lakebed.client.wire import (
+    Blame,
+    CherryPick,
+    Commit,
+    CommitCreation,
+    CommitOverrides,
+    Page,
+    Revert,
+)
 
 from ...errors import CommitNotFoundError, InvalidValueError, RefNotFoundError
 from ...ids import CommitId
 from ...repository import commits, picking
+from ...repository.blame import Item, blame
 from ...repository.logs import LogFilter, list_log
 from ...repository.paths import check_path, encode_path
-from ..answers import answer, answer_created, answer_nothing, answer_results
+from ..answers import (
+    Created,
+    Nothing,
+    Shown,
+    answer,
+    answer_created,
+    answer_nothing,
+    answer_results,
+)
 from ..call import Call, NoBody, NoQuery
-from ..parameters import LogQuery
-from ..shapes import show_commit
+from ..parameters import BlameQuery, LogQuery
+from ..shapes import show_blamed, show_commit
 
 
-async def create(call: Call[NoQuery, CommitCreation]) -> web.StreamResponse:
-    """Commit the uncommitted changes of a branch."""
+async def commit(call: Call[NoQuery, CommitCreation]) -> Created[Commit]:
+    """Commit the uncommitted changes of a branch.
+
+    Raises:
+        NothingToCommitError
+    """
     body = call.body
 
-    async def commit() -> CommitId:
+    async def seal() -> CommitId:
         made = await commits.commit_branch(
             call.engine,
             call.repository,
@@ -37,25 +57,25 @@ async def create(call: Call[NoQuery, CommitCreation]) -> web.StreamResponse:
         )
         return made.id
 
-    return await _answer_made(call, await call.run_once(commit))
+    return await _answer_made(call, await call.run_once(seal))
 
 
-async def _answer_made(call: Call[Any, Any], commit_id: CommitId) -> web.StreamResponse:
-    commit = await commits.get_commit(call.engine, call.repository, commit_id.hex())
-    return answer_created(show_commit(commit))
+async def _answer_made(call: Call[Any, Any], commit_id: CommitId) -> Created[Commit]:
+    made = await commits.get_commit(call.engine, call.repository, commit_id.hex())
+    return answer_created(show_commit(made))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_commit(call: Call[NoQuery, NoBody]) -> Shown[Commit]:
     """Get a commit, by its id or any ref expression."""
     ref = call.names["commit"]
     try:
-        commit = await commits.get_commit(call.engine, call.repository, ref)
+        found = await commits.get_commit(call.engine, call.repository, ref)
     except RefNotFoundError:
         raise CommitNotFoundError(call.repository, ref) from None
-    return answer(show_commit(commit))
+    return answer(show_commit(found))
 
 
-async def list_history(call: Call[LogQuery, NoBody]) -> web.StreamResponse:
+async def log_commits(call: Call[LogQuery, NoBody]) -> Shown[Page[Commit]]:
     """List the commits that a ref descends from, newest first."""
     query = call.query
     page = await list_log(
@@ -73,7 +93,32 @@ async def list_history(call: Call[LogQuery, NoBody]) -> web.StreamResponse:
         ),
     )
     next_after = None if query.limit_only else page.next_after
-    return answer_results((show_commit(commit) for commit in page.items), next_after)
+    return answer_results((show_commit(item) for item in page.items), next_after)
+
+
+async def list_blame(call: Call[BlameQuery, NoBody]) -> Shown[Page[Blame]]:
+    """List objects, each with the commit that last changed it."""
+    query = call.query
+    only: Item | None = None
+    if query.path and query.path_type == "object":
+        only = Item(check_path(query.path), is_prefix=False)
+    elif query.path:
+        only = Item(encode_path(query.path), is_prefix=True)
+    page = await blame(
+        call.engine,
+        call.repository,
+        call.names["ref"],
+        only=only,
+        prefix=encode_path(query.prefix),
+        after=encode_path(query.after),
+        delimiter=query.delimiter.encode(),
+        limit=query.limit,
+    )
+    next_after = page.next_after
+    return answer_results(
+        (show_blamed(item) for item in page.items),
+        next_after.decode() if next_after is not None else None,
+    )
 
 
 def _parse_time(text: str) -> int:
@@ -92,8 +137,15 @@ def _read_overrides(body: CommitOverrides | None) -> picking.Overrides | None:
     return picking.Overrides(body.message, body.metadata) if body is not None else None
 
 
-async def revert(call: Call[NoQuery, Revert]) -> web.StreamResponse:
-    """Commit the opposite of a commit."""
+async def revert_branch(call: Call[NoQuery, Revert]) -> Nothing:
+    """Commit the opposite of a commit.
+
+    Raises:
+        NothingToCommitError
+        DirtyBranchError
+        RevertNeedsParentError
+        MergeConflictError
+    """
     body = call.body
 
     async def go_back() -> CommitId:
@@ -114,8 +166,15 @@ async def revert(call: Call[NoQuery, Revert]) -> web.StreamResponse:
     return answer_nothing()
 
 
-async def cherry_pick(call: Call[NoQuery, CherryPick]) -> web.StreamResponse:
-    """Commit what another commit changed."""
+async def cherry_pick(call: Call[NoQuery, CherryPick]) -> Created[Commit]:
+    """Commit what another commit changed.
+
+    Raises:
+        NothingToCommitError
+        DirtyBranchError
+        RevertNeedsParentError
+        MergeConflictError
+    """
     body = call.body
 
     async def pick() -> CommitId:

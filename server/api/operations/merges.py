@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from aiohttp import web
 from lakebed.client import wire
-from lakebed.client.wire import Merge, MergeBase, MergeResult
+from lakebed.client.wire import Diff, Merge, MergeBase, MergeResult, Page
 
 from ...errors import RefNotFoundError
 from ...ids import CommitId
@@ -14,9 +13,9 @@ from ...repository.diffs import DiffPage, DiffScope
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import resolve, resolve_in
 from ...tree.merge import Resolution
-from ..answers import answer, answer_results
+from ..answers import Shown, answer, answer_results
 from ..call import Call, NoBody, NoQuery
-from ..parameters import DiffQuery, ListingQuery
+from ..parameters import DiffQuery, ListingQuery, UncommittedQuery
 from ..shapes import show_difference
 
 _STRATEGIES: dict[str, Strategy] = {
@@ -31,7 +30,7 @@ _RESOLUTIONS: dict[wire.Resolution, Resolution] = {
 }
 
 
-async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.StreamResponse:
+async def diff_refs(call: Call[DiffQuery, NoBody]) -> Shown[Page[Diff]]:
     """List what differs between two refs, or between their merge base and the right."""
     query = call.query
     page = await diffs.diff_refs(
@@ -42,15 +41,21 @@ async def diff_refs(call: Call[DiffQuery, NoBody]) -> web.StreamResponse:
         _read_scope(query),
         three_dot=query.type == "three_dot",
     )
-    return _answer_diff(page, with_right=query.include_right_stats)
+    return _answer_diff(
+        page,
+        with_right=query.include_right_stats,
+        with_left_size=query.include_left_size,
+    )
 
 
-async def diff_branch(call: Call[ListingQuery, NoBody]) -> web.StreamResponse:
+async def diff_branch(call: Call[UncommittedQuery, NoBody]) -> Shown[Page[Diff]]:
     """List the uncommitted changes of a branch."""
     page = await diffs.diff_staged(
         call.engine, call.repository, call.names["branch"], _read_scope(call.query)
     )
-    return _answer_diff(page, with_right=False)
+    return _answer_diff(
+        page, with_right=False, with_left_size=call.query.include_left_size
+    )
 
 
 def _read_scope(query: ListingQuery) -> DiffScope:
@@ -62,16 +67,28 @@ def _read_scope(query: ListingQuery) -> DiffScope:
     )
 
 
-def _answer_diff(page: DiffPage, *, with_right: bool) -> web.StreamResponse:
+def _answer_diff(
+    page: DiffPage, *, with_right: bool, with_left_size: bool
+) -> Shown[Page[Diff]]:
     next_after = page.next_after
     return answer_results(
-        (show_difference(item, with_right=with_right) for item in page.items),
+        (
+            show_difference(item, with_right=with_right, with_left_size=with_left_size)
+            for item in page.items
+        ),
         next_after.decode() if next_after is not None else None,
     )
 
 
-async def merge(call: Call[NoQuery, Merge]) -> web.StreamResponse:
-    """Merge a ref into a branch."""
+async def merge_into_branch(call: Call[NoQuery, Merge]) -> Shown[MergeResult]:
+    """Merge a ref into a branch.
+
+    Raises:
+        MergeConflictError
+        NothingToCommitError
+        DirtyBranchError
+        SameRefError
+    """
     body = call.body
 
     async def join() -> CommitId:
@@ -98,7 +115,7 @@ async def merge(call: Call[NoQuery, Merge]) -> web.StreamResponse:
     return answer(MergeResult(reference=commit_id.hex()))
 
 
-async def get_base(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def find_merge_base(call: Call[NoQuery, NoBody]) -> Shown[MergeBase]:
     """Get the best common ancestor of two refs."""
     source, destination = call.names["source"], call.names["destination"]
     theirs = await resolve(call.engine, call.repository, source)

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-from lakebed.client.wire import Du, ObjectStats, UnderlyingProperties
+from lakebed.client.wire import Du, ObjectStats, Page, UnderlyingProperties
 
 from ...errors import NotImplementedYetError
-from ...repository.listings import CommonPrefix, list_objects, measure
-from ...repository.objects import stat_object
+from ...repository import listings
+from ...repository import objects as stored
+from ...repository.listings import CommonPrefix
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
 from ...tree.entry import Entry
-from ..answers import answer, answer_results
+from ..answers import ObjectBytes, Shown, answer, answer_results
 from ..call import Call, NoBody
 from ..parameters import ObjectsQuery, PathQuery, PrefixQuery, ReadQuery, StatQuery
 from ..reading import send_located
 from ..shapes import show_object, show_prefix
 
 
-async def read(call: Call[ReadQuery, NoBody]) -> web.StreamResponse:
-    """Read an object, or a range of it."""
+async def get_object(call: Call[ReadQuery, NoBody]) -> ObjectBytes:
+    """Read an object, or a range of it.
+
+    Raises:
+        ObjectNotFoundError
+        RangeNotSatisfiableError
+    """
     _refuse_presigning(call.query.presign)
-    located = await stat_object(
+    located = await stored.stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
     return await send_located(call, located)
 
 
-async def stat(call: Call[StatQuery, NoBody]) -> web.StreamResponse:
-    """Describe an object."""
+async def head_object(call: Call[ReadQuery, NoBody]) -> ObjectBytes:
+    """Get what is said of an object beside its bytes: size, type, ETag, time.
+
+    Raises:
+        ObjectNotFoundError
+        RangeNotSatisfiableError
+    """
+    return await get_object(call)
+
+
+async def stat_object(call: Call[StatQuery, NoBody]) -> Shown[ObjectStats]:
+    """Describe an object.
+
+    Raises:
+        ObjectNotFoundError
+    """
     _refuse_presigning(call.query.presign)
-    located = await stat_object(
+    located = await stored.stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
     return answer(
@@ -42,13 +61,13 @@ async def stat(call: Call[StatQuery, NoBody]) -> web.StreamResponse:
     )
 
 
-async def list_all(call: Call[ObjectsQuery, NoBody]) -> web.StreamResponse:
+async def list_objects(call: Call[ObjectsQuery, NoBody]) -> Shown[Page[ObjectStats]]:
     """List objects, or with a delimiter the common prefixes of their paths."""
     query = call.query
     _refuse_presigning(query.presign)
     repository = await get_repository(call.engine, call.repository)
     namespace = repository.storage_namespace
-    page = await list_objects(
+    page = await listings.list_objects(
         call.engine,
         call.repository,
         call.names["ref"],
@@ -70,18 +89,24 @@ async def list_all(call: Call[ObjectsQuery, NoBody]) -> web.StreamResponse:
     )
 
 
-async def get_properties(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
-    """Get what the backend says of an object."""
-    await stat_object(
+async def get_underlying_properties(
+    call: Call[PathQuery, NoBody],
+) -> Shown[UnderlyingProperties]:
+    """Get what the backend says of an object.
+
+    Raises:
+        ObjectNotFoundError
+    """
+    await stored.stat_object(
         call.engine, call.repository, call.names["ref"], check_path(call.query.path)
     )
     return answer(UnderlyingProperties(storage_class="STANDARD"))
 
 
-async def get_usage(call: Call[PrefixQuery, NoBody]) -> web.StreamResponse:
+async def get_usage(call: Call[PrefixQuery, NoBody]) -> Shown[Du]:
     """Count the objects below a prefix, and their bytes."""
     prefix = call.query.prefix
-    measured = await measure(
+    measured = await listings.measure(
         call.engine, call.repository, call.names["ref"], prefix=encode_path(prefix)
     )
     return answer(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from aiohttp import web
 from lakebed.client import wire
-from lakebed.client.wire import GrantCreation, UserCreation
+from lakebed.client.wire import GrantCreation, Page, UserCreation
 
 from ...auth.grants import Permission
 from ...errors import NotImplementedYetError
-from ..answers import answer, answer_created, answer_nothing, answer_page
+from ..answers import (
+    Created,
+    Nothing,
+    Shown,
+    answer,
+    answer_created,
+    answer_nothing,
+    answer_page,
+)
 from ..call import Call, NoBody, NoQuery
 from ..parameters import GrantQuery, PageQuery
 from ..shapes import show_grant, show_key, show_user
 
 
-async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
+async def list_users(call: Call[PageQuery, NoBody]) -> Shown[Page[wire.User]]:
     """List users."""
     page = await call.people.list_users(
         prefix=call.query.prefix, after=call.query.after, limit=call.query.limit
@@ -22,27 +29,37 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_user)
 
 
-async def create(call: Call[NoQuery, UserCreation]) -> web.StreamResponse:
-    """Create a user, without keys and grants."""
+async def create_user(call: Call[NoQuery, UserCreation]) -> Created[wire.User]:
+    """Create a user, without keys and grants.
+
+    Raises:
+        UserExistsError
+    """
     if call.body.invite_user:
         raise NotImplementedYetError("invitations are not built: leave it out")
     user = await call.people.create_user(call.body.id, is_admin=call.body.is_admin)
     return answer_created(show_user(user))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_user(call: Call[NoQuery, NoBody]) -> Shown[wire.User]:
     """Get a user."""
     user = await call.people.get_user(call.names["user"], call.principal)
     return answer(show_user(user))
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
-    """Delete a user, with keys and grants."""
+async def delete_user(call: Call[NoQuery, NoBody]) -> Nothing:
+    """Delete a user, with keys and grants.
+
+    Raises:
+        AdministratorNeededError
+    """
     await call.people.delete_user(call.names["user"], call.principal)
     return answer_nothing()
 
 
-async def list_keys(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
+async def list_user_credentials(
+    call: Call[PageQuery, NoBody],
+) -> Shown[Page[wire.KeyInfo]]:
     """List the access keys of a user, without secrets."""
     page = await call.people.list_keys(
         call.names["user"],
@@ -54,8 +71,12 @@ async def list_keys(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_key)
 
 
-async def create_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
-    """Make an access key; answers with its secret, this once."""
+async def create_credentials(call: Call[NoQuery, NoBody]) -> Created[wire.Credentials]:
+    """Make an access key; answers with its secret, this once.
+
+    Raises:
+        TooManyError
+    """
     made = await call.people.create_key(call.names["user"], call.principal)
     response = answer_created(
         wire.Credentials(
@@ -68,7 +89,7 @@ async def create_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     return response
 
 
-async def get_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_credentials(call: Call[NoQuery, NoBody]) -> Shown[wire.KeyInfo]:
     """Get an access key, without its secret."""
     key = await call.people.get_key(
         call.names["user"], call.names["key"], call.principal
@@ -76,13 +97,13 @@ async def get_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     return answer(show_key(key))
 
 
-async def revoke_key(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def delete_credentials(call: Call[NoQuery, NoBody]) -> Nothing:
     """Revoke an access key: it stops working at once."""
     await call.people.revoke_key(call.names["user"], call.names["key"], call.principal)
     return answer_nothing()
 
 
-async def list_grants(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
+async def list_grants(call: Call[PageQuery, NoBody]) -> Shown[Page[wire.Grant]]:
     """List what a user may do where."""
     page = await call.people.list_grants(
         call.names["user"],
@@ -94,8 +115,12 @@ async def list_grants(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_grant)
 
 
-async def add_grant(call: Call[NoQuery, GrantCreation]) -> web.StreamResponse:
-    """Grant a user a level, in place of what they have for the same globs."""
+async def add_grant(call: Call[NoQuery, GrantCreation]) -> Created[wire.Grant]:
+    """Grant a user a level, in place of what they have for the same globs.
+
+    Raises:
+        TooManyError
+    """
     body = call.body
     grant = await call.people.add_grant(
         call.names["user"],
@@ -107,8 +132,12 @@ async def add_grant(call: Call[NoQuery, GrantCreation]) -> web.StreamResponse:
     return answer_created(show_grant(grant))
 
 
-async def remove_grant(call: Call[GrantQuery, NoBody]) -> web.StreamResponse:
-    """Take a grant away: it stops counting at once."""
+async def remove_grant(call: Call[GrantQuery, NoBody]) -> Nothing:
+    """Take a grant away: it stops counting at once.
+
+    Raises:
+        GrantNotFoundError
+    """
     await call.people.remove_grant(
         call.names["user"],
         call.principal,

@@ -21,7 +21,7 @@ from ...auth.secrets import AccessKey, make_access_key
 from ...errors import AlreadySetUpError, PermissionDeniedError
 from ...serving.hosts import names_this_machine
 from ...settings import LOOPBACK_NAMES, Settings
-from ..answers import answer, answer_nothing
+from ..answers import Nothing, Shown, answer, answer_nothing
 from ..call import Call, NoBody, NoQuery
 
 API_VERSION = "1.88.0"
@@ -31,12 +31,12 @@ _VERSION = version("lakebed")
 VERSION_HEADER = "X-Lakebed-Version"
 
 
-async def check_health(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def health_check(call: Call[NoQuery, NoBody]) -> Nothing:
     """Say that the server answers."""
     return answer_nothing()
 
 
-async def get_config(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_config(call: Call[NoQuery, NoBody]) -> Shown[Config]:
     """Get what clients want to know of the server."""
     response = answer(
         Config(
@@ -63,7 +63,7 @@ async def get_config(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     return response
 
 
-async def get_current_user(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_current_user(call: Call[NoQuery, NoBody]) -> Shown[CurrentUser]:
     """Get who is asking."""
     principal = call.principal
     return answer(
@@ -78,7 +78,7 @@ async def get_current_user(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     )
 
 
-async def get_setup(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_setup_state(call: Call[NoQuery, NoBody]) -> Shown[SetupState]:
     """Say whether there is a first user."""
     is_set_up = await call.auth.is_set_up()
     return answer(
@@ -106,8 +106,12 @@ _FORWARDING_HEADERS = (
 )
 
 
-async def set_up(call: Call[NoQuery, Setup]) -> web.StreamResponse:
-    """Create the first user, an administrator; once, and from this machine."""
+async def setup(call: Call[NoQuery, Setup]) -> Shown[Credentials]:
+    """Create the first user, an administrator; once, and from this machine.
+
+    Raises:
+        AlreadySetUpError
+    """
     _require_local(call.request, call.settings)
     body = call.body
     key = make_access_key()

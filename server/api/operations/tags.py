@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-from lakebed.client.wire import Ref, TagCreation
+from lakebed.client.wire import Page, Ref, TagCreation
 
 from ...ids import CommitId
 from ...repository import tags
-from ..answers import answer, answer_created, answer_nothing, answer_page
+from ..answers import (
+    Created,
+    Nothing,
+    Shown,
+    answer,
+    answer_created,
+    answer_nothing,
+    answer_page,
+)
 from ..call import Call, NoBody, NoQuery
 from ..parameters import PageQuery
 from ..shapes import show_tag
 
 
-async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
+async def list_tags(call: Call[PageQuery, NoBody]) -> Shown[Page[Ref]]:
     """List tags."""
     page = await tags.list_tags(
         call.engine,
@@ -26,8 +33,12 @@ async def list_all(call: Call[PageQuery, NoBody]) -> web.StreamResponse:
     return answer_page(page, show_tag)
 
 
-async def create(call: Call[NoQuery, TagCreation]) -> web.StreamResponse:
-    """Create a tag."""
+async def create_tag(call: Call[NoQuery, TagCreation]) -> Created[Ref]:
+    """Create a tag.
+
+    Raises:
+        RefExistsError
+    """
     body = call.body
 
     async def pin() -> CommitId:
@@ -45,14 +56,14 @@ async def create(call: Call[NoQuery, TagCreation]) -> web.StreamResponse:
     return answer_created(Ref(id=body.id, commit_id=commit_id.hex()))
 
 
-async def get(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def get_tag(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     """Get a tag."""
     return answer(
         show_tag(await tags.get_tag(call.engine, call.repository, call.names["tag"]))
     )
 
 
-async def delete(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+async def delete_tag(call: Call[NoQuery, NoBody]) -> Nothing:
     """Delete a tag."""
     await tags.delete_tag(
         call.engine, call.repository, call.names["tag"], actor=call.actor

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 from lakebed.client.wire import (
     ObjectCopy,
     ObjectErrorList,
     ObjectMove,
     ObjectMoveResult,
+    ObjectStats,
     PathList,
     UserMetadata,
 )
 
 from ...errors import InvalidValueError
 from ...httprules.receiving import Patience
-from ...httprules.whole import WholeAnswer
-from ...repository import copies, objects
-from ...repository.deleting import Deletion, delete_objects
+from ...repository import copies, deleting, objects
+from ...repository.deleting import Deletion
 from ...repository.describing import update_extra
 from ...repository.paths import check_path, encode_path
 from ...repository.resolving import get_repository
 from ...tree.entry import Entry
-from ..answers import answer, answer_created, answer_nothing
+from ..answers import (
+    Created,
+    CreatedNothing,
+    Nothing,
+    Shown,
+    answer,
+    answer_created,
+    answer_created_nothing,
+    answer_nothing,
+)
 from ..bodies import FormUpload, is_small, open_upload
-from ..call import Call, NoBody, NoQuery, Streamed
+from ..call import Call, NoBody, NoQuery, Uploaded
 from ..headers import read_condition, read_extra
 from ..parameters import CopyQuery, PathQuery
 from ..shapes import show_object
@@ -36,7 +44,7 @@ BATCH_PATHS_MAX = 1000
 """Paths of one deletion; the limit of S3 and of the lakeFS API."""
 
 
-async def upload(call: Call[PathQuery, Streamed]) -> web.StreamResponse:
+async def upload_object(call: Call[PathQuery, Uploaded]) -> Created[ObjectStats]:
     """Upload an object: the raw body, or the field `content` of a form."""
     path = check_path(call.query.path)
     if is_small(call.request):
@@ -48,7 +56,7 @@ async def upload(call: Call[PathQuery, Streamed]) -> web.StreamResponse:
     return answer_created(show_object(repository.storage_namespace, entry))
 
 
-async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
+async def _take_in(call: Call[PathQuery, Uploaded], path: bytes) -> Entry:
     request = call.request
     condition = read_condition(request.headers)
     patience = Patience.of(call.settings)
@@ -72,7 +80,7 @@ async def _take_in(call: Call[PathQuery, Streamed], path: bytes) -> Entry:
     )
 
 
-async def delete(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
+async def delete_object(call: Call[PathQuery, NoBody]) -> Nothing:
     """Delete an object; nothing there is fine."""
     await objects.delete_object(
         call.engine,
@@ -84,12 +92,12 @@ async def delete(call: Call[PathQuery, NoBody]) -> web.StreamResponse:
     return answer_nothing()
 
 
-async def delete_many(call: Call[NoQuery, PathList]) -> web.StreamResponse:
+async def delete_objects(call: Call[NoQuery, PathList]) -> Shown[ObjectErrorList]:
     """Delete up to 1,000 objects, all at once; nothing there is fine."""
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
         raise InvalidValueError("paths", f"at most {BATCH_PATHS_MAX} paths at once")
-    await delete_objects(
+    await deleting.delete_objects(
         call.engine,
         call.repository,
         call.names["branch"],
@@ -98,8 +106,12 @@ async def delete_many(call: Call[NoQuery, PathList]) -> web.StreamResponse:
     return answer(ObjectErrorList(errors=[]))
 
 
-async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.StreamResponse:
-    """Copy an object; no bytes are copied."""
+async def copy_object(call: Call[CopyQuery, ObjectCopy]) -> Created[ObjectStats]:
+    """Copy an object; no bytes are copied.
+
+    Raises:
+        ObjectNotFoundError
+    """
     body = call.body
     branch = call.names["branch"]
     source_ref = body.src_ref or branch
@@ -118,8 +130,12 @@ async def copy(call: Call[CopyQuery, ObjectCopy]) -> web.StreamResponse:
     return answer_created(show_object(repository.storage_namespace, entry))
 
 
-async def move(call: Call[NoQuery, ObjectMove]) -> web.StreamResponse:
-    """Rename an object, or everything below a prefix; no bytes are copied."""
+async def move_objects(call: Call[NoQuery, ObjectMove]) -> Shown[ObjectMoveResult]:
+    """Rename an object, or everything below a prefix; no bytes are copied.
+
+    Raises:
+        ObjectNotFoundError
+    """
     body = call.body
     branch = call.names["branch"]
     if body.recursive:
@@ -142,8 +158,14 @@ async def move(call: Call[NoQuery, ObjectMove]) -> web.StreamResponse:
     return answer(ObjectMoveResult(moved=moved))
 
 
-async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.StreamResponse:
-    """Give an object other user metadata, in place of what it has."""
+async def update_object_user_metadata(
+    call: Call[PathQuery, UserMetadata],
+) -> CreatedNothing:
+    """Give an object other user metadata, in place of what it has.
+
+    Raises:
+        ObjectNotFoundError
+    """
     metadata = call.body.set
     await update_extra(
         call.engine,
@@ -152,4 +174,4 @@ async def set_user_metadata(call: Call[PathQuery, UserMetadata]) -> web.StreamRe
         check_path(call.query.path),
         lambda extra: replace(extra, user_metadata=metadata),
     )
-    return WholeAnswer(HTTPStatus.CREATED)
+    return answer_created_nothing()

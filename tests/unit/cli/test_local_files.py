@@ -72,6 +72,41 @@ def test_a_walk_finds_files_by_name_and_says_what_it_skips(tmp_path: Path) -> No
     ]
 
 
+def test_a_walk_goes_in_the_order_of_the_names_that_objects_get(tmp_path: Path) -> None:
+    """As a listing does: else a copy would send again what is there."""
+    names = ["a", "a.b", "a/b", "a-/c", "a0", "b/a/x", "b/a.x", "b/a", "é/1", "z"]
+    for name in names:
+        if name in ("a", "b/a"):
+            continue  # a folder has its name
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+
+    found = [item.name for item in walk(tmp_path) if isinstance(item, LocalFile)]
+
+    assert found == sorted(found, key=str.encode)
+    assert len(found) == 8
+
+
+def test_a_walk_tells_what_should_have_been_copied_and_cannot(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d" * 200] * 6)
+    deep.mkdir(parents=True)
+    (deep / "f").write_text("x")
+    (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x")
+    (tmp_path / "good").write_text("x")
+
+    found = list(walk(tmp_path))
+
+    failures = [
+        item.reason for item in found if isinstance(item, Skipped) and item.is_failure
+    ]
+    assert failures == [
+        "its name is 1207 bytes long, over 1024",
+        "its name is not UTF-8",
+    ]
+    assert [item.name for item in found if isinstance(item, LocalFile)] == ["good"]
+
+
 def test_a_name_that_is_no_utf8_is_refused() -> None:
     with pytest.raises(CommandError, match="is not UTF-8"):
         object_name(os.fsdecode(b"\xff.csv"))

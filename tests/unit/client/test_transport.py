@@ -81,10 +81,26 @@ async def test_a_read_is_sent_again_when_its_answer_is_lost() -> None:
 async def test_a_creation_is_not_sent_again_when_its_answer_is_lost() -> None:
     """It may have worked; sent twice it would say that the name is taken."""
     async with serve_script(Drop()) as script, client_of(script) as lake:
-        with pytest.raises(ServerUnreachableError, match="create tag 'v1' in 'r'"):
-            await lake.create_tag("r", "v1", ref="main")
+        with pytest.raises(ServerUnreachableError, match="create repository 'r'"):
+            await lake.create_repository("r")
 
         assert len(script.asked) == 1
+
+
+async def test_branches_and_tags_are_created_under_a_key() -> None:
+    """The server does it once then, and gives the same answer."""
+    made = json(encode(Ref(id="v1", commit_id="c")), 201)
+    async with (
+        serve_script(
+            Drop(), web.Response(status=201, text="c"), Drop(), made
+        ) as script,
+        client_of(script) as lake,
+    ):
+        await lake.create_branch("r", "v1", source="main")
+        await lake.create_tag("r", "v1", ref="main")
+
+        keys = [asked.headers["Idempotency-Key"] for asked in script.asked]
+        assert keys[0] == keys[1] != keys[2] == keys[3]
 
 
 async def test_a_commit_is_sent_again_under_the_same_key() -> None:
@@ -142,7 +158,7 @@ async def test_a_gateway_that_failed_is_asked_again_for_reads_only() -> None:
         await lake.get_branch("r", "main")
         await lake.merge("r", "dev", "main")
         with pytest.raises(ServerError, match="502"):
-            await lake.create_tag("r", "v1", ref="main")
+            await lake.create_repository("r")
 
 
 async def test_a_refused_connection_is_tried_again_then_told() -> None:

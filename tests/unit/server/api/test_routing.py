@@ -139,7 +139,7 @@ def test_a_wrong_method_is_told_the_right_ones() -> None:
     with pytest.raises(MethodNotAllowedError) as caught:
         ROUTER.match("PATCH", paths.fill(paths.TAG, repository="r", tag="t"))
 
-    assert caught.value.allowed == ["DELETE", "GET"]
+    assert caught.value.allowed == ["DELETE", "GET", "HEAD", "OPTIONS"]
 
 
 def test_a_broken_escape_is_refused_by_name() -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from lakebed.server.errors import StartupError
+from lakebed.server.history.commit import make_commit
+from lakebed.server.history.step import CommitStep
+from lakebed.server.ids import CommitId, ContentId, NodeId
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.metadata.migrations import bring_up_to_date
@@ -205,7 +208,8 @@ def test_a_step_that_fails_leaves_the_old_version_whole(directory: Path) -> None
     session.close()
 
 
-def test_a_database_of_version_1_becomes_one_of_version_2(directory: Path) -> None:
+def write_version_1(directory: Path, commit_id: CommitId, record: bytes) -> None:
+    """Leave a database of version 1 with one commit."""
     directory.mkdir(mode=0o700, exist_ok=True)
     connection = sqlite3.connect(directory / "lakebed.db")
     connection.executescript((GOLDEN / "database-v1.sql").read_text())
@@ -215,10 +219,33 @@ def test_a_database_of_version_1_becomes_one_of_version_2(directory: Path) -> No
         "INSERT INTO setting VALUES ('instance_id', 'old'), ('created_by', '0.1.0'),"
         "('reserved_repositories', 'models');"
     )
+    connection.execute(
+        "INSERT INTO commit_record VALUES (3, ?, ?, 0)", (commit_id, record)
+    )
+    connection.commit()
     connection.close()
+
+
+async def test_a_database_of_version_1_becomes_one_of_version_2(
+    directory: Path,
+) -> None:
+    commit, record = make_commit(
+        tree_id=NodeId(bytes(32)),
+        content_id=ContentId(bytes(32)),
+        parents=(),
+        committer="ann",
+        message="old",
+        created_ms=5,
+        metadata={},
+    )
+    write_version_1(directory, commit.id, record)
 
     with open_metadata(directory) as metadata:
         assert metadata.instance_id == "old"
+        # Walks find it, and know nothing of what it changed.
+        assert await metadata.scan_steps(3, generation=9, after=None, limit=9) == [
+            CommitStep(commit.id, 0, b"", 5, None)
+        ]
 
     assert read_schema(directory) == (GOLDEN / "database-v2.sql").read_text()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lakebed.server.history.step import CommitStep
 from lakebed.server.ids import CommitId, Kind
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.metadata.metadata import SqlMetadata
@@ -41,7 +42,9 @@ async def fill(metadata: SqlMetadata, name: str) -> Repository:
 
     async def record(tx: WriteTransaction) -> None:
         for n in range(ROWS):
-            commit = CommitRow(CommitId(n.to_bytes(32, "big")), b"record")
+            commit_id = CommitId(n.to_bytes(32, "big"))
+            step = CommitStep(commit_id, n, b"", 0, None)
+            commit = CommitRow(commit_id, b"record", step=step)
             await tx.record_commit(repository.id, commit)
 
     await metadata.write(record)
@@ -62,7 +65,7 @@ def count_rows(directory: Path) -> dict[str, int]:
         table: session.rows(f"SELECT count(*) FROM {table}")[0][0]
         for table in [
             *("repository", "ref", "ref_log", "commit_record", "staged", "purge"),
-            *("lease", "lease_item"),
+            *("commit_step", "lease", "lease_item"),
         ]
     }
     session.close()

@@ -1,0 +1,1 @@
+"""The handles without `await`. Made from `client/handles/`, where there is more to read."""

@@ -1,0 +1,165 @@
+"""A transaction: what is written in a `with` becomes one commit, or nothing.
+
+Its promises:
+
+1. Writes go to a hidden branch, made from the head at the beginning. Reads see them.
+2. The end makes one commit of them on the target, with one parent, if it can.
+3. Whatever the target got meanwhile is kept. A path that both changed differently is an
+   error, and then the target has nothing of the transaction.
+4. It happens once: each step has a key, so that a step whose answer was lost does nothing
+   when it is sent again. If no answer ever comes, the error says that nobody knows.
+5. The hidden branch is deleted at the end, however that comes. If the server is away
+   then, it stays behind, hidden, and a line of the log names it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+from ..errors import (
+    ConflictError,
+    MergeConflictError,
+    NothingToCommitError,
+    ServerUnreachableError,
+)
+from ..wire import MergeStrategy, Resolution
+from .writing import AsyncWritable
+
+if TYPE_CHECKING:
+    from .branch import AsyncBranch
+
+MERGES_MAX = 5
+"""Tries to merge into a branch that moves all the time. Each is in itself several tries of
+the server; who loses all of them is told so."""
+
+NAME_CHARS_MAX = 200
+"""Of the target's name, in that of the hidden branch: 255 is the limit of both."""
+
+
+class AsyncTransaction(AsyncWritable):
+    """A transaction on a branch, to be used once, in a `with`.
+
+    It reads and writes like a branch. `commit` is the id of the commit once it is made;
+    None before, and if nothing was changed.
+    """
+
+    _kind = "transaction"
+
+    def __init__(
+        self,
+        target: AsyncBranch | AsyncTransaction,
+        message: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        strategy: MergeStrategy | None = None,
+        resolutions: Mapping[str, Resolution] | None = None,
+    ) -> None:
+        # The name begins like that of the target, so that grants for `dev-*` hold too.
+        name = f"{target.name[:NAME_CHARS_MAX]}-tx-{uuid.uuid4().hex}"
+        super().__init__(target.repository, name)
+        self.target = target
+        self.message = message
+        self.commit: str | None = None
+        self._metadata = metadata
+        self._strategy: MergeStrategy | None = strategy
+        self._resolutions = resolutions
+        self._is_used = False
+
+    def transaction(
+        self,
+        message: str | None = None,
+        *,
+        strategy: MergeStrategy | None = None,
+        resolutions: Mapping[str, Resolution] | None = None,
+    ) -> AsyncTransaction:
+        """Return a transaction within this one: an error in it takes back its own part.
+
+        What it writes becomes part of the one commit that the outermost makes.
+        """
+        return AsyncTransaction(
+            self,
+            message or self.message,
+            strategy=strategy,
+            resolutions=resolutions,
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError(
+            "cannot pickle a transaction: it is of the process that ends it; "
+            "pickle its target, or merge by yourself"
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._is_used:
+            raise RuntimeError("a transaction is used once: make another one")
+        self._is_used = True
+        await self.target.settle(self.message)
+        try:
+            await self._client.create_branch(
+                self.repository.name, self.name, source=self.target.name, hidden=True
+            )
+        except BaseException:
+            await self._discard()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if kind is None:
+                await self._finish()
+        finally:
+            await self._discard()
+
+    async def settle(self, message: str) -> None:
+        """Commit what is written so far, so that an inner transaction may begin or end."""
+        try:
+            await self._client.commit(self.repository.name, self.name, message)
+        except NothingToCommitError:
+            return
+
+    async def _finish(self) -> None:
+        await self.settle(self.message)
+        await self._settle_target()
+        try:
+            self.commit = await self._merge()
+        except NothingToCommitError:
+            return
+        except ServerUnreachableError as error:
+            if not error.answer_lost:
+                raise
+            raise ServerUnreachableError(
+                f"{error.message}; whether the transaction '{self.message}' is on "
+                f"'{self.target.name}' is not known: look at its log",
+            ) from error
+
+    async def _settle_target(self) -> None:
+        # A branch refuses by itself what it cannot merge, and must be asked at once with
+        # the merge; an outer transaction commits what was written beside the inner one.
+        if isinstance(self.target, AsyncTransaction):
+            await self.target.settle(self.target.message)
+
+    async def _merge(self) -> str:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._client.merge(
+                    self.repository.name,
+                    self.name,
+                    self.target.name,
+                    message=self.message,
+                    metadata=self._metadata,
+                    strategy=self._strategy,
+                    resolutions=self._resolutions,
+                    squash=True,
+                )
+            except MergeConflictError:
+                raise
+            except ConflictError as error:
+                if error.code != "ref-moved" or tries == MERGES_MAX:
+                    raise
+
+    async def _discard(self) -> None:
+        await self._client.discard_branch(self.repository.name, self.name)

@@ -1,0 +1,1 @@
+"""The documents that the interface gives of itself. Read `openapi.py` first."""

@@ -1,0 +1,193 @@
+"""Completion, in a real bash on a terminal, and what the scripts ask for."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lakebed.client import Client
+
+from support.commands import Lakebed
+
+BIN = Path(sys.executable).parent
+BASH = shutil.which("bash")
+PROMPT = b"READY> "
+TAB, KILL_LINE = b"\t", b"\x15"
+
+
+class Terminal:
+    """A bash under a terminal of its own, with our completion."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._leader, follower = pty.openpty()
+        assert BASH is not None
+        self.process = subprocess.Popen(
+            [BASH, "--norc", "--noprofile", "-i"],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env={
+                **os.environ,
+                **environment,
+                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "TERM": "dumb",
+                "INPUTRC": "/dev/null",
+                "PS1": PROMPT.decode(),
+                "HISTFILE": "/dev/null",
+            },
+            cwd=folder,
+            start_new_session=True,
+        )
+        os.close(follower)
+        self.read_until(PROMPT)
+        self.send(b'bind "set enable-bracketed-paste off"\n')
+        self.read_until(PROMPT)
+        self.send(b'eval "$(lakebed completion bash)"; echo lo""aded\n')
+        self.read_until(b"loaded\r\n" + PROMPT)
+
+    def send(self, data: bytes) -> None:
+        os.write(self._leader, data)
+
+    def read_until(self, text: bytes) -> bytes:
+        shown = b""
+        while text not in shown:
+            ready, _, _ = select.select([self._leader], [], [], 30)
+            assert ready, (text, shown)
+            shown += os.read(self._leader, 4096)
+        return shown
+
+    def complete(self, line: str, becomes: str) -> None:
+        """Type `line` and a tab, and see that it becomes what it shall."""
+        self.send(line.encode() + TAB)
+        self.read_until(becomes.encode())
+        # What stands there is run as an echo, so that we see where it ends.
+        self.send(b"\x01echo '[\x05]'\n")
+        shown = self.read_until(b"]\r\n" + PROMPT)
+        assert f"[{becomes}]".encode() in shown, shown
+
+    def offers(self, line: str) -> bytes:
+        """Type `line` and two tabs; return what is offered."""
+        self.send(line.encode() + TAB + TAB)
+        shown = self.read_until(PROMPT)
+        self.send(KILL_LINE + b"\n")
+        self.read_until(PROMPT)
+        return shown
+
+    def close(self) -> None:
+        os.close(self._leader)
+        self.process.wait(30)
+
+
+@pytest.fixture
+def data(repository: str, lakebed: Lakebed, put: Callable[[str, str], None]) -> str:
+    """A repository with a branch, a tag, and objects."""
+    for path in ("data/table.csv", "data/tests/x", "notes.txt"):
+        put(f"{repository}/main/{path}", "x")
+    with Client() as lake:
+        lake.upload_object(repository, "main", "two words.txt", b"x")
+    lakebed("tag", "create", f"{repository}/v1.0")
+    lakebed("branch", "create", f"{repository}/feature")
+    return repository
+
+
+@pytest.fixture
+def terminal(
+    data: str, environment: dict[str, str], tmp_path: Path
+) -> Iterator[Terminal]:
+    del data
+    opened = Terminal(environment, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.skipif(BASH is None, reason="there is no bash here")
+def test_bash_completes_commands_options_and_names(
+    terminal: Terminal, data: str
+) -> None:
+    terminal.complete("lakebed cherr", "lakebed cherry-pick ")
+    terminal.complete("lakebed log --first", "lakebed log --first-parent ")
+    terminal.complete("lakebed branch cre", "lakebed branch create ")
+    terminal.complete(f"lakebed log {data}/ma", f"lakebed log {data}/main/")
+    terminal.complete(f"lakebed tag show {data}/v", f"lakebed tag show {data}/v1.0 ")
+    terminal.complete(
+        f"lakebed merge {data}/feature m", f"lakebed merge {data}/feature main "
+    )
+    terminal.complete(
+        f"lakebed cat {data}/main/no", f"lakebed cat {data}/main/notes.txt "
+    )
+    terminal.complete(
+        f"lakebed cp lakebed://{data}/main/data/tab",
+        f"lakebed cp lakebed://{data}/main/data/table.csv ",
+    )
+    terminal.complete(f"lakebed log {data}/main da", f"lakebed log {data}/main data/")
+    offered = terminal.offers(f"lakebed show {data}/")
+    assert all(name in offered for name in (b"feature", b"main", b"v1.0"))
+
+
+@pytest.mark.skipif(BASH is None, reason="there is no bash here")
+def test_bash_shows_no_error_where_nothing_answers(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "local-file.txt").touch()
+
+    terminal.send(b"export LAKEBED_SERVER=http://127.0.0.1:1\n")
+    terminal.read_until(PROMPT)
+    terminal.complete("lakebed cp local", "lakebed cp local-file.txt ")
+
+
+def candidates(environment: dict[str, str], line: str) -> list[str]:
+    done = subprocess.run(
+        [BIN / "lakebed"],
+        env={**os.environ, **environment, "_LAKEBED_COMPLETE_LINE": line},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == ""
+    return [one.partition("\t")[0] for one in done.stdout.splitlines() if one]
+
+
+def test_what_may_come_next_is_offered(environment: dict[str, str], data: str) -> None:
+    def ask(line: str) -> list[str]:
+        return candidates(environment, line)
+
+    assert ask("lakebed unfathom") == []
+    assert "log" in ask("lakebed lo")
+    assert ask("lakebed completion z") == ["zsh"]
+    assert f"{data}/" in ask("lakebed ls repo")
+    assert ask(f"lakebed repo show {data[:-1]}") != []
+    assert ask(f"lakebed ls {data}/main/d") == [f"{data}/main/data/"]
+    assert ask(f"lakebed ls s3://{data}/main/data/te") == [
+        f"s3://{data}/main/data/tests/"
+    ]
+    assert ask(f"lakebed cat '{data}/main/two w") == [f"{data}/main/two words.txt"]
+    assert ask("lakebed cp lake") == ["lakebed://"]
+    assert ask(f"lakebed diff {data}/main fe") == ["feature"]
+    assert ask(f"lakebed branch delete {data}/v") == []
+    assert ask("lakebed log nowhere/x") == []
+
+
+def test_an_answer_that_does_not_come_offers_nothing(
+    environment: dict[str, str],
+) -> None:
+    for server in ("http://127.0.0.1:1", "/nowhere", "ftp://x"):
+        away = {**environment, "LAKEBED_SERVER": server}
+        assert candidates(away, "lakebed ls r") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_has_a_script_that_asks_us(lakebed: Lakebed, shell: str) -> None:
+    script = lakebed("completion", shell).out
+
+    assert "_LAKEBED_COMPLETE_LINE" in script
+    program = shutil.which(shell)
+    if program is not None:
+        subprocess.run([program, "-n"], input=script, text=True, check=True)

@@ -1,0 +1,207 @@
+"""`--json` on every command that tells something: one document, with these fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.cli_page import iter_commands, option_names
+from support.commands import Lakebed
+
+WITHOUT_JSON = {
+    "cat": "prints the bytes of objects",
+    "completion": "prints a script",
+    "demo": "shows commands and what they print",
+    "serve": "is a server",
+}
+"""Commands that print no facts, and what they print."""
+
+LISTS = {
+    "blame": {"path", "path_type", "commit", "is_found"},
+    "branch list": {"id", "commit_id"},
+    "diff": {"type", "path", "path_type", "size_bytes", "left_size_bytes", "right"},
+    "du": {"prefix", "object_count", "size_bytes"},
+    "find": {"path", "size_bytes", "mtime", "checksum", "content_type", "metadata"},
+    "grant list": {"repository", "ref", "level", "creation_date"},
+    "key list": {"access_key_id", "creation_date"},
+    "log": {"id", "parents", "committer", "message", "creation_date", "metadata"},
+    "ls": {"path", "path_type", "size_bytes", "mtime", "checksum"},
+    "reflog": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
+    "repo list": {"id", "creation_date", "default_branch"},
+    "rm": {"address", "object_count", "dry_run"},
+    "tag list": {"id", "commit_id"},
+    "user list": {"id", "creation_date", "is_admin"},
+}
+COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
+FACTS = {
+    "branch create": {"id", "commit_id"},
+    "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
+    "branch reset": {"branch", "path", "change_count", "dry_run"},
+    "branch show": {"id", "commit_id", "uncommitted", "uncommitted_is_more"},
+    "cherry-pick": COMMIT,
+    "commit": COMMIT,
+    "cp": {
+        *("source", "destination", "dry_run", "object_count", "size_bytes"),
+        *("unchanged_count", "kept_count"),
+    },
+    "grant add": {"repository", "ref", "level", "creation_date"},
+    "grant remove": {"user", "repository", "ref", "dry_run"},
+    "key create": {"access_key_id", "secret_access_key"},
+    "key revoke": {"access_key_id", "user", "dry_run"},
+    "login": {"profile", "server", "user"},
+    "logout": {"profile", "server", "dry_run"},
+    "merge": COMMIT,
+    "mv": {"source", "destination", "object_count", "dry_run"},
+    "repo create": {"id", "creation_date", "default_branch"},
+    "repo delete": {"id", "dry_run"},
+    "repo show": {"id", "creation_date", "default_branch"},
+    "reset": {"branch", "old", "new", "dry_run"},
+    "revert": COMMIT,
+    "show": {"commit", "changes"},
+    "stat": {"path", "size_bytes", "mtime", "checksum", "content_type", "metadata"},
+    "tag create": {"id", "commit_id"},
+    "tag delete": {"id", "commit_id", "dry_run"},
+    "tag show": {"id", "commit_id"},
+    "undo": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
+    "user create": {"id", "creation_date", "is_admin"},
+    "user delete": {"id", "key_count", "grant_count", "dry_run"},
+    "user show": {"user", "grants", "key_count"},
+    "whoami": {"user", "is_admin", "server", "server_from", "key_from", "profile"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A command line, and what has to be there before."""
+
+    line: str
+    """With R for the repository, U for a user, K for a key of theirs."""
+    before: tuple[str, ...] = ()
+
+
+TWO = ("put R/main/a 1", "commit R/main -m 1", "put R/main/a 22", "commit R/main -m 2")
+BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m dev")
+USER = ("user create U",)
+
+CASES: Mapping[str, Case] = {
+    "blame": Case("blame R/main", TWO),
+    "branch create": Case("branch create R/dev"),
+    "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
+    "branch list": Case("branch list R"),
+    "branch reset": Case("branch reset R/main/a", ("put R/main/a 1",)),
+    "branch show": Case("branch show R/main"),
+    "cherry-pick": Case("cherry-pick R/dev main", BRANCHES),
+    "commit": Case("commit R/main -m m", ("put R/main/a 1",)),
+    "cp": Case("cp -r lakebed://R/main/ lakebed://R/main/copy/", TWO),
+    "diff": Case("diff R/main~1 main", TWO),
+    "du": Case("du R/main --depth 1", TWO),
+    "find": Case("find R/main --name a", TWO),
+    "grant add": Case("grant add U read R/*", USER),
+    "grant list": Case("grant list U", (*USER, "grant add U read R/*")),
+    "grant remove": Case("grant remove U R/*", (*USER, "grant add U read R/*")),
+    "key create": Case("key create U", USER),
+    "key list": Case("key list", ("key create",)),
+    "key revoke": Case("key revoke K U", (*USER, "key K")),
+    "log": Case("log R/main", TWO),
+    "login": Case("login URL --profile test"),
+    "logout": Case("logout --profile test", ("login URL --profile test",)),
+    "ls": Case("ls R/main", TWO),
+    "merge": Case("merge R/dev main", BRANCHES),
+    "mv": Case("mv R/main/a R/main/b", TWO),
+    "reflog": Case("reflog R/main", TWO),
+    "repo create": Case("repo create R-more"),
+    "repo delete": Case("repo delete R"),
+    "repo list": Case("repo list"),
+    "repo show": Case("repo show R"),
+    "reset": Case("reset --hard R/main main~1", TWO),
+    "revert": Case("revert R/main", TWO),
+    "rm": Case("rm R/main/a", TWO),
+    "show": Case("show R/main", TWO),
+    "stat": Case("stat R/main/a", TWO),
+    "tag create": Case("tag create R/v1"),
+    "tag delete": Case("tag delete R/v1", ("tag create R/v1",)),
+    "tag list": Case("tag list R", ("tag create R/v1",)),
+    "tag show": Case("tag show R/v1", ("tag create R/v1",)),
+    "undo": Case("undo R/main", TWO),
+    "user create": Case("user create U"),
+    "user delete": Case("user delete U", USER),
+    "user list": Case("user list"),
+    "user show": Case("user show"),
+    "whoami": Case("whoami"),
+}
+
+
+ALL = dict(iter_commands())
+
+
+def test_no_command_is_forgotten() -> None:
+    documented = LISTS.keys() | FACTS.keys()
+
+    assert CASES.keys() == documented
+    assert documented | WITHOUT_JSON.keys() == ALL.keys()
+    for name in documented:
+        assert "--json" in option_names(ALL[name]), name
+
+
+def test_what_removes_or_overwrites_can_be_tried_first() -> None:
+    words = {"delete", "remove", "revoke", "reset", "rm", "mv", "cp", "undo", "logout"}
+    for name, command in ALL.items():
+        if words & set(name.split()):
+            assert "--dry-run" in option_names(command), name
+
+
+@pytest.fixture
+def run_line(
+    lakebed: Lakebed,
+    repository: str,
+    put: Callable[[str, str], None],
+    server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], Any]:
+    """Run a line of a case, and return its result."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    names = {"R": repository, "U": f"user-of-{repository}", "URL": server.url}
+
+    def call(line: str) -> Any:
+        words = [_put_in(word, names) for word in line.split()]
+        if words[0] == "put":
+            put(words[1], words[2])
+            return None
+        if words[:2] == ["key", "K"]:
+            made = lakebed("key", "create", names["U"], "--json").json
+            names["K"] = made["access_key_id"]
+            return None
+        return lakebed(*words)
+
+    return call
+
+
+def _put_in(word: str, names: Mapping[str, str]) -> str:
+    for letter, name in names.items():
+        if word in (letter, f"{letter}-more") or word.startswith(f"{letter}/"):
+            return name + word[len(letter) :]
+        if word.startswith(f"lakebed://{letter}/"):
+            return word.replace(letter, name, 1)
+    return word
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_it_prints_one_document_with_its_fields(
+    name: str, run_line: Callable[[str], Any]
+) -> None:
+    case = CASES[name]
+    for line in case.before:
+        run_line(line)
+
+    document = run_line(f"{case.line} --json").json
+
+    if name in LISTS:
+        assert document, "a list without items shows nothing"
+        assert all(item.keys() >= LISTS[name] for item in document)
+    else:
+        assert document.keys() >= FACTS[name]

@@ -1,0 +1,1 @@
+"""What writes files of the checkout that are made from others."""
