@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..address import AccessKey
+from ..async_client import AsyncClient
 from .identity import find_key
-from .versions import VersionClient
 
 _CLOSE_TIMEOUT_S = 5.0
 """How long the end of a program waits for connections to close."""
@@ -28,7 +28,7 @@ _of_parents: list[object] = []
 @dataclass(slots=True)
 class _Opened:
     loop: asyncio.AbstractEventLoop
-    client: VersionClient
+    client: AsyncClient
     key: AccessKey | None
 
 
@@ -43,7 +43,7 @@ class Connections:
     _locks: dict[int, asyncio.Lock] = field(default_factory=dict[int, asyncio.Lock])
     _pid: int = field(default_factory=os.getpid)
 
-    async def client(self) -> VersionClient:
+    async def client(self) -> AsyncClient:
         """Return the client of the running loop, opened the first time.
 
         Raises:
@@ -66,7 +66,7 @@ class Connections:
         self, loop: asyncio.AbstractEventLoop, key: AccessKey | None
     ) -> _Opened:
         self._drop_ended()
-        client = VersionClient(
+        client = AsyncClient(
             self.server,
             access_key_id=key.id if key else None,
             secret_access_key=key.secret if key else None,
@@ -105,7 +105,7 @@ class Connections:
             _close(opened.client, opened.loop)
 
 
-def _close(client: VersionClient, loop: asyncio.AbstractEventLoop) -> None:
+def _close(client: AsyncClient, loop: asyncio.AbstractEventLoop) -> None:
     """Close `client`, which was opened on `loop`, as well as can be done from here."""
     here = asyncio._get_running_loop()
     if loop.is_closed() or (not loop.is_running() and here is not None):

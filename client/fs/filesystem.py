@@ -28,6 +28,7 @@ from fsspec.config import apply_config
 from fsspec.core import get_compression
 from fsspec.spec import AbstractFileSystem
 
+from ..async_client import AsyncClient
 from .changing import Changing
 from .connections import Connections
 from .failures import as_os_errors, failure
@@ -42,7 +43,6 @@ from .files import (
 from .identity import identify
 from .location import PROTOCOL, Location, parse_location
 from .transaction import LakebedTransaction
-from .versions import VersionClient
 
 
 class _ByIdentity(type(AbstractFileSystem)):  # type: ignore[misc]
@@ -102,7 +102,7 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
             self._connections.forget()
         return self._loop
 
-    async def client(self) -> VersionClient:
+    async def client(self) -> AsyncClient:
         """Return the client of the running loop."""
         return await self._connections.client()
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from fsspec.asyn import AsyncFileSystem
 
+from ..async_client import AsyncClient
 from ..errors import NotFoundError
 from .failures import as_os_errors, failure
 from .infos import Info, Listing, PinnedInfos, by_name, directory_info, object_info
 from .location import Location, parse_location
-from .versions import VersionClient
 
 LISTINGS_MAX = 8
 """Directories that a search with a depth lists at once."""
@@ -29,7 +29,7 @@ class Looking(AsyncFileSystem):
         super().__init__(**kwargs)
         self._pinned = PinnedInfos()
 
-    async def client(self) -> VersionClient:
+    async def client(self) -> AsyncClient:
         """Return the client of the running loop."""
         raise NotImplementedError
 
@@ -53,7 +53,7 @@ class Looking(AsyncFileSystem):
             raise _nothing_at(location)
         return dict(info)
 
-    async def _ask_info(self, client: VersionClient, location: Location) -> Info | None:
+    async def _ask_info(self, client: AsyncClient, location: Location) -> Info | None:
         """Return what is at `location`, None if it is an object or directory not there.
 
         Raises:
@@ -155,14 +155,14 @@ class Looking(AsyncFileSystem):
         self._pinned.keep_listing(kind, location, found)
         return found
 
-    async def _list_refs(self, client: VersionClient, repository: str) -> list[Info]:
+    async def _list_refs(self, client: AsyncClient, repository: str) -> list[Info]:
         names = [branch.id async for branch in client.iter_branches(repository)]
         names += [tag.id async for tag in client.iter_tags(repository)]
         return [directory_info(f"{repository}/{name}") for name in sorted(names)]
 
     async def _iter_infos(
         self,
-        client: VersionClient,
+        client: AsyncClient,
         location: Location,
         prefix: str,
         delimiter: str = "",

@@ -12,6 +12,7 @@ from fsspec.utils import isfilelike
 
 from ..errors import ClientError, NotFoundError, PreconditionFailedError
 from ..operations.downloading import replace_file
+from ..operations.pinning import PinnedObject
 from .failures import as_os_errors, failure, is_past_end
 from .infos import directory_info
 from .location import parse_location
@@ -25,6 +26,11 @@ class OpenVersion(Protocol):
     @property
     def path(self) -> str:
         """Where the object is."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Of the version, in bytes."""
         ...
 
     @property
@@ -106,21 +112,20 @@ class Reading(Looking):
         Raises:
             OSError: that version is not there any more.
         """
-        if start >= end:
-            return b""
         location = parse_location(file.path)
         with as_os_errors():
             client = await self.client()
             try:
-                async with client.open_version(
-                    location.repository,
-                    self._read_ref(location),
-                    location.path,
+                pinned = PinnedObject(
+                    repository=location.repository,
+                    ref=self._read_ref(location),
+                    path=location.path,
                     etag=file.etag,
-                    start=start,
-                    end=end,
-                ) as stream:
-                    return await stream.read()
+                    size_bytes=file.size,
+                    content_type="",
+                    commit_id="",
+                )
+                return await client.read_pinned(pinned, start=start, end=end)
             except PreconditionFailedError as error:
                 raise failure(
                     errno.ESTALE,

@@ -157,9 +157,11 @@ def test_a_file_does_not_cross_the_border_of_a_transaction(
 ) -> None:
     outside = fs.open(f"{repository}/main/outside", "wb")
 
-    with fs.transaction:
-        with pytest.raises(ValueError, match="opened outside of a transaction"):
-            outside.close()
+    with (
+        fs.transaction,
+        pytest.raises(ValueError, match="opened outside of a transaction"),
+    ):
+        outside.close()
 
     assert fs.find(f"{repository}/main") == []
 

@@ -61,9 +61,7 @@ def read_changes() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def read_sections(
-    replaced: Mapping[str, str], page: Path = PAGE
-) -> dict[str, Section]:
+def read_sections(replaced: Mapping[str, str], page: Path = PAGE) -> dict[str, Section]:
     """Return the sections of `page` that have blocks, by title.
 
     Args:
