@@ -20,6 +20,7 @@ import weakref
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 
 from fsspec.asyn import get_loop, sync
@@ -59,7 +60,12 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
     transaction_type = LakebedTransaction
 
     def __init__(
-        self, *, server: str, access_key_id: str | None = None, **options: Any
+        self,
+        *,
+        server: str | Path | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        **options: Any,
     ) -> None:
         """Prepare a file system; nothing is sent yet.
 
@@ -69,6 +75,9 @@ class LakebedFileSystem(Changing, metaclass=_ByIdentity):
             access_key_id: with `secret_access_key`, who is asking. Without it,
                 `LAKEBED_ACCESS_KEY_ID` and `LAKEBED_SECRET_ACCESS_KEY`.
         """
+        # The metaclass wrote the one out, and put the other away.
+        assert isinstance(server, str)
+        assert secret_access_key is None
         super().__init__(**options)
         self.server = server
         self._connections = Connections(server, access_key_id)

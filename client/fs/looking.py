@@ -237,11 +237,11 @@ class Looking(AsyncFileSystem):
                     return await self._find_all(below, "")
                 return await self._list(below)
 
-        level = found
+        level: dict[str, Info] = found
         while depth is None or (depth := depth - 1) > 0:
             names = [i["name"] for i in level.values() if i["type"] == "directory"]
             below = [parse_location(name) for name in names]
-            level = {}
+            level = dict[str, Info]()
             for listing in await asyncio.gather(*map(list_one, below)):
                 level.update(listing)
             if not level:

@@ -126,35 +126,35 @@ def test_nothing_larger_than_a_ref_is_made_or_deleted_by_the_way(
 Action = Callable[[LakebedFileSystem, str], object]
 
 
-@pytest.mark.parametrize(
-    ("action", "error", "words"),
-    [
-        (lambda fs, r: fs.cat(f"{r}/main/none"), FileNotFoundError, "none"),
-        (lambda fs, r: fs.info(f"{r}/main/none"), FileNotFoundError, "none"),
-        (lambda fs, r: fs.ls(f"{r}/main/none"), FileNotFoundError, "none"),
-        (lambda fs, r: fs.ls(f"{r}/nope"), FileNotFoundError, "nope"),
-        (lambda fs, r: fs.ls("no-such-one"), FileNotFoundError, "no-such-one"),
-        (lambda fs, r: fs.open(f"{r}/main/none"), FileNotFoundError, "none"),
-        (lambda fs, r: fs.open(f"{r}/main/d"), IsADirectoryError, "d"),
-        (lambda fs, r: fs.cat_file(f"{r}/main/d"), IsADirectoryError, "d"),
-        (lambda fs, r: fs.cat_file(f"{r}/main"), IsADirectoryError, "main"),
-        (lambda fs, r: fs.pipe_file(f"{r}/main", b""), IsADirectoryError, "PATH"),
-        (lambda fs, r: fs.pipe_file(f"{r}/v1/a", b""), OSError, "v1"),
-        (lambda fs, r: fs.pipe_file(f"{r}/nope/a", b""), FileNotFoundError, "nope"),
-        (lambda fs, r: fs.pipe_file(f"{r}/{'0' * 64}/a", b""), OSError, "never change"),
-        (lambda fs, r: fs.open(f"{r}/{'0' * 64}/a", "w"), OSError, "never change"),
-        (
-            lambda fs, r: fs.pipe_file(f"{r}/main/d/a", b"", mode="create"),
-            FileExistsError,
-            "d/a",
-        ),
-        (
-            lambda fs, r: fs.cp_file(f"{r}/main/none", f"{r}/main/b"),
-            FileNotFoundError,
-            "none",
-        ),
-    ],
-)
+FAILURES: list[tuple[Action, type[OSError], str]] = [
+    (lambda fs, r: fs.cat(f"{r}/main/none"), FileNotFoundError, "none"),
+    (lambda fs, r: fs.info(f"{r}/main/none"), FileNotFoundError, "none"),
+    (lambda fs, r: fs.ls(f"{r}/main/none"), FileNotFoundError, "none"),
+    (lambda fs, r: fs.ls(f"{r}/nope"), FileNotFoundError, "nope"),
+    (lambda fs, r: fs.ls("no-such-one"), FileNotFoundError, "no-such-one"),
+    (lambda fs, r: fs.open(f"{r}/main/none"), FileNotFoundError, "none"),
+    (lambda fs, r: fs.open(f"{r}/main/d"), IsADirectoryError, "d"),
+    (lambda fs, r: fs.cat_file(f"{r}/main/d"), IsADirectoryError, "d"),
+    (lambda fs, r: fs.cat_file(f"{r}/main"), IsADirectoryError, "main"),
+    (lambda fs, r: fs.pipe_file(f"{r}/main", b""), IsADirectoryError, "PATH"),
+    (lambda fs, r: fs.pipe_file(f"{r}/v1/a", b""), OSError, "v1"),
+    (lambda fs, r: fs.pipe_file(f"{r}/nope/a", b""), FileNotFoundError, "nope"),
+    (lambda fs, r: fs.pipe_file(f"{r}/{'0' * 64}/a", b""), OSError, "never change"),
+    (lambda fs, r: fs.open(f"{r}/{'0' * 64}/a", "w"), OSError, "never change"),
+    (
+        lambda fs, r: fs.pipe_file(f"{r}/main/d/a", b"", mode="create"),
+        FileExistsError,
+        "d/a",
+    ),
+    (
+        lambda fs, r: fs.cp_file(f"{r}/main/none", f"{r}/main/b"),
+        FileNotFoundError,
+        "none",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "error", "words"), FAILURES)
 def test_an_error_is_that_of_a_file_and_has_our_words(
     fs: LakebedFileSystem,
     repository: str,

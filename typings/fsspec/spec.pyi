@@ -11,6 +11,7 @@ class AbstractFileSystem(metaclass=_Cached):
     protocol: ClassVar[str | tuple[str, ...]]
     transaction_type: ClassVar[type[Transaction]]
     storage_options: dict[str, Any]
+    _cache: ClassVar[dict[str, Any]]
     _intrans: bool
     _transaction: Transaction | None
     @classmethod
