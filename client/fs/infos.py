@@ -19,7 +19,7 @@ Listing = Mapping[str, Info]
 may have the same."""
 
 INFOS_MAX = 50_000
-"""Infos kept at once, of about a kilobyte each. A dataset of more files is asked for
+"""Infos kept at once in listings, and as many by themselves, of about a kilobyte each. A dataset of more files is asked for
 again, a thousand objects a request; double is 100 MB that nobody ordered."""
 
 
@@ -112,6 +112,12 @@ class PinnedInfos:
         self._infos.move_to_end(str(location))
         if len(self._infos) > INFOS_MAX:
             self._infos.popitem(last=False)
+
+    def count(self) -> int:
+        """Return how many infos are kept, the listings themselves included."""
+        listed = sum(len(listing) + 1 for listing in self._listings.values())
+        assert listed == self._listed
+        return listed + len(self._infos)
 
     def clear(self) -> None:
         """Give the room back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from lakebed.client import Client
@@ -59,6 +60,7 @@ def test_nothing_stays_of_one_that_fails(
 ) -> None:
     before = log_of(client, repository)
     errors = {"raise": ZeroDivisionError, "open file": ValueError}
+    file: Any = None
 
     with pytest.raises(errors.get(how, KeyboardInterrupt)), fs.transaction:
         fs.pipe(f"{repository}/main/a", b"a")
@@ -176,8 +178,11 @@ def test_a_running_one_is_not_pickled(fs: LakebedFileSystem, repository: str) ->
 def test_threads_write_to_the_same_one(
     fs: LakebedFileSystem, repository: str, client: Client, asked: list[Asked]
 ) -> None:
+    def write(i: int) -> None:
+        fs.pipe(f"{repository}/main/{i}", b"x")
+
     with fs.transaction("Many"), ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: fs.pipe(f"{repository}/main/{i}", b"x"), range(30)))
+        list(pool.map(write, range(30)))
 
     assert log_of(client, repository)[0] == "Many"
     assert len(fs.find(f"{repository}/main")) == 30

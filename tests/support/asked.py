@@ -21,7 +21,7 @@ class Asked:
 def note_requests(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """Return a list that gets every request of this process from now on."""
     seen: list[Asked] = []
-    send = Transport._send_once
+    send: Any = vars(Transport)["_send_once"]
 
     async def note(self: Transport, call: Call, *args: Any, **options: Any) -> Any:
         seen.append(Asked(call.method, call.path, call.headers.get("Range", "")))
