@@ -77,8 +77,8 @@ def test_a_secret_is_in_nothing_that_leaves_the_process(
             pickle.dumps(fs),
             pickle.dumps(file),
             fs.to_json().encode(),
-            repr([str(vars(fs)), fs.storage_options]).encode(),
-            repr(fs.__dask_tokenize__()).encode(),
+            str((vars(fs), fs.storage_options)).encode(),
+            str([fs.__dask_tokenize__()]).encode(),
         ):
             assert ADMIN.secret.encode() not in text
     copy = pickle.loads(pickle.dumps(fs))
