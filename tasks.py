@@ -25,6 +25,7 @@ DEV_LOCK = ROOT / "requirements-dev.lock"
 CLIENTS_VENV = ROOT / ".venv-clients"
 CLIENTS_PYTHON = CLIENTS_VENV / BIN.name / "python"
 CLIENTS_LOCK = ROOT / "requirements-clients.lock"
+GENERATORS = ROOT / "tests" / "support" / "generators"
 PYTHON_MIN = (3, 11)
 
 
@@ -89,19 +90,19 @@ def bench(*arguments: str) -> None:
 def blocking() -> None:
     """Write `client/blocking/handles/` again, from `client/handles/`."""
     install(DEV_LOCK)
-    run(PYTHON, "-m", "tools.blocking")
+    run(PYTHON, GENERATORS / "blocking.py")
 
 
 def docs() -> None:
     """Write `docs/python.md` again, from the docstrings of the client."""
     install(DEV_LOCK)
-    run(PYTHON, "-m", "tools.reference")
+    run(PYTHON, GENERATORS / "reference.py")
 
 
 def notebook() -> None:
     """Run `docs/tour.ipynb` again and keep what it answers."""
     install_clients()
-    run(CLIENTS_PYTHON, "-m", "tools.notebook")
+    run(CLIENTS_PYTHON, GENERATORS / "notebook.py")
 
 
 def lock() -> None:

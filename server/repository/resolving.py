@@ -103,7 +103,7 @@ async def get_writable_branch(
         raise ReadOnlyRepositoryError(repository_name)
     ref = await engine.metadata.find_ref(repository.id, name)
     if isinstance(ref, Branch):
-        if not even_if_protected:
+        if not (even_if_protected or ref.hidden):
             require_unprotected(repository, name)
         return repository, ref
     if isinstance(ref, Tag):

@@ -9,9 +9,7 @@ from typing import Any
 import lakebed.client as client
 import pytest
 
-from support.tools import load_tool
-
-making = load_tool("blocking")
+from support.generators import blocking as making
 
 PAIRS = [
     (getattr(client, name), getattr(client, f"Async{name}"))

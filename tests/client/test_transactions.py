@@ -15,11 +15,13 @@ from lakebed.client import (
     Lake,
     MergeConflictError,
     NotFoundError,
+    PermissionDeniedError,
     Repository,
     RetryPolicy,
     ServerUnreachableError,
     connect_async,
 )
+from lakebed.client.wire import routes
 
 from support.api import ADMIN, serve_api
 from support.losing import Decide, Fault, LosingProxy, losing_proxy
@@ -322,6 +324,27 @@ async def test_a_server_that_stays_away_leaves_all_or_nothing(
                 assert isinstance(error, ServerUnreachableError)
                 assert "is not known: look at its log" in error.message
     assert fault != "answer" or outcomes == {True, False}
+
+
+async def test_a_protected_branch_changes_by_transactions(directory: Path) -> None:
+    async with (
+        serve_api(directory) as served,
+        served.session() as session,
+        connect_async(
+            served.url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret
+        ) as lake,
+    ):
+        main = (await lake.create_repository("penguins")).branch("main")
+        route = f"{routes.BASE}/repositories/penguins/settings/branch_protection"
+        async with session.put(route, json=[{"pattern": "main"}]) as answer:
+            assert answer.status == 204
+
+        with pytest.raises(PermissionDeniedError, match="protected"):
+            await main.upload("a", b"1")
+        async with main.transaction("it") as tx:
+            await tx.upload("a", b"1")
+
+        assert await main.read("a") == b"1"
 
 
 def test_it_reads_like_this(lake: Lake) -> None:

@@ -6,9 +6,7 @@ import re
 from importlib import import_module
 from typing import Any
 
-from support.tools import load_tool
-
-notebook = load_tool("notebook")
+from support.generators import notebook
 
 CHANGING = (
     (re.compile(r"[0-9a-f]{10,64}"), "ID"),

@@ -8,9 +8,7 @@ from typing import Any
 import lakebed.client as client
 import pytest
 
-from support.tools import load_tool
-
-reference = load_tool("reference")
+from support.generators import reference
 
 
 def test_the_page_is_what_would_be_made() -> None:

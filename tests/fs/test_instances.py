@@ -77,7 +77,7 @@ def test_a_secret_is_in_nothing_that_leaves_the_process(
             pickle.dumps(fs),
             pickle.dumps(file),
             fs.to_json().encode(),
-            str((vars(fs), fs.storage_options)).encode(),
+            f"{vars(fs)} {fs.storage_options}".encode(),
             str([fs.__dask_tokenize__()]).encode(),
         ):
             assert ADMIN.secret.encode() not in text

@@ -172,7 +172,7 @@ def _show_rest(operation: dict[str, Any]) -> str:
 
 def _show_parameter(parameter: dict[str, Any]) -> tuple[str, ...]:
     needed = parameter.get("required", False) and parameter["in"] != "path"
-    place = f"in the {parameter['in']}"
+    place = f"· {parameter['in']}"
     return (
         cell(code(parameter["name"]), needed=needed),
         f'{show_type(parameter["schema"])} <span class="quiet">{place}</span>',

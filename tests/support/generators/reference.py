@@ -12,7 +12,7 @@ from pathlib import Path
 
 import griffe
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 CLIENT = ROOT / "client"
 PAGE = ROOT / "docs" / "python.md"
 
