@@ -61,14 +61,14 @@ def read_changes() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def read_sections(replaced: Mapping[str, str]) -> dict[str, Section]:
-    """Return the sections that have blocks, by title.
+def read_sections(replaced: Mapping[str, str], page: Path = PAGE) -> dict[str, Section]:
+    """Return the sections of `page` that have blocks, by title.
 
     Args:
         replaced: what stands in blocks for what the page writes. The longest first: an
             address is part of a URL.
     """
-    _, *pieces = _SECTION.split(PAGE.read_text())
+    _, *pieces = _SECTION.split(page.read_text())
     sections: dict[str, Section] = {}
     for title, body in zip(pieces[::2], pieces[1::2], strict=True):
         blocks: list[tuple[str, str]] = []

@@ -1,0 +1,4 @@
+from collections.abc import Callable
+from typing import Any
+
+compr: dict[str, Callable[..., Any]]

@@ -1,0 +1,3 @@
+from typing import Any
+
+def apply_config(cls: type, kwargs: dict[str, Any]) -> dict[str, Any]: ...
