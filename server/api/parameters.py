@@ -21,6 +21,7 @@ Amount = Annotated[int, msgspec.Meta(ge=-1, le=AMOUNT_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 """A name, path or prefix; what exactly it may be, the engine checks."""
 DelimiterText = Annotated[str, msgspec.Meta(max_length=64)]
+UnixSeconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)]
 
 
@@ -155,7 +156,7 @@ class ReadQuery(PathQuery, frozen=True, kw_only=True):
     """Answer with 302 and an address that lets its bearer read the object."""
     signed_by: Text = msgspec.field(name=SIGNATURE_KEY, default="")
     """Of such an address: the access key that signed it,"""
-    expires: int = msgspec.field(name=SIGNATURE_EXPIRES, default=0)
+    expires: UnixSeconds = msgspec.field(name=SIGNATURE_EXPIRES, default=0)
     """until when it counts, Unix seconds,"""
     signature: Text = msgspec.field(name=SIGNATURE, default="")
     """and the signature. No other credentials count beside it."""

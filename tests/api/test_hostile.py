@@ -20,6 +20,7 @@ from aiohttp import ClientSession
 from lakebed.client.wire import RequestBody
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.call import Streamed
+from lakebed.server.api.parameters import SIGNATURE_EXPIRES
 from lakebed.server.api.routes import ROUTES
 from lakebed.server.api.routing import JSON_BYTES_MAX
 from yarl import URL
@@ -340,6 +341,8 @@ async def test_each_wrong_parameter_is_named(
     for field in described.fields:
         name = field.encode_name
         for encoded in [*PARAMETERS[type(field.type)], *ENCODED]:
+            if (name, encoded) == (SIGNATURE_EXPIRES, "1001"):
+                continue  # a time, and not a count
             answer = await ask_for(teller, operation, spell(operation, name, encoded))
             assert names(answer, name), (name, encoded[:20], answer)
             assert is_bounded(answer)

@@ -137,6 +137,7 @@ def _describe_bytes(method: str) -> dict[str, Schema]:
             "headers": headers,
             **content,
         },
+        "302": {"description": "With `presign`: `Location` has the address to read."},
         "304": {"description": "It is as the client has it.", "headers": headers},
     }
 
