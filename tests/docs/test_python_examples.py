@@ -19,10 +19,11 @@ def test_the_first_example_with_a_transaction_makes_one_commit(
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     [example] = [block for block in blocks if "connect()" in block]
+    [name] = set(re.findall(r'tx\.open\("([^"]+)"', example))
     monkeypatch.setenv(SERVER_VARIABLE, str(tmp_path / "lake"))
     with connect(create_directory=True) as lake:
         main = lake.create_repository("penguins").branch("main")
-        main.upload("penguins.csv", PENGUINS)
+        main.upload(name, PENGUINS)
         main.commit("Add the raw table")
 
     names: dict[str, object] = {}
@@ -32,6 +33,6 @@ def test_the_first_example_with_a_transaction_makes_one_commit(
     with connect() as lake:
         main = lake.repository("penguins").branch("main")
         assert len(list(main.log())) == 3
-        lines = main.read_text("penguins.csv").splitlines()
+        lines = main.read_text(name).splitlines()
         assert len(lines) > 300
         assert not any("NA" in line for line in lines)
