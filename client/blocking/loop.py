@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine, Generator
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_LOOK_S = 0.2
+"""How often whoever waits looks whether they were interrupted: a signal that comes just
+before the waiting begins wakes nobody, and would wait with them."""
 
 ROWS_AT_ONCE = 100
 """Of a listing. Changing threads costs as much as ten rows; the tenth part of a page is
@@ -47,7 +53,7 @@ class LoopThread:
             )
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return future.result(timeout_s)
+            return _wait(future, timeout_s)
         except BaseException:
             future.cancel()
             raise
@@ -99,3 +105,21 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self.thread.join()
         self._loop.close()
+
+
+def _wait(future: Future[T], timeout_s: float | None) -> T:
+    """Return the result of `future`.
+
+    Raises:
+        TimeoutError: it takes longer than `timeout_s`, or ended so itself.
+    """
+    end_s = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left_s = _LOOK_S if end_s is None else min(_LOOK_S, end_s - time.monotonic())
+        try:
+            return future.result(max(left_s, 0))
+        except TimeoutError:
+            if future.done():
+                return future.result()
+            if left_s <= 0:
+                raise
