@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis runs.
+"""What all tests share: how Hypothesis runs, and that Ctrl-C can be tested.
 
 No deadlines: how long an example takes says more about the machine than about the code;
 speed is measured in `benchmarks/`. `HYPOTHESIS_PROFILE` chooses: `dev` (the default), `ci`
@@ -8,6 +8,7 @@ speed is measured in `benchmarks/`. `HYPOTHESIS_PROFILE` chooses: `dev` (the def
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -27,3 +28,7 @@ settings.register_profile(
     suppress_health_check=_SLOW_IS_NO_FAULT,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell starts what it runs in the background, and all that is started by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
