@@ -122,7 +122,10 @@ async def complete_upload(
         upload = await find_upload(engine, name, branch)
         if upload is None:
             return await outcome_key.get(engine)
-        upload, stored = await _read_parts(engine, upload)
+        read = await _read_parts(engine, upload)
+        if read is None:
+            continue  # it has ended meanwhile: its outcome says how
+        upload, stored = read
         chosen = _choose(stored, listed, part_bytes_min)
         if condition is not None:
             # Refuse early, before anything is read; what counts is checked below.
@@ -165,8 +168,10 @@ def _check_order(listed: Sequence[ListedPart]) -> None:
         last = part.number
 
 
-async def _read_parts(engine: Engine, upload: Upload) -> tuple[Upload, dict[int, Part]]:
-    """Return the upload and all its parts, on one state."""
+async def _read_parts(
+    engine: Engine, upload: Upload
+) -> tuple[Upload, dict[int, Part]] | None:
+    """Return the upload and all its parts, on one state; None: there is none any more."""
 
     async def action(snapshot: Snapshot) -> tuple[Upload | None, list[Part]]:
         return (
@@ -176,7 +181,7 @@ async def _read_parts(engine: Engine, upload: Upload) -> tuple[Upload, dict[int,
 
     found, parts = await engine.metadata.snapshot(action)
     if found is None:
-        raise UploadNotFoundError(upload.id)
+        return None
     return found, {part.number: part for part in parts}
 
 
