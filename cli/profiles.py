@@ -1,9 +1,7 @@
 """Where the server is and who is asking, if the command line does not say.
 
-`lakebed login` keeps a server and a key under a name, in `profiles.toml` of the user's
-configuration, which nobody else may read. The server is `--server`, else
-`LAKEBED_SERVER`, else that of the profile; the key that of the environment, else that of
-the profile, which is sent to no server but its own.
+`lakebed login` keeps a server and a key under a name. `lakebed.client.profiles` finds and
+reads what is kept; here it is written, and said where each came from.
 """
 
 from __future__ import annotations
@@ -11,31 +9,22 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .exits import CommandError
 
+if TYPE_CHECKING:
+    from lakebed.client.profiles import Profile
+
 PROFILE_VARIABLE = "LAKEBED_PROFILE"
-DEFAULT_PROFILE = "default"
-
-FILE_NAME = "profiles.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A server, and the key to sign in with there."""
-
-    server: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
+"""As in the client, which the help page does not wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Which server to ask, and as whom; None leaves it to the client."""
 
-    server: str | None
+    server: str
     access_key_id: str | None
     secret_access_key: str | None = field(repr=False)
     server_from: Literal["--server", "LAKEBED_SERVER", "profile", "default"]
@@ -46,14 +35,9 @@ class Target:
 
 def profile_name() -> str:
     """Return the name of the profile that counts."""
+    from lakebed.client.profiles import DEFAULT_PROFILE
+
     return os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
-
-
-def profiles_path() -> Path:
-    """Return where the profiles are kept."""
-    configuration = os.environ.get("XDG_CONFIG_HOME")
-    folder = Path(configuration) if configuration else Path.home() / ".config"
-    return folder / "lakebed" / FILE_NAME
 
 
 def find_target(server: str | None) -> Target:
@@ -62,53 +46,38 @@ def find_target(server: str | None) -> Target:
     Raises:
         CommandError: the profile was named and is not there, or the file is damaged.
     """
+    from lakebed.client import InvalidRequestError
     from lakebed.client.address import (
-        DEFAULT_SERVER,
         KEY_ID_VARIABLE,
         SECRET_VARIABLE,
         SERVER_VARIABLE,
     )
+    from lakebed.client.profiles import find_server
 
-    name = profile_name()
-    profile = _find_needed(name)
-    named = server or os.environ.get(SERVER_VARIABLE)
+    try:
+        found = find_server(server or None)
+    except InvalidRequestError as error:
+        raise CommandError(str(error)) from error
+    server_from: Literal["--server", "LAKEBED_SERVER", "profile", "default"]
     if server:
-        server_from: Literal["--server", "LAKEBED_SERVER", "profile", "default"]
         server_from = "--server"
-    elif named:
+    elif os.environ.get(SERVER_VARIABLE):
         server_from = "LAKEBED_SERVER"
-    elif profile is not None:
-        named, server_from = profile.server, "profile"
     else:
-        named, server_from = DEFAULT_SERVER, "default"
+        server_from = "profile" if found.has_profile else "default"
+    key_from: Literal["environment", "profile", "none"] = "none"
     if os.environ.get(KEY_ID_VARIABLE) or os.environ.get(SECRET_VARIABLE):
-        # The client reads both, and complains if one is missing.
-        return Target(named, None, None, server_from, "environment", name)
-    if profile is not None and _same_server(profile.server, named):
-        return Target(
-            named,
-            profile.access_key_id,
-            profile.secret_access_key,
-            server_from,
-            "profile",
-            name,
-        )
-    return Target(named, None, None, server_from, "none", name)
-
-
-def _find_needed(name: str) -> Profile | None:
-    profiles = read_profiles()
-    if name not in profiles and os.environ.get(PROFILE_VARIABLE):
-        known = ", ".join(f"'{one}'" for one in sorted(profiles)) or "none"
-        raise CommandError(
-            f"no profile '{name}' (there is: {known}); "
-            f"make it with: lakebed login URL --profile {name}"
-        )
-    return profiles.get(name)
-
-
-def _same_server(one: str, other: str | None) -> bool:
-    return other is not None and one.rstrip("/") == other.rstrip("/")
+        key_from = "environment"
+    elif found.access_key_id is not None:
+        key_from = "profile"
+    return Target(
+        str(found.server),
+        found.access_key_id,
+        found.secret_access_key,
+        server_from,
+        key_from,
+        profile_name(),
+    )
 
 
 def read_profiles() -> dict[str, Profile]:
@@ -117,34 +86,12 @@ def read_profiles() -> dict[str, Profile]:
     Raises:
         CommandError: the file cannot be read.
     """
-    path = profiles_path()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read profiles '{path}': {error}") from error
-    import tomllib
+    from lakebed.client import InvalidRequestError, profiles
 
     try:
-        return {name: _profile_of(row) for name, row in tomllib.loads(text).items()}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise CommandError(
-            f"cannot read profiles '{path}': damaged ({error}); "
-            "remove it and log in again"
-        ) from error
-
-
-def _profile_of(row: object) -> Profile:
-    match row:
-        case {
-            "server": str(server),
-            "access_key_id": str(key_id),
-            "secret_access_key": str(secret),
-        }:
-            return Profile(server, key_id, secret)
-        case _:
-            raise TypeError("a profile has server, access_key_id and secret_access_key")
+        return profiles.read_profiles()
+    except InvalidRequestError as error:
+        raise CommandError(str(error)) from error
 
 
 def write_profile(name: str, profile: Profile | None) -> None:
@@ -153,6 +100,8 @@ def write_profile(name: str, profile: Profile | None) -> None:
     The file is replaced as a whole, so that a stop leaves the old one or the new one, and
     has mode 0600 from its first byte.
     """
+    from lakebed.client.profiles import profiles_path
+
     profiles = read_profiles()
     if profile is None:
         profiles.pop(name, None)
@@ -160,7 +109,7 @@ def write_profile(name: str, profile: Profile | None) -> None:
         profiles[name] = profile
     path = profiles_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{FILE_NAME}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:

@@ -35,6 +35,8 @@ class Found:
     server: str | Path
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
+    has_profile: bool = field(default=False, compare=False)
+    """Whether there is such a profile, of this server or another."""
 
 
 def profiles_path() -> Path:
@@ -77,8 +79,8 @@ def find_server(server: str | Path | None, *, profile: str | None = None) -> Fou
         "/"
     )
     if found is None or not is_its_own or (from_environment and profile is None):
-        return Found(server)
-    return Found(server, found.access_key_id, found.secret_access_key)
+        return Found(server, has_profile=found is not None)
+    return Found(server, found.access_key_id, found.secret_access_key, has_profile=True)
 
 
 def read_profiles() -> dict[str, Profile]:

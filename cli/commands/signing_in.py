@@ -13,12 +13,9 @@ from ..asking import ask_target
 from ..exits import CommandError
 from ..output import print_fact, print_fields, print_json
 from ..profiles import (
-    DEFAULT_PROFILE,
-    Profile,
     Target,
     find_target,
     profile_name,
-    profiles_path,
     read_profiles,
     write_profile,
 )
@@ -51,6 +48,7 @@ def login(
     tried first. It is kept in a file that nobody else may read.
     """
     from lakebed.client.address import ServerUrl, parse_server
+    from lakebed.client.profiles import DEFAULT_PROFILE, Profile
 
     if "://" not in url:
         raise typer.BadParameter(
@@ -106,6 +104,8 @@ def logout(
     as_document: options.Json = False,
 ) -> None:
     """Forget the server and the key of a profile. The key itself stays good."""
+    from lakebed.client.profiles import profiles_path
+
     name = profile or profile_name()
     kept = read_profiles().get(name)
     if kept is None:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from lakebed.cli.exits import CommandError
 from lakebed.cli.profiles import (
-    Profile,
     find_target,
-    profiles_path,
     read_profiles,
     write_profile,
 )
+from lakebed.client.profiles import Profile, profiles_path
 
 KEPT = Profile("http://kept:8000", "ID", "secret")
 
