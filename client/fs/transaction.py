@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
-import uuid
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,12 +21,8 @@ from typing import TYPE_CHECKING, Any, Self
 from fsspec.asyn import sync
 from fsspec.transaction import Transaction
 
-from ..errors import (
-    ClientError,
-    ConflictError,
-    MergeConflictError,
-    NothingToCommitError,
-)
+from ..errors import NothingToCommitError
+from ..operations.transactions import name_hidden_branch
 from .failures import as_os_errors, failure
 from .location import Location
 
@@ -36,14 +30,6 @@ if TYPE_CHECKING:
     from ..async_client import AsyncClient
     from .filesystem import LakebedFileSystem
     from .pending import PendingObject
-
-MERGES_MAX = 5
-"""Tries to merge into a branch that moves all the time, each several tries of the server."""
-
-NAME_CHARS_MAX = 200
-"""Of the branch's name, in that of the hidden one: 255 is the limit of both."""
-
-log = logging.getLogger("lakebed.client")
 
 
 class LakebedTransaction(Transaction):
@@ -139,8 +125,7 @@ class LakebedTransaction(Transaction):
         return self._hidden
 
     async def _make_hidden(self, location: Location) -> None:
-        # The name begins like that of the branch, so that grants for `dev-*` hold too.
-        name = f"{location.ref[:NAME_CHARS_MAX]}-tx-{uuid.uuid4().hex}"
+        name = name_hidden_branch(location.ref)
         client = await self.fs.client()
         # The end would be refused; better to know before the work than after it.
         changes = client.iter_uncommitted(location.repository, location.ref, limit=1)
@@ -176,7 +161,7 @@ class LakebedTransaction(Transaction):
                     with as_os_errors():
                         await self._finish(client, self._target, self._hidden)
             finally:
-                await self._discard(client, self._target.repository, self._hidden)
+                await client.discard_branch(self._target.repository, self._hidden)
         if commit and is_open:
             raise ValueError(
                 f"cannot end the transaction: '{is_open[0]}' is still open; nothing was "
@@ -187,43 +172,15 @@ class LakebedTransaction(Transaction):
         message = self.message or "Write files in a transaction"
         try:
             await client.commit(target.repository, hidden, message)
-            self.commit_id = await self._merge(client, target, hidden, message)
+            self.commit_id = await client.merge_hidden_branch(
+                target.repository,
+                hidden,
+                target.ref,
+                message=message,
+                metadata=self.metadata,
+            )
         except NothingToCommitError:
             return
-
-    async def _merge(
-        self, client: AsyncClient, target: Location, hidden: str, message: str
-    ) -> str:
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return await client.merge(
-                    target.repository,
-                    hidden,
-                    target.ref,
-                    message=message,
-                    metadata=self.metadata,
-                    squash=True,
-                )
-            except MergeConflictError:
-                raise
-            except ConflictError as error:
-                if error.code != "ref-moved" or tries == MERGES_MAX:
-                    raise
-
-    async def _discard(self, client: AsyncClient, repository: str, hidden: str) -> None:
-        try:
-            await client.delete_branch(repository, hidden)
-        except ClientError as error:
-            log.warning(
-                "a branch could not be deleted",
-                extra={
-                    "repository": repository,
-                    "branch": hidden,
-                    "reason": str(error),
-                },
-            )
 
     def _end(self) -> None:
         self.fs._intrans = False

@@ -15,28 +15,16 @@ Its promises:
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from ...errors import (
-    ConflictError,
-    MergeConflictError,
-    NothingToCommitError,
-    ServerUnreachableError,
-)
+from ...errors import NothingToCommitError, ServerUnreachableError
+from ...operations.transactions import name_hidden_branch
 from ...wire import MergeStrategy, Resolution
 from .writing import Writable
 
 if TYPE_CHECKING:
     from .branch import Branch
-
-MERGES_MAX = 5
-"""Tries to merge into a branch that moves all the time. Each is in itself several tries of
-the server; who loses all of them is told so."""
-
-NAME_CHARS_MAX = 200
-"""Of the target's name, in that of the hidden branch: 255 is the limit of both."""
 
 
 class Transaction(Writable):
@@ -57,9 +45,7 @@ class Transaction(Writable):
         strategy: MergeStrategy | None = None,
         resolutions: Mapping[str, Resolution] | None = None,
     ) -> None:
-        # The name begins like that of the target, so that grants for `dev-*` hold too.
-        name = f"{target.name[:NAME_CHARS_MAX]}-tx-{uuid.uuid4().hex}"
-        super().__init__(target.repository, name)
+        super().__init__(target.repository, name_hidden_branch(target.name))
         self.target = target
         self.message = message
         self.commit: str | None = None
@@ -124,7 +110,15 @@ class Transaction(Writable):
         self.settle(self.message)
         self._settle_target()
         try:
-            self.commit = self._merge()
+            self.commit = self._client.merge_hidden_branch(
+                self.repository.name,
+                self.name,
+                self.target.name,
+                message=self.message,
+                metadata=self._metadata,
+                strategy=self._strategy,
+                resolutions=self._resolutions,
+            )
         except NothingToCommitError:
             return
         except ServerUnreachableError as error:
@@ -140,27 +134,6 @@ class Transaction(Writable):
         # the merge; an outer transaction commits what was written beside the inner one.
         if isinstance(self.target, Transaction):
             self.target.settle(self.target.message)
-
-    def _merge(self) -> str:
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return self._client.merge(
-                    self.repository.name,
-                    self.name,
-                    self.target.name,
-                    message=self.message,
-                    metadata=self._metadata,
-                    strategy=self._strategy,
-                    resolutions=self._resolutions,
-                    squash=True,
-                )
-            except MergeConflictError:
-                raise
-            except ConflictError as error:
-                if error.code != "ref-moved" or tries == MERGES_MAX:
-                    raise
 
     def _discard(self) -> None:
         self._client.discard_branch(self.repository.name, self.name)
