@@ -18,12 +18,11 @@ _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 """Numbers of <malloc.h>."""
 
+_MIB = 1024 * 1024
 _SETTINGS = {
     _M_ARENA_MAX: 2,  # one for the loop, one for the threads that read and write files
-    _M_MMAP_THRESHOLD: 4
-    * 1024
-    * 1024,  # above the batches of an upload; and no learning
-    _M_TRIM_THRESHOLD: 16 * 1024 * 1024,  # free at the end of a heap, kept for the next
+    _M_MMAP_THRESHOLD: 4 * _MIB,  # above the batches of an upload; and no learning
+    _M_TRIM_THRESHOLD: 16 * _MIB,  # free at the end of a heap, kept for the next
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_origin
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -65,9 +65,7 @@ class Place:
             "path": names,
             "query": query.__struct_fields__,
             "body": (
-                body.__struct_fields__
-                if get_origin(body) is None and issubclass(body, msgspec.Struct)
-                else ()
+                body.__struct_fields__ if issubclass(body, msgspec.Struct) else ()
             ),
         }
         if self.field not in has[self.part]:

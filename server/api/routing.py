@@ -139,7 +139,13 @@ def compile_route(route: Route) -> Compiled:
         QueryReader(query),
         msgspec.json.Decoder(body) if is_json else None,
         is_streamed(body),
-        _compile_admission(route, tuple(name for _, name in name_at), query, body),
+        _compile_admission(
+            route,
+            tuple(name for _, name in name_at),
+            query,
+            # A list has no field that could name a ref.
+            NoBody if get_origin(body) is list else body,
+        ),
     )
 
 

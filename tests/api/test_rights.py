@@ -18,6 +18,7 @@ from aiohttp import ClientSession, FormData
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.routes import ROUTES
 from lakebed.server.api.routing import Route, SignedIn
+from lakebed.server.api.unbuilt import UNBUILT
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
 from lakebed.server.auth.secrets import AccessKey
@@ -364,11 +365,7 @@ def unbuilt(route: Route) -> list[Case]:
             return of_user(501)
 
 
-TABLE.update(
-    ((route.method, route.template), unbuilt(route))
-    for route in ROUTES
-    if route.handler.__module__.endswith(".later")
-)
+TABLE.update(((route.method, route.template), unbuilt(route)) for route in UNBUILT)
 
 
 @pytest.fixture
