@@ -1,0 +1,498 @@
+"""Bodies of `/runs`: what is recorded of an execution, and what is told of it.
+
+The parts that a recorder fills (`code`, `configuration`, `environment`, `hardware`,
+`seeds`) travel as JSON objects: a server keeps fields that it does not know, so that a
+newer recorder loses nothing with an older server. `docs/format/run.md` lists their fields;
+the shapes here are how they are read, and pass over what they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .body import Body, RequestBody
+
+RunStatus = Literal["running", "succeeded", "failed", "interrupted", "lost"]
+Grade = Literal["A", "B", "C", "D"]
+How = Literal["declared", "observed"]
+ArtifactKind = Literal["file", "prefix"]
+Direction = Literal["up", "down"]
+
+ParamValue = bool | int | float | str | None
+MetricValue = float | Literal["nan", "inf", "-inf"]
+"""JSON has no word for the last three."""
+
+
+class KeptFile(Body, frozen=True, kw_only=True):
+    """Bytes kept with a run: a diff, a lock file, the log."""
+
+    name: str
+    blob_id: str
+    size_bytes: int
+
+
+class Missing(RequestBody, frozen=True, kw_only=True):
+    """What could not be recorded, and why; so that it is never silently absent."""
+
+    what: str
+    """`code`, `code.diff`, `environment.lock` ...: the field that is not there."""
+    reason: str
+
+
+# The parts ---------------------------------------------------------------------------
+
+
+class LeftOut(Body, frozen=True, kw_only=True):
+    """An untracked file that was not kept."""
+
+    path: str
+    size_bytes: int
+    reason: str
+
+
+class Submodule(Body, frozen=True, kw_only=True):
+    """A Git submodule as it was checked out."""
+
+    path: str
+    commit: str
+    remote: str | None = None
+    is_dirty: bool = False
+
+
+class EntryFile(Body, frozen=True, kw_only=True):
+    """The file that the command runs, as it was."""
+
+    path: str
+    """Relative to the root of the work tree if it lies in it, else absolute."""
+    sha256: str
+    size_bytes: int
+
+
+class Code(Body, frozen=True, kw_only=True):
+    """The code of a run."""
+
+    kind: Literal["git", "none"]
+    argv: list[str]
+    """The command, secrets masked."""
+    directory: str
+    """Where it ran: relative to the root of the work tree, else absolute."""
+    root: str = ""
+    """Absolute path of the work tree, as it was."""
+    remote: str | None = None
+    """Where it can be fetched from, without credentials."""
+    commit: str | None = None
+    """None: the work tree has no commit yet."""
+    branch: str | None = None
+    """None: a detached head."""
+    tree: str | None = None
+    """Git's hash of the tree of the commit."""
+    is_pushed: bool | None = None
+    """Whether a remote-tracking branch holds the commit; None: there is no remote."""
+    is_dirty: bool = False
+    diff: str | None = None
+    """Name of the kept file that has the binary-safe diff of tracked files."""
+    untracked: str | None = None
+    """Name of the kept tar file of untracked, unignored files."""
+    untracked_left_out: list[LeftOut] = []
+    submodules: list[Submodule] = []
+    entry: EntryFile | None = None
+    notebook: str | None = None
+    """Name of the kept file that has the cells of a notebook as they ran."""
+
+
+class Distribution(Body, frozen=True, kw_only=True):
+    """An installed Python distribution."""
+
+    name: str
+    version: str
+    url: str | None = None
+    """Its direct URL, if it was not installed from an index; without credentials."""
+
+
+class LockFile(Body, frozen=True, kw_only=True):
+    """A file that pins the environment, kept by content."""
+
+    path: str
+    kind: Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile"]
+    file: str
+    """Name of the kept file."""
+    sha256: str
+
+
+class Environment(Body, frozen=True, kw_only=True):
+    """What the command ran in."""
+
+    python: str
+    """Version; empty if it was no Python."""
+    implementation: str = ""
+    executable: str = ""
+    prefix: str = ""
+    manager: str = ""
+    """`venv`, `uv`, `poetry`, `conda`, `system`."""
+    locks: list[LockFile] = []
+    distributions: list[Distribution] = []
+    conda: list[Distribution] = []
+    container: str | None = None
+    """`docker`, `podman`, `kubernetes` ...; None: no container."""
+    image: str | None = None
+    """Digest of the image, if the container says it."""
+    os: str = ""
+    kernel: str = ""
+    libc: str = ""
+    variables: dict[str, str] = {}
+    """Those on the list of what may be recorded."""
+
+
+class Gpu(Body, frozen=True, kw_only=True):
+    """A graphics processor."""
+
+    name: str
+    driver: str = ""
+    cuda: str = ""
+    memory_bytes: int = 0
+
+
+class Hardware(Body, frozen=True, kw_only=True):
+    """The machine."""
+
+    machine: str
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    gpus: list[Gpu] = []
+
+
+class Seeds(Body, frozen=True, kw_only=True):
+    """What was set before the work began."""
+
+    seed: int | None = None
+    set: dict[str, int] = {}
+    """By library: `python`, `numpy`, `torch`, `tensorflow`."""
+    pythonhashseed: str | None = None
+    deterministic: dict[str, bool] = {}
+    """Flags that ask a library for reproducible work."""
+
+
+class ConfigFile(Body, frozen=True, kw_only=True):
+    """A configuration file, kept by content."""
+
+    path: str
+    file: str
+    """Name of the kept file."""
+    sha256: str
+
+
+class Configuration(Body, frozen=True, kw_only=True):
+    """What the command was told, beside its arguments."""
+
+    files: list[ConfigFile] = []
+    options: dict[str, Any] = {}
+    """Of `lakebed run` itself."""
+
+
+# Requests ----------------------------------------------------------------------------
+
+
+class InputWish(RequestBody, frozen=True, kw_only=True):
+    """An input that is declared: an object, or all below a prefix."""
+
+    repository: str
+    ref: str
+    path: str
+    """Empty or with a slash at the end: a prefix."""
+    local: str | None = None
+    """Where it is checked out to, as the user wrote it."""
+
+
+class OutputWish(RequestBody, frozen=True, kw_only=True):
+    """Where an output will go."""
+
+    repository: str
+    branch: str
+    path: str
+    """Empty or with a slash at the end: a prefix."""
+    local: str | None = None
+
+
+class RunCreation(RequestBody, frozen=True, kw_only=True):
+    """A run begins."""
+
+    experiment: str = ""
+    parent: str | None = None
+    rerun_of: str | None = None
+    started_ms: int | None = None
+    """By the clock of the recorder; None: now."""
+    host: str = ""
+    code: dict[str, Any] = {}
+    configuration: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    hardware: dict[str, Any] = {}
+    seeds: dict[str, Any] = {}
+    params: dict[str, ParamValue] = {}
+    inputs: list[InputWish] = []
+    outputs: list[OutputWish] = []
+    lost_after_s: int = 300
+    """The run counts as lost when nothing was heard of it for so long."""
+
+
+class MetricPoints(RequestBody, frozen=True, kw_only=True):
+    """Points of one metric, in columns of one length."""
+
+    name: str
+    values: list[MetricValue]
+    steps: list[int]
+    times_ms: list[int]
+
+
+class RunBatch(RequestBody, frozen=True, kw_only=True):
+    """What is added to a run that goes on. An empty one says that it still does.
+
+    A batch is taken once: one whose `sequence` is not above the last one of its `writer`
+    is answered like the first time, and adds nothing.
+    """
+
+    writer: str
+    """Names the process that writes; random."""
+    sequence: int
+    """1, 2, 3 ... within the writer."""
+    params: dict[str, ParamValue] = {}
+    metrics: list[MetricPoints] = []
+    log: str = ""
+    """What came on stdout and stderr since the last batch."""
+    inputs: list[InputWish] = []
+    outputs: list[OutputWish] = []
+    code: dict[str, Any] | None = None
+    """Replaces the part; so do those below."""
+    configuration: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+    hardware: dict[str, Any] | None = None
+    seeds: dict[str, Any] | None = None
+    missing: list[Missing] = []
+
+
+class RunEnd(RequestBody, frozen=True, kw_only=True):
+    """A run ends, is sealed, and its outputs are published if it succeeded."""
+
+    status: Literal["succeeded", "failed", "interrupted"]
+    exit_code: int | None = None
+    ended_ms: int | None = None
+    message: str = ""
+    """Of the commits that publish outputs; empty: one that names the run."""
+    missing: list[Missing] = []
+
+
+class Difference(RequestBody, frozen=True, kw_only=True):
+    """An output, or a metric, that did not come out as the first time."""
+
+    path: str
+    kind: Literal["changed", "missing", "added", "metric"]
+    first_byte: int | None = None
+    """Where the bytes differ first."""
+    detail: str = ""
+    """By how much, for a person: of numbers, the largest difference."""
+    is_within_tolerance: bool = False
+
+
+class VerdictCreation(RequestBody, frozen=True, kw_only=True):
+    """What comparing a re-run with its first run came to."""
+
+    rerun: str
+    is_identical: bool
+    compared: int
+    """Outputs that were compared."""
+    differences: list[Difference] = []
+
+
+# Answers -----------------------------------------------------------------------------
+
+
+class Verdict(Body, frozen=True, kw_only=True):
+    """What a re-run came to, kept with the run that it did again."""
+
+    rerun: str
+    is_identical: bool
+    compared: int
+    differences: list[Difference]
+    user: str
+    at_ms: int
+
+
+class RunInput(Body, frozen=True, kw_only=True):
+    """What a run read, or was declared to."""
+
+    repository: str
+    ref: str
+    """As it was written."""
+    commit: str
+    """What it meant."""
+    path: str
+    kind: ArtifactKind
+    identity: str
+    """Blob id of a file, content id of what lies below a prefix."""
+    size_bytes: int
+    how: How
+    local: str | None = None
+
+
+class RunOutput(Body, frozen=True, kw_only=True):
+    """What a run published; before the end: where it will."""
+
+    repository: str
+    branch: str
+    path: str
+    kind: ArtifactKind
+    commit: str | None = None
+    identity: str | None = None
+    size_bytes: int | None = None
+    how: How = "declared"
+    local: str | None = None
+
+
+class MetricSummary(Body, frozen=True, kw_only=True):
+    """A metric in short."""
+
+    name: str
+    last: MetricValue
+    last_step: int
+    min: MetricValue
+    max: MetricValue
+    count: int
+
+
+class Reason(Body, frozen=True, kw_only=True):
+    """Why a grade is not better."""
+
+    grade: Grade
+    """The best grade that this leaves."""
+    what: str
+    """The field that it is about, as in `Missing`."""
+    text: str
+    """For a person: what is missing, and how to have it next time."""
+
+
+class WorkBranch(Body, frozen=True, kw_only=True):
+    """A hidden branch on which a run prepares what it will publish."""
+
+    repository: str
+    branch: str
+    """Where it will be published."""
+    work_branch: str
+
+
+class RunSummary(Body, frozen=True, kw_only=True):
+    """A run in a list."""
+
+    id: str
+    repository: str
+    experiment: str
+    status: RunStatus
+    user: str
+    host: str
+    started_ms: int
+    ended_ms: int | None
+    exit_code: int | None
+    grade: Grade | None
+    command: str
+    """The arguments in one line, cut to 200 characters."""
+    rerun_of: str | None
+    params: dict[str, ParamValue]
+    metrics: dict[str, MetricValue]
+    """The last value of each."""
+
+
+class Run(Body, frozen=True, kw_only=True):
+    """All that is known of a run."""
+
+    id: str
+    repository: str
+    experiment: str
+    status: RunStatus
+    user: str
+    host: str
+    started_ms: int
+    heard_ms: int
+    """When it was heard of last."""
+    ended_ms: int | None
+    exit_code: int | None
+    parent: str | None
+    rerun_of: str | None
+    record: str | None
+    """Id of the sealed record; None while the run goes on."""
+    grade: Grade | None
+    """None while the run goes on."""
+    reasons: list[Reason]
+    code: dict[str, Any]
+    configuration: dict[str, Any]
+    environment: dict[str, Any]
+    hardware: dict[str, Any]
+    seeds: dict[str, Any]
+    params: dict[str, ParamValue]
+    metrics: list[MetricSummary]
+    inputs: list[RunInput]
+    outputs: list[RunOutput]
+    files: list[KeptFile]
+    missing: list[Missing]
+    verdicts: list[Verdict]
+    work_branches: list[WorkBranch]
+    """What is prepared and not published: of a run that goes on, or that failed to."""
+
+
+class RunStart(Body, frozen=True, kw_only=True):
+    """A run that has begun, and the key that belongs to it."""
+
+    run: Run
+    access_key_id: str
+    secret_access_key: str
+
+
+class BatchTaken(Body, frozen=True, kw_only=True):
+    """How far a writer's batches were taken."""
+
+    sequence: int
+
+
+class Why(Body, frozen=True, kw_only=True):
+    """What produced something."""
+
+    subject: str
+    """As it was asked."""
+    run: Run
+    model: str | None = None
+    version: int | None = None
+    aliases: list[str] = []
+    output: RunOutput | None = None
+    """What of the run it was asked for."""
+    others: list[str] = []
+    """Other runs that produced the same bytes, newest first, up to 10."""
+
+
+class LineageNode(Body, frozen=True, kw_only=True):
+    """A run, a file or prefix, or a version of a model."""
+
+    id: str
+    """`run:ID`, `model:NAME@VERSION`, `file:IDENTITY` or `prefix:IDENTITY`."""
+    kind: Literal["run", "file", "prefix", "model"]
+    label: str
+    repository: str | None = None
+    path: str | None = None
+    commit: str | None = None
+    depth: int = 0
+
+
+class LineageEdge(Body, frozen=True, kw_only=True):
+    """From what was read to what came of it."""
+
+    source: str
+    target: str
+    how: Literal["declared", "observed", "output", "registered", "rerun"]
+
+
+class Lineage(Body, frozen=True, kw_only=True):
+    """What something came from, or what came of it."""
+
+    subject: str
+    direction: Direction
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    is_complete: bool
+    """False: there is more than was asked for (`amount`, `depth`)."""
