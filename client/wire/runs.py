@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from .body import Body, RequestBody
 
 RunStatus = Literal["running", "succeeded", "failed", "interrupted", "lost"]
@@ -93,8 +95,8 @@ class Code(Body, frozen=True, kw_only=True):
     """Name of the kept file that has the binary-safe diff of tracked files."""
     untracked: str | None = None
     """Name of the kept tar file of untracked, unignored files."""
-    untracked_left_out: list[LeftOut] = []
-    submodules: list[Submodule] = []
+    untracked_left_out: list[LeftOut] = msgspec.field(default_factory=list[LeftOut])
+    submodules: list[Submodule] = msgspec.field(default_factory=list[Submodule])
     entry: EntryFile | None = None
     notebook: str | None = None
     """Name of the kept file that has the cells of a notebook as they ran."""
@@ -129,9 +131,11 @@ class Environment(Body, frozen=True, kw_only=True):
     prefix: str = ""
     manager: str = ""
     """`venv`, `uv`, `poetry`, `conda`, `system`."""
-    locks: list[LockFile] = []
-    distributions: list[Distribution] = []
-    conda: list[Distribution] = []
+    locks: list[LockFile] = msgspec.field(default_factory=list[LockFile])
+    distributions: list[Distribution] = msgspec.field(
+        default_factory=list[Distribution]
+    )
+    conda: list[Distribution] = msgspec.field(default_factory=list[Distribution])
     container: str | None = None
     """`docker`, `podman`, `kubernetes` ...; None: no container."""
     image: str | None = None
@@ -139,7 +143,7 @@ class Environment(Body, frozen=True, kw_only=True):
     os: str = ""
     kernel: str = ""
     libc: str = ""
-    variables: dict[str, str] = {}
+    variables: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Those on the list of what may be recorded."""
 
 
@@ -159,17 +163,17 @@ class Hardware(Body, frozen=True, kw_only=True):
     cpu: str = ""
     cores: int = 0
     memory_bytes: int = 0
-    gpus: list[Gpu] = []
+    gpus: list[Gpu] = msgspec.field(default_factory=list[Gpu])
 
 
 class Seeds(Body, frozen=True, kw_only=True):
     """What was set before the work began."""
 
     seed: int | None = None
-    set: dict[str, int] = {}
+    set: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     """By library: `python`, `numpy`, `torch`, `tensorflow`."""
     pythonhashseed: str | None = None
-    deterministic: dict[str, bool] = {}
+    deterministic: dict[str, bool] = msgspec.field(default_factory=dict[str, bool])
     """Flags that ask a library for reproducible work."""
 
 
@@ -185,8 +189,8 @@ class ConfigFile(Body, frozen=True, kw_only=True):
 class Configuration(Body, frozen=True, kw_only=True):
     """What the command was told, beside its arguments."""
 
-    files: list[ConfigFile] = []
-    options: dict[str, Any] = {}
+    files: list[ConfigFile] = msgspec.field(default_factory=list[ConfigFile])
+    options: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     """Of `lakebed run` itself."""
 
 
@@ -223,14 +227,14 @@ class RunCreation(RequestBody, frozen=True, kw_only=True):
     started_ms: int | None = None
     """By the clock of the recorder; None: now."""
     host: str = ""
-    code: dict[str, Any] = {}
-    configuration: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
-    hardware: dict[str, Any] = {}
-    seeds: dict[str, Any] = {}
-    params: dict[str, ParamValue] = {}
-    inputs: list[InputWish] = []
-    outputs: list[OutputWish] = []
+    code: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    configuration: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    environment: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    hardware: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    seeds: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    params: dict[str, ParamValue] = msgspec.field(default_factory=dict[str, ParamValue])
+    inputs: list[InputWish] = msgspec.field(default_factory=list[InputWish])
+    outputs: list[OutputWish] = msgspec.field(default_factory=list[OutputWish])
     lost_after_s: int = 300
     """The run counts as lost when nothing was heard of it for so long."""
 
@@ -255,19 +259,19 @@ class RunBatch(RequestBody, frozen=True, kw_only=True):
     """Names the process that writes; random."""
     sequence: int
     """1, 2, 3 ... within the writer."""
-    params: dict[str, ParamValue] = {}
-    metrics: list[MetricPoints] = []
+    params: dict[str, ParamValue] = msgspec.field(default_factory=dict[str, ParamValue])
+    metrics: list[MetricPoints] = msgspec.field(default_factory=list[MetricPoints])
     log: str = ""
     """What came on stdout and stderr since the last batch."""
-    inputs: list[InputWish] = []
-    outputs: list[OutputWish] = []
+    inputs: list[InputWish] = msgspec.field(default_factory=list[InputWish])
+    outputs: list[OutputWish] = msgspec.field(default_factory=list[OutputWish])
     code: dict[str, Any] | None = None
     """Replaces the part; so do those below."""
     configuration: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
     hardware: dict[str, Any] | None = None
     seeds: dict[str, Any] | None = None
-    missing: list[Missing] = []
+    missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
 class RunEnd(RequestBody, frozen=True, kw_only=True):
@@ -278,7 +282,7 @@ class RunEnd(RequestBody, frozen=True, kw_only=True):
     ended_ms: int | None = None
     message: str = ""
     """Of the commits that publish outputs; empty: one that names the run."""
-    missing: list[Missing] = []
+    missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
 class Difference(RequestBody, frozen=True, kw_only=True):
@@ -300,7 +304,7 @@ class VerdictCreation(RequestBody, frozen=True, kw_only=True):
     is_identical: bool
     compared: int
     """Outputs that were compared."""
-    differences: list[Difference] = []
+    differences: list[Difference] = msgspec.field(default_factory=list[Difference])
 
 
 # Answers -----------------------------------------------------------------------------
@@ -459,10 +463,10 @@ class Why(Body, frozen=True, kw_only=True):
     run: Run
     model: str | None = None
     version: int | None = None
-    aliases: list[str] = []
+    aliases: list[str] = msgspec.field(default_factory=list[str])
     output: RunOutput | None = None
     """What of the run it was asked for."""
-    others: list[str] = []
+    others: list[str] = msgspec.field(default_factory=list[str])
     """Other runs that produced the same bytes, newest first, up to 10."""
 
 
@@ -484,7 +488,8 @@ class LineageEdge(Body, frozen=True, kw_only=True):
 
     source: str
     target: str
-    how: Literal["declared", "observed", "output", "registered", "rerun"]
+    how: Literal["declared", "observed", "within", "registered"]
+    """`within`: the source lies below the target, or the target below the source."""
 
 
 class Lineage(Body, frozen=True, kw_only=True):
