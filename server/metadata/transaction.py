@@ -11,6 +11,7 @@ from .idempotency import IdempotencyWrites
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
+from .runs import RunReads, RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 
@@ -25,7 +26,7 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
+class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, RunReads, AuthReads):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:
@@ -34,7 +35,13 @@ class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
+    RefWrites,
+    StagingWrites,
+    ChunkWrites,
+    UploadWrites,
+    RunWrites,
+    IdempotencyWrites,
+    AuthWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 
