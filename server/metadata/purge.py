@@ -10,7 +10,7 @@ stop in between leaves the note, and the next one goes on.
 from __future__ import annotations
 
 from .database import Session
-from .runs import delete_run
+from .run_writes import delete_run
 from .uploads import end_uploads_of, purge_ended
 
 ROWS_AT_ONCE = 2000

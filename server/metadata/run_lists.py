@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from heapq import nlargest
 
+from ..runs.rows import Compare, MetricFilter, ParamFilter, RunFilter, RunRow
 from ..runs.statuses import Status
-from ..runs.store import Compare, MetricFilter, ParamFilter, RunFilter, RunRow
 from .database import Row, Session
 from .refs import NAMED
 

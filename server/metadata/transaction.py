@@ -11,7 +11,8 @@ from .idempotency import IdempotencyWrites
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
-from .runs import RunReads, RunWrites
+from .run_reads import RunReads
+from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 

@@ -11,8 +11,7 @@ from lakebed.server.refs.store import Repository
 from lakebed.server.repository.contracts import Metadata
 from lakebed.server.runs.names import make_run_id
 from lakebed.server.runs.points import Points, encode_points, join_points, summarise
-from lakebed.server.runs.statuses import How, Status
-from lakebed.server.runs.store import (
+from lakebed.server.runs.rows import (
     Artifact,
     Compare,
     FileRow,
@@ -23,6 +22,7 @@ from lakebed.server.runs.store import (
     RunRow,
     VerdictRow,
 )
+from lakebed.server.runs.statuses import How, Status
 
 from support.databases import (
     NOW_MS,
