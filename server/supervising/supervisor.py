@@ -166,6 +166,8 @@ class _Supervisor:
             if slot.reason_told is not None:
                 self._give_up(slot.reason_told)
             self._look_at_failures()
+            if self._is_over.is_set():
+                return
             await slot.pause()
         group.create_task(slot.keep())
 
