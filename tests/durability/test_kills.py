@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ VICTIMS = ("one worker", "all workers", "the supervisor")
 @contextmanager
 def loaded(
     servers: Sequence[ServerProcess], witnesses: Sequence[Witness]
-) -> Iterator[None]:
+) -> Generator[None]:
     """Let the witnesses work in the context."""
     stop = threading.Event()
     threads = [
