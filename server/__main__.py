@@ -134,6 +134,7 @@ async def _serve(
         start_full_purge(application.engine)
         if given.settings.uploads_kept_h:
             start_expiring(application.engine, given.settings.uploads_kept_h)
+        application.lost_runs.start()
         try:
             if given.init_admin:
                 await _init_admin(application, key)
