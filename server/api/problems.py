@@ -43,6 +43,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.FORBIDDEN: (
         errors.PermissionDeniedError,
         errors.ReadOnlyRepositoryError,
+        errors.ModelsRepositoryError,
         errors.ProtectedBranchError,
         errors.DeleteDefaultBranchError,
     ),
@@ -57,6 +58,10 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.UserNotFoundError,
         errors.CredentialNotFoundError,
         errors.GrantNotFoundError,
+        errors.RunNotFoundError,
+        errors.ModelNotFoundError,
+        errors.ModelVersionNotFoundError,
+        errors.ApprovalNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -72,6 +77,9 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,
+        errors.StillNeededError,
+        errors.UnusableRunError,
+        errors.PromotionRefusedError,
     ),
     HTTPStatus.GONE: (errors.ExpiredDataError,),
     HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),

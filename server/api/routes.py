@@ -12,6 +12,7 @@ from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
+from .model_routes import MODEL_ROUTES
 from .operations import (
     branches,
     bundles,
@@ -279,5 +280,6 @@ ROUTES: tuple[Route, ...] = (
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    *MODEL_ROUTES,
     *UNBUILT,
 )

@@ -8,6 +8,8 @@ from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
 from .idempotency import IdempotencyWrites
+from .model_writes import ModelWrites
+from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
@@ -25,7 +27,9 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
+class SqlSnapshot(
+    RefReads, StagingReads, ChunkReads, UploadReads, AuthReads, ModelReads
+):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:
@@ -34,7 +38,13 @@ class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
+    RefWrites,
+    StagingWrites,
+    ChunkWrites,
+    UploadWrites,
+    IdempotencyWrites,
+    AuthWrites,
+    ModelWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 

@@ -1,7 +1,7 @@
 """The contract of the transactional database, as the operations see it.
 
-`Metadata` joins the contracts of refs, staging and chunks and adds what only the whole
-can promise. `metadata/` keeps it; nothing here or below knows SQL.
+`Metadata` joins the contracts of refs, staging, chunks, uploads and models and adds what
+only the whole can promise. `metadata/` keeps it; nothing here or below knows SQL.
 
 1. `write` runs its action in one transaction. It returns after the transaction and
    every frame that came with it are durable; if it raises, nothing of it happened.
@@ -23,6 +23,8 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
+from ..registry.sources import SourceReader
+from ..registry.store import ModelReader, ModelTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
@@ -53,7 +55,14 @@ class IdempotencyTransaction(Protocol):
 
 
 class Snapshot(
-    RefReader, StagingReader, StagingScanner, ChunkIndex, UploadReader, Protocol
+    RefReader,
+    StagingReader,
+    StagingScanner,
+    ChunkIndex,
+    UploadReader,
+    ModelReader,
+    SourceReader,
+    Protocol,
 ):
     """Everything readable, on one state."""
 
@@ -62,10 +71,13 @@ class WriteTransaction(
     RefReader,
     StagingReader,
     UploadReader,
+    ModelReader,
+    SourceReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
     UploadTransaction,
+    ModelTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
@@ -79,6 +91,8 @@ class Metadata(
     ChunkIndex,
     UploadReader,
     UploadScanner,
+    ModelReader,
+    SourceReader,
     Protocol,
 ):
     """The database: reads by itself, each on the newest state; writes by action."""

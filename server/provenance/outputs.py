@@ -1,0 +1,247 @@
+"""Which output of a run becomes a version, and the tree of exactly its files.
+
+Nothing of the bytes is read or copied: the tree has the same entries under shorter paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from ..errors import InvalidValueError, MissingDataError, UnusableRunError
+from ..history.traces import Traces
+from ..ids import BlobId, NodeId
+from ..registry.sources import OutputFacts
+from ..repository.engine import Engine
+from ..repository.paths import encode_path, show_path
+from ..repository.publishing import Built, NewNodes, build_nodes
+from ..tree.cursor import Cursor
+from ..tree.edit import build_tree
+from ..tree.entry import pack_entry
+from ..tree.lookup import after_prefix, find_entry
+from ..tree.node import Row, Tree
+
+SHOWN_MAX = 10
+"""Outputs in a message of one line."""
+_ROWS_AT_ONCE = 1000
+_SCHEME = "lakebed://"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What of a run becomes a version."""
+
+    output: OutputFacts
+    """Where it lies; `path` is what was asked for, which may be less or more."""
+    identity: bytes | None
+    """As the run recorded it; None: it did not record just this."""
+    files: tuple[bytes, ...] | None = None
+    """The paths that count; None: the object, or all below the prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The tree of a version."""
+
+    built: Built
+    identity: bytes
+
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return self.built.tree.entry_count
+
+    @property
+    def size_bytes(self) -> int:
+        """How large they are together."""
+        return self.built.tree.byte_total
+
+
+def choose_output(
+    run: str, outputs: Sequence[OutputFacts], wanted: str | None
+) -> Chosen:
+    """Return what `wanted` means among the `outputs` of `run`, which go by path.
+
+    None means the only one. A path names an output, something below one that is a
+    prefix, or all outputs below it; with `lakebed://REPO/BRANCH/` before it only those
+    of that branch count.
+
+    Raises:
+        UnusableRunError: the run has no output.
+        InvalidValueError: there is no such output, or there are several.
+    """
+    if not outputs:
+        raise UnusableRunError(
+            run, f"cannot make a version of run '{run}': it has no outputs"
+        )
+    if wanted is None:
+        found = _find_outermost(outputs)
+        if len(found) > 1:
+            raise _ambiguous(run, found, "it has several outputs: name one as 'path'")
+        return Chosen(found[0], found[0].identity)
+    path = wanted
+    if wanted.startswith(_SCHEME):
+        repository, _, rest = wanted.removeprefix(_SCHEME).partition("/")
+        branch, _, path = rest.partition("/")
+        outputs = [
+            o for o in outputs if (o.repository, o.branch) == (repository, branch)
+        ]
+    name = encode_path(path) if path else b""
+    for find_all in (_find_named, _find_around, _find_below):
+        choices = find_all(outputs, name)
+        if len(choices) > 1:
+            raise _ambiguous(
+                run,
+                [choice.output for choice in choices],
+                f"'{path}' is in several places: write one as "
+                "'lakebed://REPO/BRANCH/PATH'",
+            )
+        if choices:
+            return choices[0]
+    raise InvalidValueError(
+        "path", f"run '{run}' has no output '{wanted}'{_list(outputs)}", value=wanted
+    )
+
+
+def _find_outermost(outputs: Iterable[OutputFacts]) -> list[OutputFacts]:
+    """Return the outputs that lie below no other one; they come by path."""
+    around: dict[tuple[int, bytes], OutputFacts] = {}
+    found: list[OutputFacts] = []
+    for output in outputs:
+        place = (output.repository_id, output.commit_id)
+        outer = around.get(place)
+        if outer is not None and output.path.startswith(outer.path):
+            continue
+        found.append(output)
+        if output.is_prefix:
+            around[place] = output
+    return found
+
+
+def _find_named(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+    exact = [o for o in outputs if o.path == name]
+    if not exact:
+        exact = [o for o in outputs if o.is_prefix and o.path == name + b"/"]
+    return [Chosen(output, output.identity) for output in exact]
+
+
+def _find_around(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+    """Return `name` in each outermost prefix that it lies below."""
+    around = [
+        output
+        for output in _find_outermost(outputs)
+        if output.is_prefix and name.startswith(output.path)
+    ]
+    return [Chosen(_at(output, name, name.endswith(b"/")), None) for output in around]
+
+
+def _find_below(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+    """Return the files below `name`, for each commit that has some."""
+    prefix = name if not name or name.endswith(b"/") else name + b"/"
+    by_place: dict[tuple[int, bytes], list[OutputFacts]] = {}
+    for output in outputs:
+        if output.path.startswith(prefix) and not output.is_prefix:
+            place = (output.repository_id, output.commit_id)
+            by_place.setdefault(place, []).append(output)
+    return [
+        Chosen(_at(found[0], prefix, True), None, tuple(each.path for each in found))
+        for found in by_place.values()
+    ]
+
+
+def _at(output: OutputFacts, path: bytes, is_prefix: bool) -> OutputFacts:
+    return OutputFacts(
+        output.repository_id,
+        output.repository,
+        output.branch,
+        output.commit_id,
+        path,
+        is_prefix,
+        b"",
+        0,
+    )
+
+
+def _ambiguous(run: str, outputs: Sequence[OutputFacts], why: str) -> InvalidValueError:
+    return InvalidValueError(
+        "path", f"cannot make a version of run '{run}': {why}{_list(outputs)}"
+    )
+
+
+def _list(outputs: Sequence[OutputFacts]) -> str:
+    shown = [
+        f"'{_SCHEME}{o.repository}/{o.branch}/{show_path(o.path)}'"
+        for o in outputs[:SHOWN_MAX]
+    ]
+    if not shown:
+        return ""
+    more = len(outputs) - len(shown)
+    return f" (there is {', '.join(shown)}{f' and {more} more' if more else ''})"
+
+
+async def build_files(
+    engine: Engine, run: str, tree_id: NodeId, chosen: Chosen
+) -> Files:
+    """Build the tree of the files of `chosen`, which lie in the tree `tree_id`.
+
+    Raises:
+        InvalidValueError: there is nothing.
+        MissingDataError: it is not what the run recorded.
+    """
+    identity = chosen.identity
+
+    def build(nodes: NewNodes, traces: Traces) -> Tree:
+        nonlocal identity
+        del traces  # of a commit without a parent all may be new
+        rows, blob_id = _find_rows(engine, run, tree_id, chosen)
+        tree = build_tree(engine.nodes, nodes.sink, _batch(rows))
+        identity = identity or blob_id or tree.content_id
+        return tree
+
+    built = await build_nodes(engine, build)
+    if not built.tree.entry_count:
+        raise InvalidValueError(
+            "path",
+            f"run '{run}' has no output '{show_path(chosen.output.path)}': nothing is "
+            "there",
+        )
+    assert identity is not None
+    return Files(built, identity)
+
+
+def _find_rows(
+    engine: Engine, run: str, tree_id: NodeId, chosen: Chosen
+) -> tuple[Iterator[Row], BlobId | None]:
+    """Return the rows of a version, and of a single file its blob id; blocks."""
+    output = chosen.output
+    if output.is_prefix:
+        return _iter_below(engine, tree_id, output.path, chosen.files), None
+    entry = find_entry(engine.nodes, tree_id, output.path)
+    if entry is not None:
+        name = output.path.rpartition(b"/")[2] or output.path
+        return iter([(name, pack_entry(entry))]), entry.blob_id
+    if chosen.identity is None:
+        # What lies below a prefix that was declared may be a folder itself.
+        return _iter_below(engine, tree_id, output.path + b"/", None), None
+    raise MissingDataError(
+        f"output '{show_path(output.path)}' of run '{run}' is not in its commit"
+    )
+
+
+def _iter_below(
+    engine: Engine, tree_id: NodeId, prefix: bytes, files: tuple[bytes, ...] | None
+) -> Iterator[Row]:
+    """Yield what lies below `prefix`, or those of it that are `files`; blocks."""
+    wanted = None if files is None else frozenset(files)
+    cursor = Cursor(engine.nodes, tree_id)
+    cursor.seek(prefix)
+    for path, packed in cursor.rows(after_prefix(prefix)):
+        # An object that has the name of the prefix itself would have no name left.
+        if path != prefix and (wanted is None or path in wanted):
+            yield path[len(prefix) :], packed
+
+
+def _batch(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        yield batch
