@@ -1,4 +1,4 @@
-"""Reads models in SQL: `registry/store.py` and `registry/sources.py` have the contracts."""
+"""Reads models in SQL: `registry/store.py` has the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 from ..ids import CommitId
 from ..refs.names import MODELS
 from ..registry.rules import AliasMove, AliasRule, Approval, Check, Person
-from ..registry.sources import OutputFacts, RunFacts
 from ..registry.store import AliasAt, Model, Need, Origin, Version
 from ..tree.lookup import after_prefix
 from .database import Row, Session
@@ -71,7 +70,7 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 class ModelReads:
-    """`ModelReader` and `SourceReader` on one connection."""
+    """`ModelReader` on one connection."""
 
     _session: Session
 
@@ -201,18 +200,6 @@ class ModelReads:
             Check(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in rows
         ]
 
-    async def list_needs_of_run(self, run_id: int, *, limit: int) -> list[Need]:
-        """See `ModelReader.list_needs_of_run`."""
-        rows = self._session.rows(
-            "SELECT 'version', m.name || '@' || v.number FROM model_version v "
-            "JOIN model m ON m.id = v.model_id WHERE v.run_id = ?1 UNION "
-            "SELECT 'check', c.name || ' of ' || m.name || '@' || c.number "
-            "FROM model_check c JOIN model m ON m.id = c.model_id WHERE c.run_id = ?1 "
-            "ORDER BY 1 DESC, 2 LIMIT ?2",
-            (run_id, limit),
-        )
-        return [Need(*row) for row in rows]
-
     async def list_needs_of_repository(
         self, repository_id: int, *, limit: int
     ) -> list[Need]:
@@ -220,40 +207,8 @@ class ModelReads:
         rows = self._session.rows(_NEEDS, (repository_id, limit))
         return [Need(*row) for row in rows]
 
-    async def find_run_facts(self, text: str, *, limit: int) -> list[RunFacts]:
-        """See `SourceReader.find_run_facts`."""
-        where = "run.name BETWEEN ? AND ?"
-        values: Row = (text, text.ljust(32, "f"))
-        if len(text) == 64:
-            where, values = "run.record = ?", (bytes.fromhex(text),)
-        rows = self._session.rows(
-            "SELECT run.id, run.name, repository.name, status, record FROM run "
-            "JOIN repository ON repository.id = run.repository_id "
-            f"WHERE {where} AND repository.name IS NOT NULL ORDER BY run.name LIMIT ?",
-            (*values, limit),
-        )
-        return [RunFacts(*row) for row in rows]
-
-    async def list_output_facts(self, run_id: int, *, limit: int) -> list[OutputFacts]:
-        """See `SourceReader.list_output_facts`."""
-        rows = self._session.rows(
-            "SELECT repository.id, repository.name, branch, commit_id, path, is_prefix, "
-            "identity, size_bytes FROM run_output "
-            "JOIN artifact ON artifact.id = artifact_id "
-            "JOIN repository ON repository.id = artifact.repository_id "
-            "WHERE run_id = ? AND repository.name IS NOT NULL "
-            "ORDER BY path, repository.name, is_prefix LIMIT ?",
-            (run_id, limit),
-        )
-        return [
-            OutputFacts(
-                row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], row[7]
-            )
-            for row in rows
-        ]
-
     async def has_read_version(self, run_id: int, version: Version) -> bool:
-        """See `SourceReader.has_read_version`."""
+        """See `ModelReader.has_read_version`."""
         stop = after_prefix(version.path) if version.is_prefix else version.path + b"\0"
         row = self._session.row(
             "SELECT 1 FROM run_input JOIN artifact ON artifact.id = artifact_id "

@@ -13,6 +13,8 @@ from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
+from .run_reads import RunReads
+from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 
@@ -28,7 +30,7 @@ _OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(
-    RefReads, StagingReads, ChunkReads, UploadReads, AuthReads, ModelReads
+    RefReads, StagingReads, ChunkReads, UploadReads, RunReads, ModelReads, AuthReads
 ):
     """`Snapshot` on a connection that holds a read transaction open."""
 
@@ -42,9 +44,10 @@ class SqlTransaction(
     StagingWrites,
     ChunkWrites,
     UploadWrites,
+    RunWrites,
+    ModelWrites,
     IdempotencyWrites,
     AuthWrites,
-    ModelWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 

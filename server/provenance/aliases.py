@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..auth.principal import Principal
 from ..errors import (
     InvalidValueError,
     ModelVersionNotFoundError,
@@ -25,6 +24,7 @@ from ..repository.contracts import Snapshot, WriteTransaction
 from ..repository.engine import Engine
 from ..repository.paging import Page, check_limit, cut_page
 from . import model_refs
+from .callers import Caller
 from .models import check_text, person_of, require_model, require_version
 
 ALIASES_MAX = 100
@@ -102,7 +102,7 @@ async def list_moves(
 
 async def promote(
     engine: Engine,
-    principal: Principal,
+    caller: Caller,
     name: str,
     alias: str,
     number: int,
@@ -134,16 +134,14 @@ async def promote(
                 f"cannot make alias '{alias}': '{name}' has {ALIASES_MAX} already: "
                 "delete some"
             )
-        await _require_rules(tx, principal, model, version, alias)
-        return await _move(
-            tx, engine, principal, model, alias, version, PROMOTE, reason
-        )
+        await _require_rules(tx, caller, model, version, alias)
+        return await _move(tx, engine, caller, model, alias, version, PROMOTE, reason)
 
     return await engine.metadata.write(action)
 
 
 async def rollback(
-    engine: Engine, principal: Principal, name: str, alias: str, *, reason: str = ""
+    engine: Engine, caller: Caller, name: str, alias: str, *, reason: str = ""
 ) -> AliasView:
     """Put an alias back to where it was before its last move that was not rolled back.
 
@@ -178,15 +176,13 @@ async def rollback(
                 f"cannot roll back '{alias_ref(name, alias)}': version {number}, where it "
                 "was before, was deleted: promote another one",
             )
-        return await _move(
-            tx, engine, principal, model, alias, version, ROLLBACK, reason
-        )
+        return await _move(tx, engine, caller, model, alias, version, ROLLBACK, reason)
 
     return await engine.metadata.write(action)
 
 
 async def delete_alias(
-    engine: Engine, principal: Principal, name: str, alias: str, *, reason: str = ""
+    engine: Engine, caller: Caller, name: str, alias: str, *, reason: str = ""
 ) -> None:
     """Delete an alias; its log stays, and a rollback brings it back.
 
@@ -204,25 +200,25 @@ async def delete_alias(
             alias,
             None,
             action=DELETE,
-            user=principal.name,
+            user=caller.name,
             reason=reason,
             now_ms=now_ms,
         )
         files = await model_refs.get_files(tx)
         ref = alias_ref(name, alias)
-        await model_refs.remove(tx, files, ref, actor=principal.name, now_ms=now_ms)
+        await model_refs.remove(tx, files, ref, actor=caller.name, now_ms=now_ms)
 
     await engine.metadata.write(action)
 
 
 async def _require_rules(
     tx: WriteTransaction,
-    principal: Principal,
+    caller: Caller,
     model: Model,
     version: Version,
     alias: str,
 ) -> None:
-    """Return if the rules of `alias` let `principal` move it to `version`.
+    """Return if the rules of `alias` let `caller` move it to `version`.
 
     Raises:
         PromotionRefusedError: they do not.
@@ -231,7 +227,7 @@ async def _require_rules(
     missing = find_refusals(
         rules[0] if rules else None,
         author=version.author,
-        mover=person_of(principal),
+        mover=person_of(caller),
         approvals=await tx.list_approvals(model.id, [version.number]),
         checks=await tx.list_checks(model.id, [version.number]),
     )
@@ -244,7 +240,7 @@ async def _require_rules(
 async def _move(
     tx: WriteTransaction,
     engine: Engine,
-    principal: Principal,
+    caller: Caller,
     model: Model,
     alias: str,
     version: Version,
@@ -257,7 +253,7 @@ async def _move(
         alias,
         version.number,
         action=action,
-        user=principal.name,
+        user=caller.name,
         reason=reason,
         now_ms=now_ms,
     )
@@ -268,7 +264,7 @@ async def _move(
         alias_ref(model.name, alias),
         version.files_commit,
         action=action,
-        actor=principal.name,
+        actor=caller.name,
         now_ms=now_ms,
     )
     return AliasView(model.name, alias, version.number, move)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..auth.principal import Principal
-from ..errors import ApprovalNotFoundError, ConflictError, UnusableRunError
+from ..errors import (
+    ApprovalNotFoundError,
+    ConflictError,
+    RunGoesOnError,
+    UnusableRunError,
+)
 from ..registry.names import check_alias, check_check_name, version_ref
 from ..registry.rules import AliasRule, Approval, Check, check_rules
-from ..registry.sources import SUCCEEDED
 from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
+from ..runs.statuses import Status
+from .callers import Caller
 from .models import check_text, person_of, require_model, require_version
-from .registering import find_run, require_sealed
+from .registering import find_visible_run
 
 
 async def set_rules(
@@ -47,14 +52,14 @@ async def get_rules(engine: Engine, name: str) -> tuple[AliasRule, ...]:
 
 async def approve(
     engine: Engine,
-    principal: Principal,
+    caller: Caller,
     name: str,
     text: str,
     alias: str,
     *,
     comment: str = "",
 ) -> Approval:
-    """Record that `principal` approves a version for an alias; again replaces it.
+    """Record that `caller` approves a version for an alias; again replaces it.
 
     It counts when somebody else moves the alias.
 
@@ -65,7 +70,7 @@ async def approve(
     """
     check_alias(alias)
     check_text(comment, "comment")
-    person = person_of(principal)
+    person = person_of(caller)
 
     async def action(tx: WriteTransaction) -> Approval:
         model = await require_model(tx, name)
@@ -83,9 +88,9 @@ async def approve(
 
 
 async def withdraw_approval(
-    engine: Engine, principal: Principal, name: str, text: str, alias: str
+    engine: Engine, caller: Caller, name: str, text: str, alias: str
 ) -> None:
-    """Take back what `principal` approved; where the alias is, it stays.
+    """Take back what `caller` approved; where the alias is, it stays.
 
     Raises:
         ModelNotFoundError, ModelVersionNotFoundError
@@ -96,17 +101,15 @@ async def withdraw_approval(
         model = await require_model(tx, name)
         version = await require_version(tx, model, text)
         number = version.number
-        if not await tx.remove_approval(model.id, number, alias, principal.user_id):
-            raise ApprovalNotFoundError(
-                version_ref(name, number), alias, principal.name
-            )
+        if not await tx.remove_approval(model.id, number, alias, caller.user_id):
+            raise ApprovalNotFoundError(version_ref(name, number), alias, caller.name)
 
     await engine.metadata.write(action)
 
 
 async def add_check(
     engine: Engine,
-    principal: Principal,
+    caller: Caller,
     name: str,
     text: str,
     check: str,
@@ -119,15 +122,17 @@ async def add_check(
     Raises:
         InvalidNameError, ModelNotFoundError, ModelVersionNotFoundError,
         RunNotFoundError, InvalidValueError
-        UnusableRunError: the run goes on, or read no file of the version.
+        RunGoesOnError
+        UnusableRunError: the run read no file of the version.
     """
     check_check_name(check)
 
     async def action(tx: WriteTransaction) -> Check:
         model = await require_model(tx, name)
         version = await require_version(tx, model, text)
-        run = await find_run(tx, principal, run_text)
-        require_sealed(run, "take as a check")
+        run = await find_visible_run(tx, caller, run_text)
+        if not run.is_sealed:
+            raise RunGoesOnError(run.name, "take it as a check when it has ended")
         if not await tx.has_read_version(run.id, version):
             ref = version_ref(name, version.number)
             raise UnusableRunError(
@@ -139,8 +144,8 @@ async def add_check(
             version.number,
             check,
             run.name,
-            run.status == SUCCEEDED,
-            principal.name,
+            run.status is Status.SUCCEEDED,
+            caller.name,
             engine.clock(),
         )
         await tx.put_check(

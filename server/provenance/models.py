@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..auth.principal import Principal
 from ..errors import (
     InvalidValueError,
     ModelNotFoundError,
@@ -19,6 +18,7 @@ from ..repository.contracts import Snapshot, WriteTransaction
 from ..repository.engine import Engine
 from ..repository.paging import Filter, Page, check_limit, cut_page, read_page
 from . import model_refs
+from .callers import Caller
 
 TEXT_BYTES_MAX = 64 * 1024
 """A description, a reason, a comment: as long as the message of a commit."""
@@ -47,9 +47,9 @@ class VersionView:
     approvals: tuple[Approval, ...]
 
 
-def person_of(principal: Principal) -> Person:
+def person_of(caller: Caller) -> Person:
     """Return who asks, as the registry knows people."""
-    return Person(principal.user_id, principal.name)
+    return Person(caller.user_id, caller.name)
 
 
 def check_text(text: str, field: str) -> str:
@@ -225,9 +225,7 @@ async def describe_model(engine: Engine, name: str, description: str) -> ModelVi
     return await engine.metadata.write(action)
 
 
-async def delete_version(
-    engine: Engine, principal: Principal, name: str, text: str
-) -> None:
+async def delete_version(engine: Engine, caller: Caller, name: str, text: str) -> None:
     """Delete a version, with its checks and approvals; its number is not used again.
 
     Its bytes go when they are collected, unless something else uses them.
@@ -242,12 +240,12 @@ async def delete_version(
         version = await require_version(tx, model, text)
         await _require_no_alias(tx, model, version.number)
         await tx.delete_version(model.id, version.number)
-        await _remove_refs(tx, model, [version.number], principal, engine.clock())
+        await _remove_refs(tx, model, [version.number], caller, engine.clock())
 
     await engine.metadata.write(action)
 
 
-async def delete_model(engine: Engine, principal: Principal, name: str) -> None:
+async def delete_model(engine: Engine, caller: Caller, name: str) -> None:
     """Delete a model with all its versions; the log of its aliases stays.
 
     Raises:
@@ -269,7 +267,7 @@ async def delete_model(engine: Engine, principal: Principal, name: str) -> None:
             numbers += [version.number for version in page]
             before = numbers[-1]
         await tx.delete_model(model.id)
-        await _remove_refs(tx, model, numbers, principal, engine.clock())
+        await _remove_refs(tx, model, numbers, caller, engine.clock())
 
     await engine.metadata.write(action)
 
@@ -301,14 +299,14 @@ async def _remove_refs(
     tx: WriteTransaction,
     model: Model,
     numbers: Sequence[int],
-    principal: Principal,
+    caller: Caller,
     now_ms: int,
 ) -> None:
     """Remove the refs of deleted versions; what is the newest now, is `NAME`."""
     if not numbers:
         return
     files = await model_refs.get_files(tx)
-    actor = principal.name
+    actor = caller.name
     for number in numbers:
         ref = version_ref(model.name, number)
         await model_refs.remove(tx, files, ref, actor=actor, now_ms=now_ms)

@@ -6,16 +6,16 @@ Nothing of the bytes is read or copied: the tree has the same entries under shor
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..errors import InvalidValueError, MissingDataError, UnusableRunError
 from ..history.traces import Traces
-from ..ids import BlobId, NodeId
-from ..registry.sources import OutputFacts
+from ..ids import BlobId, CommitId, NodeId
 from ..repository.engine import Engine
 from ..repository.paths import encode_path, show_path
 from ..repository.publishing import Built, NewNodes, build_nodes
+from ..runs.rows import EdgeRow
 from ..tree.cursor import Cursor
 from ..tree.edit import build_tree
 from ..tree.entry import pack_entry
@@ -29,13 +29,43 @@ _SCHEME = "lakebed://"
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """What a run published: an object, or all below a prefix."""
+
+    repository_id: int
+    repository: str
+    branch: str
+    commit_id: CommitId
+    path: bytes
+    is_prefix: bool
+    identity: bytes | None
+    """As the run recorded it; None: it did not record just this."""
+
+    @classmethod
+    def of(cls, edge: EdgeRow) -> Output:
+        """Return the output that is kept as `edge`."""
+        artifact = edge.artifact
+        return cls(
+            artifact.repository_id,
+            edge.repository,
+            edge.ref,
+            edge.commit,
+            artifact.path,
+            artifact.is_prefix,
+            artifact.identity,
+        )
+
+    def below(self, path: bytes, *, is_prefix: bool) -> Output:
+        """Return what lies at `path` beside or within this, of the same commit."""
+        return replace(self, path=path, is_prefix=is_prefix, identity=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What of a run becomes a version."""
 
-    output: OutputFacts
+    output: Output
     """Where it lies; `path` is what was asked for, which may be less or more."""
-    identity: bytes | None
-    """As the run recorded it; None: it did not record just this."""
     files: tuple[bytes, ...] | None = None
     """The paths that count; None: the object, or all below the prefix."""
 
@@ -58,9 +88,7 @@ class Files:
         return self.built.tree.byte_total
 
 
-def choose_output(
-    run: str, outputs: Sequence[OutputFacts], wanted: str | None
-) -> Chosen:
+def choose_output(run: str, outputs: Sequence[Output], wanted: str | None) -> Chosen:
     """Return what `wanted` means among the `outputs` of `run`, which go by path.
 
     None means the only one. A path names an output, something below one that is a
@@ -79,7 +107,7 @@ def choose_output(
         found = _find_outermost(outputs)
         if len(found) > 1:
             raise _ambiguous(run, found, "it has several outputs: name one as 'path'")
-        return Chosen(found[0], found[0].identity)
+        return Chosen(found[0])
     path = wanted
     if wanted.startswith(_SCHEME):
         repository, _, rest = wanted.removeprefix(_SCHEME).partition("/")
@@ -104,10 +132,10 @@ def choose_output(
     )
 
 
-def _find_outermost(outputs: Iterable[OutputFacts]) -> list[OutputFacts]:
+def _find_outermost(outputs: Iterable[Output]) -> list[Output]:
     """Return the outputs that lie below no other one; they come by path."""
-    around: dict[tuple[int, bytes], OutputFacts] = {}
-    found: list[OutputFacts] = []
+    around: dict[tuple[int, bytes], Output] = {}
+    found: list[Output] = []
     for output in outputs:
         place = (output.repository_id, output.commit_id)
         outer = around.get(place)
@@ -119,57 +147,47 @@ def _find_outermost(outputs: Iterable[OutputFacts]) -> list[OutputFacts]:
     return found
 
 
-def _find_named(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+def _find_named(outputs: Sequence[Output], name: bytes) -> list[Chosen]:
     exact = [o for o in outputs if o.path == name]
     if not exact:
         exact = [o for o in outputs if o.is_prefix and o.path == name + b"/"]
-    return [Chosen(output, output.identity) for output in exact]
+    return [Chosen(output) for output in exact]
 
 
-def _find_around(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+def _find_around(outputs: Sequence[Output], name: bytes) -> list[Chosen]:
     """Return `name` in each outermost prefix that it lies below."""
     around = [
         output
         for output in _find_outermost(outputs)
         if output.is_prefix and name.startswith(output.path)
     ]
-    return [Chosen(_at(output, name, name.endswith(b"/")), None) for output in around]
+    is_prefix = name.endswith(b"/")
+    return [Chosen(output.below(name, is_prefix=is_prefix)) for output in around]
 
 
-def _find_below(outputs: Sequence[OutputFacts], name: bytes) -> list[Chosen]:
+def _find_below(outputs: Sequence[Output], name: bytes) -> list[Chosen]:
     """Return the files below `name`, for each commit that has some."""
     prefix = name if not name or name.endswith(b"/") else name + b"/"
-    by_place: dict[tuple[int, bytes], list[OutputFacts]] = {}
+    by_place: dict[tuple[int, bytes], list[Output]] = {}
     for output in outputs:
         if output.path.startswith(prefix) and not output.is_prefix:
             place = (output.repository_id, output.commit_id)
             by_place.setdefault(place, []).append(output)
     return [
-        Chosen(_at(found[0], prefix, True), None, tuple(each.path for each in found))
+        Chosen(
+            found[0].below(prefix, is_prefix=True), tuple(each.path for each in found)
+        )
         for found in by_place.values()
     ]
 
 
-def _at(output: OutputFacts, path: bytes, is_prefix: bool) -> OutputFacts:
-    return OutputFacts(
-        output.repository_id,
-        output.repository,
-        output.branch,
-        output.commit_id,
-        path,
-        is_prefix,
-        b"",
-        0,
-    )
-
-
-def _ambiguous(run: str, outputs: Sequence[OutputFacts], why: str) -> InvalidValueError:
+def _ambiguous(run: str, outputs: Sequence[Output], why: str) -> InvalidValueError:
     return InvalidValueError(
         "path", f"cannot make a version of run '{run}': {why}{_list(outputs)}"
     )
 
 
-def _list(outputs: Sequence[OutputFacts]) -> str:
+def _list(outputs: Sequence[Output]) -> str:
     shown = [
         f"'{_SCHEME}{o.repository}/{o.branch}/{show_path(o.path)}'"
         for o in outputs[:SHOWN_MAX]
@@ -189,7 +207,7 @@ async def build_files(
         InvalidValueError: there is nothing.
         MissingDataError: it is not what the run recorded.
     """
-    identity = chosen.identity
+    identity = chosen.output.identity
 
     def build(nodes: NewNodes, traces: Traces) -> Tree:
         nonlocal identity
@@ -221,7 +239,7 @@ def _find_rows(
     if entry is not None:
         name = output.path.rpartition(b"/")[2] or output.path
         return iter([(name, pack_entry(entry))]), entry.blob_id
-    if chosen.identity is None:
+    if output.identity is None:
         # What lies below a prefix that was declared may be a folder itself.
         return _iter_below(engine, tree_id, output.path + b"/", None), None
     raise MissingDataError(

@@ -6,83 +6,72 @@ number, the rows and the refs, so that a stop leaves a whole version or none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from ..auth.authorize import Permission, authorize, is_allowed
-from ..auth.principal import Principal
 from ..chunks.index import Frame
 from ..errors import (
     CorruptDataError,
     InvalidValueError,
     ModelVersionNotFoundError,
+    PermissionDeniedError,
     RefMovedError,
     RepositoryNotFoundError,
+    RunGoesOnError,
     RunNotFoundError,
     UnusableRunError,
 )
 from ..history.commit import METADATA_BYTES_MAX, decode_commit, make_commit
 from ..ids import CommitId, Kind
 from ..registry.names import check_model_name, version_ref
-from ..registry.sources import SUCCEEDED, OutputFacts, RunFacts, SourceReader
 from ..registry.store import Version
 from ..repository.contracts import Snapshot, WriteTransaction
 from ..repository.engine import Engine
 from ..repository.once import Once, run_once
 from ..repository.paths import show_path
 from ..repository.publishing import REBUILDS_MAX
+from ..runs.names import is_record_id, is_run_beginning, is_run_id
+from ..runs.rows import EdgeRow, RunRow
+from ..runs.statuses import Status
+from ..runs.store import RunReader
 from . import model_refs
+from .callers import Caller
 from .models import VersionView, check_text, require_model, show_versions
-from .outputs import Chosen, Files, build_files, choose_output
+from .outputs import Chosen, Files, Output, build_files, choose_output
 
-OUTPUTS_MAX = 200_000
-"""Outputs of one run that are looked through, for a second or so: whoever has more
-declares their folder."""
-_RUN_TEXT = re.compile(r"[0-9a-f]{7,32}|[0-9a-f]{64}", re.ASCII)
+_SAME_BEGINNING_MAX = 100
+"""Runs whose ids begin alike, of which one may be the caller's to see."""
 
 
-async def find_run(reader: SourceReader, principal: Principal, text: str) -> RunFacts:
-    """Return the run that `text` names, if `principal` may see it.
+async def find_visible_run(reader: RunReader, caller: Caller, text: str) -> RunRow:
+    """Return the run that `text` names, if `caller` may see it.
 
     Raises:
         RunNotFoundError: there is none that they may see.
         InvalidValueError: there are several.
     """
-    if not _RUN_TEXT.fullmatch(text):
+    found: list[RunRow | None] = []
+    if is_record_id(text):
+        found = [await reader.find_run_of_record(bytes.fromhex(text))]
+    elif is_run_id(text):
+        found = [await reader.find_run(text)]
+    elif is_run_beginning(text):
+        found = [*await reader.find_runs(text, limit=_SAME_BEGINNING_MAX)]
+    seen = [run for run in found if run and caller.may_read(run.repository)]
+    if not seen:
         raise RunNotFoundError(text)
-    found = [
-        run
-        for run in await reader.find_run_facts(text, limit=100)
-        if is_allowed(principal, Permission.READ, run.repository, None)
-    ]
-    if not found:
-        raise RunNotFoundError(text)
-    if len(found) > 1:
+    if len(seen) > 1:
         raise InvalidValueError(
             "run", f"ambiguous run id '{text}': give more digits", value=text
         )
-    return found[0]
-
-
-def require_sealed(run: RunFacts, what: str) -> bytes:
-    """Return the id of the record of `run`.
-
-    Raises:
-        UnusableRunError: it goes on.
-    """
-    if run.record is None:
-        raise UnusableRunError(
-            run.name, f"cannot {what} run '{run.name}': it goes on; wait until it ends"
-        )
-    return run.record
+    return seen[0]
 
 
 async def register(
     engine: Engine,
-    principal: Principal,
+    caller: Caller,
     name: str,
     run_text: str,
     *,
@@ -104,7 +93,7 @@ async def register(
     """
     check_model_name(name)
     check_text(description, "description")
-    wish = _Wish(name, description, _pack_metadata(metadata or {}), principal)
+    wish = _Wish(name, description, _pack_metadata(metadata or {}), caller)
     files_commit = await run_once(
         engine, once, lambda: _register(engine, wish, run_text, path, once)
     )
@@ -126,7 +115,7 @@ class _Wish:
     name: str
     description: str
     metadata: bytes
-    principal: Principal
+    caller: Caller
 
 
 def _pack_metadata(metadata: Mapping[str, str]) -> bytes:
@@ -142,7 +131,7 @@ def _pack_metadata(metadata: Mapping[str, str]) -> bytes:
 async def _register(
     engine: Engine, wish: _Wish, run_text: str, path: str | None, once: Once | None
 ) -> CommitId:
-    run, outputs = await _find_outputs(engine, wish.principal, run_text)
+    run, outputs = await _find_outputs(engine, wish.caller, run_text)
     chosen = choose_output(run.name, outputs, path)
     source = chosen.output
     (row,) = await engine.metadata.find_commits(
@@ -164,45 +153,56 @@ async def _register(
 
 
 async def _find_outputs(
-    engine: Engine, principal: Principal, text: str
-) -> tuple[RunFacts, list[OutputFacts]]:
-    """Return a run that succeeded, and those of its outputs that `principal` may read."""
+    engine: Engine, caller: Caller, text: str
+) -> tuple[RunRow, list[Output]]:
+    """Return a run that succeeded, and those of its outputs that `caller` may read."""
 
-    async def action(snapshot: Snapshot) -> tuple[RunFacts, list[OutputFacts]]:
-        run = await find_run(snapshot, principal, text)
-        require_sealed(run, "register")
-        if run.status != SUCCEEDED:
+    async def action(snapshot: Snapshot) -> tuple[RunRow, list[EdgeRow]]:
+        run = await find_visible_run(snapshot, caller, text)
+        if not run.is_sealed:
+            raise RunGoesOnError(run.name, "register it when it has ended")
+        if run.status is not Status.SUCCEEDED:
             raise UnusableRunError(
                 run.name,
-                f"cannot register run '{run.name}': it did not succeed, so that it "
+                f"cannot register run '{run.name}': it is '{run.status.word}', and "
                 "published nothing",
             )
-        return run, await snapshot.list_output_facts(run.id, limit=OUTPUTS_MAX)
+        return run, await snapshot.list_outputs(run.id)
 
-    run, outputs = await engine.metadata.snapshot(action)
-    readable = [
-        output
-        for output in outputs
-        if is_allowed(principal, Permission.READ, output.repository, output.branch)
-    ]
-    if outputs and not readable:
-        first = outputs[0]
-        authorize(principal, Permission.READ, first.repository, first.branch)
-    return run, readable
+    run, edges = await engine.metadata.snapshot(action)
+    outputs = [Output.of(edge) for edge in edges if not edge.repository.startswith("#")]
+    if edges and not outputs:
+        raise UnusableRunError(
+            run.name,
+            f"cannot register run '{run.name}': the repository of its outputs was deleted",
+        )
+    branches = {(output.repository, output.branch) for output in outputs}
+    readable = {place for place in branches if _may_read(caller, *place)}
+    if branches and not readable:
+        caller.require_read(*min(branches))
+    return run, [o for o in outputs if (o.repository, o.branch) in readable]
+
+
+def _may_read(caller: Caller, repository: str, ref: str) -> bool:
+    try:
+        caller.require_read(repository, ref)
+    except PermissionDeniedError:
+        return False
+    return True
 
 
 async def _publish(
     engine: Engine,
     wish: _Wish,
     number: int,
-    run: RunFacts,
+    run: RunRow,
     chosen: Chosen,
     files: Files,
     once: Once | None,
 ) -> CommitId | None:
     """Make the version `number` of it all; None if that was given away meanwhile."""
     source = chosen.output
-    actor = wish.principal.name
+    actor = wish.caller.name
     now_ms = engine.clock()
     commit, record = make_commit(
         tree_id=files.built.tree.tree_id,
@@ -242,7 +242,7 @@ async def _publish(
                 files_commit=commit.id,
                 description=wish.description,
                 metadata=wish.metadata,
-                user_id=wish.principal.user_id,
+                user_id=wish.caller.user_id,
                 user=actor,
                 created_ms=now_ms,
             )
@@ -261,15 +261,13 @@ async def _publish(
     return commit.id if done else None
 
 
-async def _require_source(
-    tx: WriteTransaction, run: RunFacts, source: OutputFacts
-) -> None:
+async def _require_source(tx: WriteTransaction, run: RunRow, source: Output) -> None:
     """Return if what the version is made of is still there, and stays from here on.
 
     Raises:
         RunNotFoundError, RepositoryNotFoundError
     """
-    if not await tx.find_run_facts(run.name, limit=1):
+    if await tx.find_run_by_id(run.id) is None:
         raise RunNotFoundError(run.name)
     repository = await tx.find_repository(source.repository)
     if repository is None or repository.id != source.repository_id:

@@ -155,10 +155,6 @@ class ModelReader(Protocol):
         """Return the checks of versions, by name."""
         ...
 
-    async def list_needs_of_run(self, run_id: int, *, limit: int) -> list[Need]:
-        """Return up to `limit` versions, and checks of versions, that are of a run."""
-        ...
-
     async def list_needs_of_repository(
         self, repository_id: int, *, limit: int
     ) -> list[Need]:
@@ -166,6 +162,14 @@ class ModelReader(Protocol):
 
         Versions whose files came from there, or whose run or checks are of it; and runs
         of other repositories that name a commit of it, or a run of it.
+        """
+        ...
+
+    async def has_read_version(self, run_id: int, version: Version) -> bool:
+        """Tell whether a run read files of a version.
+
+        That is: from the repository `models`; or where the version came from, at that
+        commit; or the same content anywhere.
         """
         ...
 

@@ -23,8 +23,8 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
-from ..registry.sources import SourceReader
 from ..registry.store import ModelReader, ModelTransaction
+from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
@@ -61,7 +61,7 @@ class Snapshot(
     ChunkIndex,
     UploadReader,
     ModelReader,
-    SourceReader,
+    RunReader,
     Protocol,
 ):
     """Everything readable, on one state."""
@@ -72,12 +72,13 @@ class WriteTransaction(
     StagingReader,
     UploadReader,
     ModelReader,
-    SourceReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
     UploadTransaction,
     ModelTransaction,
+    RunReader,
+    RunTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
@@ -92,7 +93,7 @@ class Metadata(
     UploadReader,
     UploadScanner,
     ModelReader,
-    SourceReader,
+    RunReader,
     Protocol,
 ):
     """The database: reads by itself, each on the newest state; writes by action."""

@@ -20,6 +20,7 @@ from ..answers import (
     answer_results,
 )
 from ..call import Call, NoBody, NoQuery
+from ..callers import caller_of
 from ..model_shapes import (
     show_alias,
     show_alias_move,
@@ -68,7 +69,9 @@ async def delete_model(call: Call[NoQuery, NoBody]) -> Nothing:
     Raises:
         StillNeededError
     """
-    await models.delete_model(call.engine, call.principal, call.names["model"])
+    await models.delete_model(
+        call.engine, caller_of(call.principal), call.names["model"]
+    )
     return answer_nothing()
 
 
@@ -91,13 +94,13 @@ async def register_model_version(
     """Make a version of an output of a sealed run, and the model with its first version.
 
     Raises:
-        InvalidNameError, RunNotFoundError, UnusableRunError, RepositoryNotFoundError,
-        RefMovedError
+        InvalidNameError, RunNotFoundError, RunGoesOnError, UnusableRunError,
+        RepositoryNotFoundError, RefMovedError
     """
     body = call.body
     view = await registering.register(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         body.run,
         path=body.path,
@@ -123,7 +126,10 @@ async def delete_model_version(call: Call[NoQuery, NoBody]) -> Nothing:
         StillNeededError
     """
     await models.delete_version(
-        call.engine, call.principal, call.names["model"], call.names["version"]
+        call.engine,
+        caller_of(call.principal),
+        call.names["model"],
+        call.names["version"],
     )
     return answer_nothing()
 
@@ -134,11 +140,11 @@ async def add_model_check(
     """Record a sealed run that judged a version: it must have read its files.
 
     Raises:
-        RunNotFoundError, UnusableRunError
+        RunNotFoundError, RunGoesOnError, UnusableRunError
     """
     made = await judging.add_check(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["version"],
         call.body.name,
@@ -157,7 +163,7 @@ async def approve_model_version(
     """
     made = await judging.approve(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["version"],
         call.body.alias,
@@ -174,7 +180,7 @@ async def withdraw_model_approval(call: Call[AliasQuery, NoBody]) -> Nothing:
     """
     await judging.withdraw_approval(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["version"],
         call.query.alias,
@@ -229,7 +235,7 @@ async def move_model_alias(call: Call[NoQuery, wire.AliasMove]) -> Shown[wire.Al
     """
     view = await aliases.promote(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["alias"],
         call.body.version,
@@ -242,7 +248,7 @@ async def delete_model_alias(call: Call[ReasonQuery, NoBody]) -> Nothing:
     """Delete an alias; its log stays."""
     await aliases.delete_alias(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["alias"],
         reason=call.query.reason,
@@ -273,7 +279,7 @@ async def roll_back_model_alias(
     """
     view = await aliases.rollback(
         call.engine,
-        call.principal,
+        caller_of(call.principal),
         call.names["model"],
         call.names["alias"],
         reason=call.body.reason,
