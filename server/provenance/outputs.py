@@ -11,7 +11,7 @@ from itertools import islice
 
 from ..errors import InvalidValueError, MissingDataError, UnusableRunError
 from ..history.traces import Traces
-from ..ids import BlobId, CommitId, NodeId
+from ..ids import CommitId, NodeId
 from ..repository.engine import Engine
 from ..repository.paths import encode_path, show_path
 from ..repository.publishing import Built, NewNodes, build_nodes
@@ -74,8 +74,9 @@ class Chosen:
 class Files:
     """The tree of a version."""
 
+    output: Output
+    """What it is of: as it was chosen, with its identity."""
     built: Built
-    identity: bytes
 
     @property
     def count(self) -> int:
@@ -207,41 +208,41 @@ async def build_files(
         InvalidValueError: there is nothing.
         MissingDataError: it is not what the run recorded.
     """
-    identity = chosen.output.identity
+    output = chosen.output
 
     def build(nodes: NewNodes, traces: Traces) -> Tree:
-        nonlocal identity
+        nonlocal output
         del traces  # of a commit without a parent all may be new
-        rows, blob_id = _find_rows(engine, run, tree_id, chosen)
-        tree = build_tree(engine.nodes, nodes.sink, _batch(rows))
-        identity = identity or blob_id or tree.content_id
-        return tree
+        output, rows = _find_rows(engine, run, tree_id, chosen)
+        return build_tree(engine.nodes, nodes.sink, _batch(rows))
 
     built = await build_nodes(engine, build)
     if not built.tree.entry_count:
         raise InvalidValueError(
             "path",
-            f"run '{run}' has no output '{show_path(chosen.output.path)}': nothing is "
-            "there",
+            f"run '{run}' has no output '{show_path(output.path)}': nothing is there",
         )
-    assert identity is not None
-    return Files(built, identity)
+    if output.identity is None:
+        output = replace(output, identity=built.tree.content_id)
+    return Files(output, built)
 
 
 def _find_rows(
     engine: Engine, run: str, tree_id: NodeId, chosen: Chosen
-) -> tuple[Iterator[Row], BlobId | None]:
-    """Return the rows of a version, and of a single file its blob id; blocks."""
+) -> tuple[Output, Iterator[Row]]:
+    """Return what is chosen, an object or a prefix, and the rows of it; blocks."""
     output = chosen.output
     if output.is_prefix:
-        return _iter_below(engine, tree_id, output.path, chosen.files), None
+        return output, _iter_below(engine, tree_id, output.path, chosen.files)
     entry = find_entry(engine.nodes, tree_id, output.path)
     if entry is not None:
         name = output.path.rpartition(b"/")[2] or output.path
-        return iter([(name, pack_entry(entry))]), entry.blob_id
+        output = replace(output, identity=entry.blob_id)
+        return output, iter([(name, pack_entry(entry))])
     if output.identity is None:
         # What lies below a prefix that was declared may be a folder itself.
-        return _iter_below(engine, tree_id, output.path + b"/", None), None
+        folder = output.below(output.path + b"/", is_prefix=True)
+        return folder, _iter_below(engine, tree_id, folder.path, None)
     raise MissingDataError(
         f"output '{show_path(output.path)}' of run '{run}' is not in its commit"
     )

@@ -39,7 +39,7 @@ from ..runs.store import RunReader
 from . import model_refs
 from .callers import Caller
 from .models import VersionView, check_text, require_model, show_versions
-from .outputs import Chosen, Files, Output, build_files, choose_output
+from .outputs import Files, Output, build_files, choose_output
 
 _SAME_BEGINNING_MAX = 100
 """Runs whose ids begin alike, of which one may be the caller's to see."""
@@ -146,7 +146,7 @@ async def _register(
     files = await build_files(engine, run.name, tree_id, chosen)
     for _ in range(REBUILDS_MAX):
         number = await engine.metadata.find_last_number(wish.name) + 1
-        commit_id = await _publish(engine, wish, number, run, chosen, files, once)
+        commit_id = await _publish(engine, wish, number, run, files, once)
         if commit_id is not None:
             return commit_id
     raise RefMovedError(wish.name)
@@ -196,12 +196,12 @@ async def _publish(
     wish: _Wish,
     number: int,
     run: RunRow,
-    chosen: Chosen,
     files: Files,
     once: Once | None,
 ) -> CommitId | None:
     """Make the version `number` of it all; None if that was given away meanwhile."""
-    source = chosen.output
+    source = files.output
+    assert source.identity is not None
     actor = wish.caller.name
     now_ms = engine.clock()
     commit, record = make_commit(
@@ -236,7 +236,7 @@ async def _publish(
                 commit_id=source.commit_id,
                 path=source.path,
                 is_prefix=source.is_prefix,
-                identity=files.identity,
+                identity=source.identity,
                 files=files.count,
                 size_bytes=files.size_bytes,
                 files_commit=commit.id,
