@@ -201,7 +201,8 @@ async def _publish(
 ) -> CommitId | None:
     """Make the version `number` of it all; None if that was given away meanwhile."""
     source = files.output
-    assert source.identity is not None
+    identity = source.identity
+    assert identity is not None
     actor = wish.caller.name
     now_ms = engine.clock()
     commit, record = make_commit(
@@ -236,7 +237,7 @@ async def _publish(
                 commit_id=source.commit_id,
                 path=source.path,
                 is_prefix=source.is_prefix,
-                identity=source.identity,
+                identity=identity,
                 files=files.count,
                 size_bytes=files.size_bytes,
                 files_commit=commit.id,

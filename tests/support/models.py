@@ -65,12 +65,14 @@ async def write_files(
     return made.id
 
 
-async def begin_run(engine: Engine, repository: str = R) -> RunRow:
+async def begin_run(
+    engine: Engine, repository: str = R, *, name: str | None = None
+) -> RunRow:
     """Begin a run of a repository."""
     where = await get_repository(engine, repository)
     now_ms = engine.clock()
     new = NewRun(
-        name=make_run_id(),
+        name=name or make_run_id(),
         repository_id=where.id,
         experiment="",
         user_id=1,
@@ -141,16 +143,15 @@ async def train(
     repository: str = R,
     branch: str = "main",
     status: Status = Status.SUCCEEDED,
+    name: str | None = None,
+    is_own_input: bool = False,
 ) -> str:
-    """Do a run that publishes `files`; return its name."""
+    """Do a run that publishes `files`, and perhaps reads them; return its name."""
     commit = await write_files(engine, files, repository=repository, branch=branch)
-    run = await begin_run(engine, repository)
-    return await end_run(
-        engine,
-        run,
-        outputs=[(repository, branch, commit, path) for path in outputs],
-        status=status,
-    )
+    run = await begin_run(engine, repository, name=name)
+    written = [(repository, branch, commit, path) for path in outputs]
+    read = written if is_own_input else []
+    return await end_run(engine, run, outputs=written, inputs=read, status=status)
 
 
 async def judge(engine: Engine, ref: str, *, status: Status = Status.SUCCEEDED) -> str:

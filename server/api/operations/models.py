@@ -94,8 +94,12 @@ async def register_model_version(
     """Make a version of an output of a sealed run, and the model with its first version.
 
     Raises:
-        InvalidNameError, RunNotFoundError, RunGoesOnError, UnusableRunError,
-        RepositoryNotFoundError, RefMovedError
+        InvalidNameError
+        RunNotFoundError
+        RunGoesOnError
+        UnusableRunError
+        RepositoryNotFoundError
+        RefMovedError
     """
     body = call.body
     view = await registering.register(
@@ -140,7 +144,10 @@ async def add_model_check(
     """Record a sealed run that judged a version: it must have read its files.
 
     Raises:
-        RunNotFoundError, RunGoesOnError, UnusableRunError
+        InvalidNameError
+        RunNotFoundError
+        RunGoesOnError
+        UnusableRunError
     """
     made = await judging.add_check(
         call.engine,
@@ -159,7 +166,8 @@ async def approve_model_version(
     """Approve a version for an alias, for somebody else to move it there.
 
     Raises:
-        InvalidNameError, ConflictError
+        InvalidNameError
+        ConflictError
     """
     made = await judging.approve(
         call.engine,
@@ -231,7 +239,9 @@ async def move_model_alias(call: Call[NoQuery, wire.AliasMove]) -> Shown[wire.Al
     """Move an alias to a version, and make it if there is none of that name.
 
     Raises:
-        InvalidNameError, PromotionRefusedError, TooManyError
+        InvalidNameError
+        PromotionRefusedError
+        TooManyError
     """
     view = await aliases.promote(
         call.engine,
