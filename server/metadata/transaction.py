@@ -7,7 +7,10 @@ from typing import NoReturn, cast
 from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
+from .graph import GraphReads
 from .idempotency import IdempotencyWrites
+from .model_writes import ModelWrites
+from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
@@ -27,7 +30,16 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, RunReads, AuthReads):
+class SqlSnapshot(
+    RefReads,
+    StagingReads,
+    ChunkReads,
+    UploadReads,
+    RunReads,
+    GraphReads,
+    ModelReads,
+    AuthReads,
+):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:
@@ -41,6 +53,7 @@ class SqlTransaction(
     ChunkWrites,
     UploadWrites,
     RunWrites,
+    ModelWrites,
     IdempotencyWrites,
     AuthWrites,
 ):

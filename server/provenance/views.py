@@ -74,7 +74,7 @@ async def see(
     if use is Use.ITSELF:
         return View(ref, ref)
     try:
-        expression = parse_expression(ref)
+        expression = parse_expression(ref, repository=repository)
     except InvalidRefExpressionError:
         return View(ref, ref)
     if expression.at_ms is not None:

@@ -36,6 +36,11 @@ _TAGS = {
         "runs",
         "What produced what: executions, what they read, wrote and needed.",
     ),
+    "models": Tag(
+        "models",
+        "Models, whose versions are outputs of sealed runs, and the aliases that move "
+        "over them. The files of a version are read in the repository `models`.",
+    ),
     "later": Tag(
         "not built", "Operations of the lakeFS API that are known, and missing."
     ),
