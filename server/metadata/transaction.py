@@ -7,6 +7,7 @@ from typing import NoReturn, cast
 from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
+from .graph import GraphReads
 from .idempotency import IdempotencyWrites
 from .model_writes import ModelWrites
 from .models import ModelReads
@@ -30,7 +31,14 @@ _OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(
-    RefReads, StagingReads, ChunkReads, UploadReads, RunReads, ModelReads, AuthReads
+    RefReads,
+    StagingReads,
+    ChunkReads,
+    UploadReads,
+    RunReads,
+    GraphReads,
+    ModelReads,
+    AuthReads,
 ):
     """`Snapshot` on a connection that holds a read transaction open."""
 

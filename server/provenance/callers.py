@@ -26,6 +26,11 @@ class Caller(Protocol):
         ...
 
     @property
+    def is_admin(self) -> bool:
+        """Whether they administer the lake."""
+        ...
+
+    @property
     def run(self) -> RunScope | None:
         """The run that they ask as, if their key is of one."""
         ...

@@ -24,6 +24,7 @@ from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
 from ..registry.store import ModelReader, ModelTransaction
+from ..runs.graph import GraphReader
 from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
@@ -60,6 +61,7 @@ class Snapshot(
     StagingScanner,
     ChunkIndex,
     UploadReader,
+    GraphReader,
     ModelReader,
     RunReader,
     Protocol,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
+from lakebed.client.wire import Code, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
-from lakebed.client.wire.runs import Code, Environment, Grade, Reason, Seeds
 
 from .record import Missing
 

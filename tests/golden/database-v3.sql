@@ -310,11 +310,11 @@ CREATE INDEX run_output_by_artifact ON run_output (artifact_id, run_id);
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value  ANY,               -- NULL, a number or a text; booleans are texts
+    value,                    -- NULL, a number or a text, as it came; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
-) WITHOUT ROWID, STRICT;
+) WITHOUT ROWID;
 CREATE INDEX run_param_by_value ON run_param (repository_id, name, value, run_id);
 CREATE TABLE run_points (
     run_id   INTEGER NOT NULL,
@@ -338,6 +338,13 @@ CREATE TABLE run_writer (
     writer   TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     PRIMARY KEY (run_id, writer)
+) WITHOUT ROWID;
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
 ) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,

@@ -20,7 +20,6 @@ from ..answers import (
     answer_results,
 )
 from ..call import Call, NoBody, NoQuery
-from ..callers import caller_of
 from ..model_shapes import (
     show_alias,
     show_alias_move,
@@ -69,9 +68,7 @@ async def delete_model(call: Call[NoQuery, NoBody]) -> Nothing:
     Raises:
         StillNeededError
     """
-    await models.delete_model(
-        call.engine, caller_of(call.principal), call.names["model"]
-    )
+    await models.delete_model(call.engine, call.caller, call.names["model"])
     return answer_nothing()
 
 
@@ -104,7 +101,7 @@ async def register_model_version(
     body = call.body
     view = await registering.register(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         body.run,
         path=body.path,
@@ -131,7 +128,7 @@ async def delete_model_version(call: Call[NoQuery, NoBody]) -> Nothing:
     """
     await models.delete_version(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["version"],
     )
@@ -151,7 +148,7 @@ async def add_model_check(
     """
     made = await judging.add_check(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["version"],
         call.body.name,
@@ -171,7 +168,7 @@ async def approve_model_version(
     """
     made = await judging.approve(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["version"],
         call.body.alias,
@@ -188,7 +185,7 @@ async def withdraw_model_approval(call: Call[AliasQuery, NoBody]) -> Nothing:
     """
     await judging.withdraw_approval(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["version"],
         call.query.alias,
@@ -245,7 +242,7 @@ async def move_model_alias(call: Call[NoQuery, wire.AliasMove]) -> Shown[wire.Al
     """
     view = await aliases.promote(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["alias"],
         call.body.version,
@@ -258,7 +255,7 @@ async def delete_model_alias(call: Call[ReasonQuery, NoBody]) -> Nothing:
     """Delete an alias; its log stays."""
     await aliases.delete_alias(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["alias"],
         reason=call.query.reason,
@@ -289,7 +286,7 @@ async def roll_back_model_alias(
     """
     view = await aliases.rollback(
         call.engine,
-        caller_of(call.principal),
+        call.caller,
         call.names["model"],
         call.names["alias"],
         reason=call.body.reason,
