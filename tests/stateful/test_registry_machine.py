@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from lakebed.server.errors import (
     ApprovalNotFoundError,
     ConflictError,
-    InvalidValueError,
     LakeError,
     ModelNotFoundError,
     ModelVersionNotFoundError,
@@ -146,7 +145,7 @@ class RegistryMachine(RuleBasedStateMachine):
         elif places is None:
             assert isinstance(error, ModelVersionNotFoundError)
         elif len(places) == 1 or places[-2] not in model.versions:
-            assert type(error) is InvalidValueError
+            assert type(error) is ConflictError
         else:
             assert error is None
             places.pop()
