@@ -25,6 +25,7 @@ _NAMES: dict[str, Any] = {
     "model": "fraud",
     "version": "1",
     "alias": "prod",
+    "subject": "fraud@1",
     "run": "4f1d7c3a9be04b62a5f0c8d2e6137a95",
     "user": "ann",
     "key": "LKEXAMPLE",
