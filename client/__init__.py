@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ClientError,
         ConflictError,
         ForeignServerError,
+        InvalidProofError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .operations.bulk_download import DownloadReport, ObjectDownload
     from .operations.bulk_upload import UploadReport
     from .operations.bundling import ObjectContent, ObjectUpload
+    from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
     from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
 
@@ -70,6 +72,7 @@ __all__ = [
     "ConflictError",
     "DownloadReport",
     "ForeignServerError",
+    "InvalidProofError",
     "InvalidRequestError",
     "Lake",
     "MergeConflictError",
@@ -82,6 +85,7 @@ __all__ = [
     "ObjectUpload",
     "PermissionDeniedError",
     "PreconditionFailedError",
+    "Proof",
     "Ref",
     "Repository",
     "RetryPolicy",
@@ -97,6 +101,7 @@ __all__ = [
     "UploadReport",
     "connect",
     "connect_async",
+    "verify_proof",
 ]
 
 _HOMES = {
@@ -120,6 +125,7 @@ _HOMES = {
     "ObjectDownload": ".operations.bulk_download",
     "ObjectInfo": ".values",
     "ObjectUpload": ".operations.bundling",
+    "Proof": ".proofs",
     "Ref": ".blocking.handles.ref",
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
@@ -130,6 +136,7 @@ _HOMES = {
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
+    "verify_proof": ".proofs",
 }
 
 

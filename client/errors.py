@@ -12,6 +12,7 @@
     ├── ServerError                the server failed, or is no lakebed server
     │   ├── ServerBusyError        it is at a limit: try again in a moment
     │   └── ForeignServerError     something else than a lakebed server answered
+    ├── InvalidProofError          a proof does not hold
     └── ServerUnreachableError     there is no answer
         └── ServerPartMissingError a directory was named, `lakebed[server]` is not there
 
@@ -117,6 +118,16 @@ class ServerUnreachableError(ClientError):
 
 class ServerPartMissingError(ServerUnreachableError):
     """A directory was named, and what serves directories is not installed."""
+
+
+class InvalidProofError(ClientError):
+    """A proof does not show what lies at the path: it is damaged, or of something else."""
+
+    def __init__(self, commit_id: str, path: str, reason: str) -> None:
+        super().__init__(
+            f"proof does not hold for '{path}' of commit '{commit_id}': {reason}",
+            code="invalid-proof",
+        )
 
 
 _CODES: Mapping[str, type[ClientError]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..operations.pinning import PinnedObject
 from ..operations.uploading import Expect, Progress
-from ..wire import Du, ObjectError, ObjectStats
+from ..wire import Du, ObjectError, ObjectStats, Proof
 from .operations import BlockingOperations
 from .streams import BlockingObjectStream, BlockingUpload, as_upload, open_blocking
 
@@ -239,6 +239,13 @@ class BlockingObjectOperations(BlockingOperations):
                 repository, branch, source, destination, recursive=recursive
             )
         )
+
+    def prove(self, repository: str, ref: str, path: str) -> Proof:
+        """Return the proof of what is committed at `path` of `ref`, not checked yet.
+
+        `proofs.verify` checks it, and needs no server.
+        """
+        return self._loop.run(self._lake.prove(repository, ref, path))
 
     def du(self, repository: str, ref: str, *, prefix: str = "") -> Du:
         """Return how many objects and bytes lie at `ref` below `prefix`."""

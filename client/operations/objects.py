@@ -19,6 +19,7 @@ from ..wire import (
     ObjectStats,
     Page,
     PathList,
+    Proof,
     routes,
 )
 from .downloading import is_replaceable, replace_file
@@ -278,6 +279,20 @@ class ObjectOperations(PinOperations):
             body=ObjectMove(src_path=source, dst_path=destination, recursive=recursive),
         )
         return (await self._transport.fetch(call, ObjectMoveResult)).moved
+
+    async def prove(self, repository: str, ref: str, path: str) -> Proof:
+        """Return the proof of what is committed at `path` of `ref`, not checked yet.
+
+        `proofs.verify` checks it, and needs no server.
+        """
+        call = Call(
+            f"prove '{path}' in '{repository}/{ref}'",
+            "GET",
+            routes.fill(routes.REF_PROOF, repository=repository, ref=ref),
+            query=(("path", path),),
+            repeatable=True,
+        )
+        return await self._transport.fetch(call, Proof)
 
     async def du(self, repository: str, ref: str, *, prefix: str = "") -> Du:
         """Return how many objects and bytes lie at `ref` below `prefix`."""

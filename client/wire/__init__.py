@@ -46,6 +46,7 @@ from .objects import (
     ObjectMoveResult,
     ObjectStats,
     PathList,
+    Proof,
     UnderlyingProperties,
     UserMetadata,
 )
@@ -146,6 +147,7 @@ __all__ = [
     "PathList",
     "PathType",
     "Problem",
+    "Proof",
     "ProtectionRule",
     "Ref",
     "RefLogEntry",

@@ -115,6 +115,22 @@ class UnderlyingProperties(Body, frozen=True, kw_only=True):
     storage_class: str | None = None
 
 
+class Proof(Body, frozen=True, kw_only=True):
+    """What shows which object is at a path of a commit, or that there is none. Ours.
+
+    Bytes are base64. What is checked, and how, is in `docs/format/proof.md`.
+    """
+
+    version: int
+    """1."""
+    commit_id: str
+    path: str
+    commit: bytes
+    """Canonical bytes of the commit."""
+    nodes: list[bytes]
+    """Canonical bytes of the nodes from the root down to where the path would be."""
+
+
 class Du(Body, frozen=True, kw_only=True):
     """How much lies below a prefix. Ours."""
 

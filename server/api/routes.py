@@ -276,6 +276,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
+    Route("GET", routes.REF_PROOF, objects.prove_object, READ, "ref"),
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),

@@ -330,6 +330,7 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
     ("GET", paths.REF_BLAME): reads(),
     ("GET", paths.REF_DU): reads(),
+    ("GET", paths.REF_PROOF): reads(query="?path=a"),
     ("GET", paths.REF_LOG): [
         ok(200, name="main", **LAKE),
         ok(404, name="dev-nosuch", **LAKE),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from ... import tables, wire
 from ...errors import NotFoundError
 from ...files import check_mode
 from ...operations.uploading import Tally, Watch
+from ...proofs import Proof, verify
 from ...values import Change, Commit, Move, ObjectInfo, Size
 from ...wire import DiffMode, MergeStrategy, Resolution
 from .listing import Listing
@@ -20,6 +22,7 @@ from .opening import File, read_file
 if TYPE_CHECKING:
     from .repository import Repository
 
+_COMMIT_ID = re.compile("[0-9a-f]{64}", re.ASCII)
 PARALLEL = 8
 """Requests at once for a large object or many small ones."""
 
@@ -163,6 +166,22 @@ class Ref:
         """Return how many objects and bytes lie below `prefix`."""
         body = self._client.du(self.repository.name, self.name, prefix=prefix)
         return Size(body.prefix, body.object_count, body.size_bytes)
+
+    def prove(self, path: str) -> Proof:
+        """Return a proof of what is committed at `path`, checked.
+
+        It shows anybody who has the id of the commit which object lies there, or that
+        none does, without this server: keep `document`, and see `verify_proof`. It holds
+        the paths of neighbours too.
+
+        Raises:
+            InvalidProofError: what the server answers proves nothing.
+            NotFoundError: there is no such commit.
+        """
+        body = self._client.prove(self.repository.name, self.name, path)
+        # What a name stands for only the server knows; a commit that is named is held to.
+        is_named = _COMMIT_ID.fullmatch(self.name)
+        return verify(body, self.name if is_named else body.commit_id, path)
 
     def read(self, path: str, *, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes of the object at `path`, from `start` up to `end`.

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import hdrs
-from lakebed.client.wire import Du, ObjectStats, Page, UnderlyingProperties
+from lakebed.client.wire import Du, ObjectStats, Page, Proof, UnderlyingProperties
 from msgspec.structs import replace
 
 from ...auth.authenticate import Signer
@@ -15,6 +15,7 @@ from ...repository import listings
 from ...repository import objects as stored
 from ...repository.listings import CommonPrefix
 from ...repository.paths import check_path, encode_path
+from ...repository.proving import prove
 from ...repository.resolving import get_repository
 from ...tree.entry import Entry
 from ..answers import ObjectBytes, Shown, answer, answer_results
@@ -22,7 +23,7 @@ from ..call import Call, NoBody
 from ..parameters import ObjectsQuery, PathQuery, PrefixQuery, ReadQuery, StatQuery
 from ..presigning import get_signer, show_address
 from ..reading import send_located
-from ..shapes import show_object, show_prefix
+from ..shapes import show_object, show_prefix, show_proof
 
 
 async def get_object(call: Call[ReadQuery, NoBody]) -> ObjectBytes:
@@ -135,3 +136,19 @@ async def get_usage(call: Call[PrefixQuery, NoBody]) -> Shown[Du]:
             size_bytes=measured.byte_total,
         )
     )
+
+
+async def prove_object(call: Call[PathQuery, NoBody]) -> Shown[Proof]:
+    """Prove which object is committed at a path, or that there is none.
+
+    What is answered needs no trust in this server: it is checked against the id of the
+    commit, without it. It shows the paths of neighbours too, and what is said of them.
+
+    Raises:
+        ExpiredDataError
+    """
+    path = call.query.path
+    proof = await prove(
+        call.engine, call.repository, call.names["ref"], check_path(path)
+    )
+    return answer(show_proof(proof))
