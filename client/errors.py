@@ -123,12 +123,6 @@ class ServerPartMissingError(ServerUnreachableError):
 class InvalidProofError(ClientError):
     """A proof does not show what lies at the path: it is damaged, or of something else."""
 
-    def __init__(self, commit_id: str, path: str, reason: str) -> None:
-        super().__init__(
-            f"proof does not hold for '{path}' of commit '{commit_id}': {reason}",
-            code="invalid-proof",
-        )
-
 
 _CODES: Mapping[str, type[ClientError]] = {
     "merge-conflict": MergeConflictError,

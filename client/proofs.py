@@ -12,6 +12,7 @@ named, so for one commit and one path there is one result that can pass.
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ T = TypeVar("T")
 VERSION = 1
 """Of the document, of commits and of nodes."""
 DIGEST_BYTES = 32
+COMMIT_ID = re.compile("[0-9a-f]{64}", re.ASCII)
 _SIZE = Struct("<Q")
 _MTIME = Struct("<q")
 _ETAG = Struct("<16sH")
@@ -113,24 +115,38 @@ def verify_proof(document: bytes | str, commit_id: str, path: str) -> Proof:
         proof = decode(document, wire.Proof)
         is_whole = msgspec.json.decode(document) == msgspec.to_builtins(proof)
     except (WireError, msgspec.DecodeError) as error:
-        raise InvalidProofError(commit_id, path, f"it is malformed: {error}") from None
+        raise _refuse(commit_id, path, f"it is malformed: {error}") from None
     if not is_whole:
-        raise InvalidProofError(commit_id, path, "it holds what it should not")
-    return verify(proof, commit_id, path)
+        raise _refuse(commit_id, path, "it holds what it should not")
+    return _verify(proof, commit_id, path)
 
 
-def verify(proof: wire.Proof, commit_id: str, path: str) -> Proof:
-    """Return what `proof` proves of `path` at the commit `commit_id`.
+def verify_answer(answer: wire.Proof, ref: str, path: str) -> Proof:
+    """Return what a server's `answer` proves of `path` at `ref`.
+
+    What a name stands for only the server knows; a commit that `ref` names in full is
+    held to.
 
     Raises:
-        InvalidProofError: nothing.
+        InvalidProofError: it proves nothing of them.
     """
+    is_named = COMMIT_ID.fullmatch(ref)
+    return _verify(answer, ref if is_named else answer.commit_id, path)
+
+
+def _verify(proof: wire.Proof, commit_id: str, path: str) -> Proof:
     try:
         commit, found = _Walk(proof, commit_id, path).run()
     except _RefusedError as error:
-        raise InvalidProofError(commit_id, path, str(error)) from None
+        raise _refuse(commit_id, path, str(error)) from None
     blob_id, shown = found or (None, None)
     return Proof(commit, path, shown, blob_id, encode(proof))
+
+
+def _refuse(commit_id: str, path: str, reason: str) -> InvalidProofError:
+    return InvalidProofError(
+        f"proof does not hold for '{path}' of commit '{commit_id}': {reason}"
+    )
 
 
 class _RefusedError(Exception):

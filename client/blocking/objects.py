@@ -243,7 +243,7 @@ class BlockingObjectOperations(BlockingOperations):
     def prove(self, repository: str, ref: str, path: str) -> Proof:
         """Return the proof of what is committed at `path` of `ref`, not checked yet.
 
-        `proofs.verify` checks it, and needs no server.
+        `proofs.verify_answer` checks it, and asks nobody.
         """
         return self._loop.run(self._lake.prove(repository, ref, path))
 

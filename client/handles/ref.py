@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from .. import tables, wire
 from ..errors import NotFoundError
 from ..files import check_mode
 from ..operations.uploading import Tally, Watch
-from ..proofs import Proof, verify
+from ..proofs import Proof, verify_answer
 from ..values import Change, Commit, Move, ObjectInfo, Size
 from ..wire import DiffMode, MergeStrategy, Resolution
 from .listing import AsyncListing
@@ -21,7 +20,6 @@ from .opening import AsyncFile, read_file
 if TYPE_CHECKING:
     from .repository import AsyncRepository
 
-_COMMIT_ID = re.compile("[0-9a-f]{64}", re.ASCII)
 PARALLEL = 8
 """Requests at once for a large object or many small ones."""
 
@@ -178,9 +176,7 @@ class AsyncRef:
             NotFoundError: there is no such commit.
         """
         body = await self._client.prove(self.repository.name, self.name, path)
-        # What a name stands for only the server knows; a commit that is named is held to.
-        is_named = _COMMIT_ID.fullmatch(self.name)
-        return verify(body, self.name if is_named else body.commit_id, path)
+        return verify_answer(body, self.name, path)
 
     async def read(self, path: str, *, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes of the object at `path`, from `start` up to `end`.

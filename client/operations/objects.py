@@ -283,7 +283,7 @@ class ObjectOperations(PinOperations):
     async def prove(self, repository: str, ref: str, path: str) -> Proof:
         """Return the proof of what is committed at `path` of `ref`, not checked yet.
 
-        `proofs.verify` checks it, and needs no server.
+        `proofs.verify_answer` checks it, and asks nobody.
         """
         call = Call(
             f"prove '{path}' in '{repository}/{ref}'",

@@ -15,6 +15,7 @@ from lakebed.client import (
     verify_proof,
     wire,
 )
+from lakebed.client.proofs import verify_answer
 
 
 def test_a_proof_is_checked_without_the_server(
@@ -53,3 +54,15 @@ def test_a_proof_is_checked_without_the_server(
         verify_proof(proof.document, commit.id, "raw/other.csv")
     with pytest.raises(NotFoundError):
         repository.ref("nosuch").prove("a")
+
+
+def test_a_commit_that_is_named_is_held_to(repository: Repository) -> None:
+    """Whatever the server answers for it."""
+    main = repository.branch("main")
+    main.upload("a", b"1")
+    first = main.commit("one")
+    answer = repository.lake.client.prove("penguins", "main", "a")
+
+    assert verify_answer(answer, "main", "a").commit == first
+    with pytest.raises(InvalidProofError, match="another commit"):
+        verify_answer(answer, "0" * 64, "a")
