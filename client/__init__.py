@@ -52,7 +52,16 @@ if TYPE_CHECKING:
     from .operations.bundling import ObjectContent, ObjectUpload
     from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
-    from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
+    from .values import (
+        Change,
+        Commit,
+        Conflict,
+        Measured,
+        Move,
+        ObjectInfo,
+        Rows,
+        Size,
+    )
 
 __all__ = [
     "NO_RETRIES",
@@ -75,6 +84,7 @@ __all__ = [
     "InvalidProofError",
     "InvalidRequestError",
     "Lake",
+    "Measured",
     "MergeConflictError",
     "Move",
     "NotFoundError",
@@ -119,6 +129,7 @@ _HOMES = {
     "Conflict": ".values",
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
+    "Measured": ".values",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
     "ObjectContent": ".operations.bundling",

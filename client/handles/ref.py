@@ -12,7 +12,7 @@ from ..errors import NotFoundError
 from ..files import check_mode
 from ..operations.uploading import Tally, Watch
 from ..proofs import Proof, verify_answer
-from ..values import Change, Commit, Move, ObjectInfo, Size
+from ..values import Change, Commit, Conflict, Move, ObjectInfo, Size
 from ..wire import DiffMode, MergeStrategy, Resolution
 from .listing import AsyncListing
 from .opening import AsyncFile, read_file
@@ -301,6 +301,26 @@ class AsyncRef:
             resolutions=resolutions,
             squash=squash,
         )
+
+    def conflicts_with(
+        self, branch: AsyncRef | str, *, prefix: str = "", limit: int | None = None
+    ) -> AsyncListing[Conflict]:
+        """List every path that a merge into `branch` conflicts at, in path order.
+
+        Nothing is merged. A refused merge says the first thousand.
+        """
+
+        def ask(most: int | None) -> AsyncIterator[wire.Conflict]:
+            return self._client.iter_conflicts(
+                self.repository.name,
+                self.name,
+                str(branch),
+                prefix=prefix,
+                limit=most,
+            )
+
+        title = f"conflicts of {self.name} with {branch} in {self.repository.name}"
+        return AsyncListing(title, ask, Conflict.of, limit=limit)
 
     async def _look_up(self) -> None:
         """Raise NotFoundError if there is no such thing."""

@@ -21,10 +21,10 @@ from ..auth.authorize import (
     authorize_for_user,
 )
 from ..auth.principal import Principal
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from .call import Call, NoQuery
 
-Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves
+Requirement: TypeAlias = Permission | ForEach | Anyone | SignedIn | Themselves
 
 USER = "user"
 """The name of a template that stands for a user."""
@@ -117,6 +117,9 @@ class Admission:
                     _read_path(self.repository, names),
                     _read_path(self.ref, names),
                 )
+            case ForEach(permission):
+                repository = _read_path(self.repository, names)
+                authorize(principal, permission, repository, SOMEWHERE)
             case Anyone() | SignedIn():
                 pass
         for place in self.reads:

@@ -25,7 +25,7 @@ from .operations import (
     tags,
     writing,
 )
-from .routing import Anyone, Route, SignedIn, Themselves
+from .routing import Anyone, ForEach, Route, SignedIn, Themselves
 from .unbuilt import UNBUILT
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
@@ -248,6 +248,14 @@ ROUTES: tuple[Route, ...] = (
         reads=("source",),
         is_idempotent=True,
     ),
+    Route(
+        "GET",
+        routes.MERGE_CONFLICTS,
+        merges.list_merge_conflicts,
+        READ,
+        "source",
+        reads=("destination",),
+    ),
     # Reading objects.
     Route(
         "GET",
@@ -276,6 +284,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
+    Route("POST", routes.BATCH_STAT, objects.measure_many, ForEach(READ)),
     Route("GET", routes.REF_PROOF, objects.prove_object, READ, "ref"),
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),

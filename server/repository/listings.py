@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import (
+    ExpiredDataError,
+    InvalidRefExpressionError,
+    LakeError,
+    RefNotFoundError,
+)
 from ..ids import CommitId
 from ..tree.cursor import Cursor
 from ..tree.entry import Entry, unpack_entry
@@ -13,7 +20,7 @@ from .contracts import Snapshot
 from .engine import Engine
 from .overlay import OverlayCursor, StagedRows, measure_overlay
 from .paging import check_limit
-from .resolving import Resolved, resolve
+from .resolving import Resolved, get_repository, resolve, resolve_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +119,52 @@ async def measure(
 
     async def action(snapshot: Snapshot) -> Measure:
         version = await resolve(engine, repository, ref, reader=snapshot)
-        tree_id = version.require_data().commit.tree_id
-        if version.branch is None or version.view == "committed":
-            return measure_prefix(engine.nodes, tree_id, prefix)
-        staged = StagedRows(snapshot, version.branch)
-        return measure_overlay(engine.nodes, tree_id, staged, prefix)
+        return _measure_at(engine, snapshot, version.require_data(), prefix)
 
     return await engine.metadata.snapshot(action)
+
+
+async def measure_many(
+    engine: Engine, repository: str, places: Sequence[tuple[str, bytes]]
+) -> list[Measure | LakeError]:
+    """Return what each of `places`, a ref and a prefix, adds up to, in their order.
+
+    All are read from one state, and what is wrong with a ref is told where its measure
+    would be.
+
+    Raises:
+        RepositoryNotFoundError
+    """
+
+    async def action(snapshot: Snapshot) -> list[Measure | LakeError]:
+        where = await get_repository(engine, repository, reader=snapshot)
+        versions: dict[str, Resolved | LakeError] = {}
+        for ref in dict.fromkeys(ref for ref, _ in places):
+            try:
+                found = await resolve_in(engine, where, ref, reader=snapshot)
+                versions[ref] = found.require_data()
+            except _FAULTS_OF_REFS as error:
+                versions[ref] = error
+        measures: list[Measure | LakeError] = []
+        for ref, prefix in places:
+            version = versions[ref]
+            if isinstance(version, Resolved):
+                measures.append(_measure_at(engine, snapshot, version, prefix))
+            else:
+                measures.append(version)
+        return measures
+
+    return await engine.metadata.snapshot(action)
+
+
+_FAULTS_OF_REFS = (RefNotFoundError, InvalidRefExpressionError, ExpiredDataError)
+
+
+def _measure_at(
+    engine: Engine, snapshot: Snapshot, version: Resolved, prefix: bytes
+) -> Measure:
+    tree_id = version.commit.tree_id
+    if version.branch is None or version.view == "committed":
+        return measure_prefix(engine.nodes, tree_id, prefix)
+    staged = StagedRows(snapshot, version.branch)
+    return measure_overlay(engine.nodes, tree_id, staged, prefix)

@@ -88,7 +88,7 @@ OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
     "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
-    "proveObject",
+    "proveObject", "measureMany", "listMergeConflicts",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ...errors import NotFoundError
 from ...files import check_mode
 from ...operations.uploading import Tally, Watch
 from ...proofs import Proof, verify_answer
-from ...values import Change, Commit, Move, ObjectInfo, Size
+from ...values import Change, Commit, Conflict, Move, ObjectInfo, Size
 from ...wire import DiffMode, MergeStrategy, Resolution
 from .listing import Listing
 from .opening import File, read_file
@@ -302,6 +302,26 @@ class Ref:
             resolutions=resolutions,
             squash=squash,
         )
+
+    def conflicts_with(
+        self, branch: Ref | str, *, prefix: str = "", limit: int | None = None
+    ) -> Listing[Conflict]:
+        """List every path that a merge into `branch` conflicts at, in path order.
+
+        Nothing is merged. A refused merge says the first thousand.
+        """
+
+        def ask(most: int | None) -> Iterator[wire.Conflict]:
+            return self._client.iter_conflicts(
+                self.repository.name,
+                self.name,
+                str(branch),
+                prefix=prefix,
+                limit=most,
+            )
+
+        title = f"conflicts of {self.name} with {branch} in {self.repository.name}"
+        return Listing(title, ask, Conflict.of, limit=limit)
 
     def _look_up(self) -> None:
         """Raise NotFoundError if there is no such thing."""

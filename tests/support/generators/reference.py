@@ -26,7 +26,16 @@ HANDLES = (
     ("transaction.py", "Transaction"),
     ("listing.py", "Listing"),
 )
-VALUES = ("Commit", "Change", "Conflict", "ObjectInfo", "Move", "Size", "Rows")
+VALUES = (
+    "Commit",
+    "Change",
+    "Conflict",
+    "ObjectInfo",
+    "Move",
+    "Size",
+    "Measured",
+    "Rows",
+)
 FLAT = (
     "repositories",
     "refs",
