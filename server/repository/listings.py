@@ -119,7 +119,8 @@ async def measure(
 
     async def action(snapshot: Snapshot) -> Measure:
         version = await resolve(engine, repository, ref, reader=snapshot)
-        return _measure_at(engine, snapshot, version.require_data(), prefix)
+        (measured,) = _measure_at(engine, snapshot, version.require_data(), [prefix])
+        return measured
 
     return await engine.metadata.snapshot(action)
 
@@ -138,21 +139,21 @@ async def measure_many(
 
     async def action(snapshot: Snapshot) -> list[Measure | LakeError]:
         where = await get_repository(engine, repository, reader=snapshot)
-        versions: dict[str, Resolved | LakeError] = {}
-        for ref in dict.fromkeys(ref for ref, _ in places):
+        wanted: dict[str, list[int]] = {}
+        for at, (ref, _) in enumerate(places):
+            wanted.setdefault(ref, []).append(at)
+        found: dict[int, Measure | LakeError] = {}
+        for ref, rows in wanted.items():
             try:
-                found = await resolve_in(engine, where, ref, reader=snapshot)
-                versions[ref] = found.require_data()
+                version = await resolve_in(engine, where, ref, reader=snapshot)
+                version.require_data()
             except _FAULTS_OF_REFS as error:
-                versions[ref] = error
-        measures: list[Measure | LakeError] = []
-        for ref, prefix in places:
-            version = versions[ref]
-            if isinstance(version, Resolved):
-                measures.append(_measure_at(engine, snapshot, version, prefix))
-            else:
-                measures.append(version)
-        return measures
+                found.update(dict.fromkeys(rows, error))
+                continue
+            prefixes = [places[at][1] for at in rows]
+            measures = _measure_at(engine, snapshot, version, prefixes)
+            found.update(zip(rows, measures, strict=True))
+        return [found[at] for at in range(len(places))]
 
     return await engine.metadata.snapshot(action)
 
@@ -161,10 +162,13 @@ _FAULTS_OF_REFS = (RefNotFoundError, InvalidRefExpressionError, ExpiredDataError
 
 
 def _measure_at(
-    engine: Engine, snapshot: Snapshot, version: Resolved, prefix: bytes
-) -> Measure:
+    engine: Engine, snapshot: Snapshot, version: Resolved, prefixes: Sequence[bytes]
+) -> list[Measure]:
     tree_id = version.commit.tree_id
     if version.branch is None or version.view == "committed":
-        return measure_prefix(engine.nodes, tree_id, prefix)
+        return [measure_prefix(engine.nodes, tree_id, prefix) for prefix in prefixes]
     staged = StagedRows(snapshot, version.branch)
-    return measure_overlay(engine.nodes, tree_id, staged, prefix)
+    is_alone = version.view == "staged"
+    return measure_overlay(
+        engine.nodes, None if is_alone else tree_id, staged, prefixes
+    )

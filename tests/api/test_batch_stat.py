@@ -33,7 +33,11 @@ async def head(ask: Asker) -> str:
         await ask.put(f"a/{number}", b"x" * number)
     head = await ask.commit()
     await ask("POST", "/lake/branches", json={"name": "dev", "source": "main"})
+    assert (await ask("GET", "/lake/refs/main/du")).json["object_count"] == 9
     await ask.put("a/more", b"staged")
+    await ask.put("a/5", b"changed")
+    for path in ("a/0", "a/10", "c"):
+        await ask("DELETE", f"/lake/branches/main/objects?path={path}")
     await ask.put("b/1", b"12", branch="dev")
     await ask.commit(branch="dev")
     return head
@@ -49,6 +53,12 @@ async def test_each_is_what_du_says_of_it(ask: Asker, head: str) -> None:
     for (ref, prefix), result in zip(places, results, strict=True):
         du = await ask("GET", f"/lake/refs/{ref}/du?prefix={prefix}")
         assert {**du.json, "ref": ref} == result
+        listed = await ask("GET", f"/lake/refs/{ref}/objects/ls?prefix={prefix}")
+        sizes = [item["size_bytes"] for item in listed.json["results"]]
+        assert (result["object_count"], result["size_bytes"]) == (
+            len(sizes),
+            sum(sizes),
+        )
     assert max(result["object_count"] for result in results) == 10
 
 
@@ -59,7 +69,7 @@ async def test_what_cannot_be_said_of_one_is_said_in_its_place(
         ask, ("main", "a/"), ("nosuch", ""), ("main~9", ""), ("dev~~x", ""), ("dev", "")
     )
 
-    assert [each.get("object_count") for each in results] == [10, None, None, None, 10]
+    assert [each.get("object_count") for each in results] == [9, None, None, None, 10]
     assert [each.get("code") for each in results] == [
         None,
         "ref-not-found",

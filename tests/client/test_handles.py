@@ -13,6 +13,7 @@ from lakebed.client import (
     ConflictError,
     InvalidRequestError,
     Lake,
+    Measured,
     MergeConflictError,
     NotFoundError,
     PermissionDeniedError,
@@ -277,7 +278,7 @@ def test_many_places_are_measured_at_once(repository: Repository, main: Branch) 
     assert [each.object_count for each in found] == [1, 2, None] * 401
     assert [each.size_bytes for each in found[:3]] == [2, 5, None]
     assert (found[2].code, found[2].ref) == ("ref-not-found", "no")
-    assert "not found" in found._repr_html_()
+    assert "not found" in Measured.table("sizes", found)
 
 
 def test_conflicts_are_listed_before_a_merge(
