@@ -434,7 +434,10 @@ class ReadOnlyRepositoryError(LakeError):
     code = "read-only-repository"
 
     def __init__(self, repository: str) -> None:
-        super().__init__(f"cannot write to '{repository}': read-only repository")
+        super().__init__(
+            f"cannot write to '{repository}': read-only repository; who administers it "
+            "can over REST, with 'force'"
+        )
         self.repository = repository
 
 

@@ -104,6 +104,7 @@ async def merge(
     created_ms: int | None = None,
     allow_empty: bool = False,
     squash: bool = False,
+    force: bool = False,
     once: Once | None = None,
 ) -> Commit:
     """Merge the ref expression `source` into the branch `destination`.
@@ -124,7 +125,7 @@ async def merge(
     if source == destination:
         raise SameRefError(f"cannot merge '{source}' into itself")
     where, branch = await get_writable_branch(
-        engine, repository, destination, even_if_protected=True
+        engine, repository, destination, even_if_protected=True, force=force
     )
     theirs = (await resolve_in(engine, where, source)).require_data()
     description = Description(

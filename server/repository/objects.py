@@ -17,7 +17,6 @@ from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
     ReadOnlyRefError,
-    ReadOnlyRepositoryError,
     RefMovedError,
     RefNotFoundError,
 )
@@ -32,7 +31,7 @@ from ..tree.node import Inner
 from .contracts import WriteTransaction
 from .engine import Engine
 from .paths import show_path
-from .resolving import get_writable_branch, resolve
+from .resolving import get_writable_branch, require_writable, resolve
 from .uploading import UploadLease, take_in
 
 CONDITION_ATTEMPTS_MAX = 64
@@ -185,7 +184,7 @@ async def read_small(engine: Engine, entry: Entry) -> bytes | None:
 
 
 async def read_state(
-    engine: Engine, repository: str, branch: str, path: bytes
+    engine: Engine, repository: str, branch: str, path: bytes, *, force: bool = False
 ) -> PathState:
     """Return what is at `path` of a branch that may be written to.
 
@@ -195,10 +194,10 @@ async def read_state(
     """
     state = await engine.metadata.read_path(repository, branch, path)
     if state is None:
-        await get_writable_branch(engine, repository, branch)  # raises what is wrong
+        # Raises what is wrong.
+        await get_writable_branch(engine, repository, branch, force=force)
         raise RefMovedError(branch)  # made this very moment
-    if state.repository.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_writable(state.repository, force=force)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
     if not state.ref.hidden:  # where a transaction prepares what it will merge
@@ -218,6 +217,7 @@ async def put_object(
     sums: Sequence[Sum] = (),
     check: Callable[[WrittenBlob], None] | None = None,
     checksums: Callable[[], bytes] | None = None,
+    force: bool = False,
 ) -> Entry:
     """Stage an object on a branch; durable when this returns.
 
@@ -233,6 +233,7 @@ async def put_object(
         check: gets the digests of the bytes, once `sums` have all of them and before
             anything names them, and refuses the object by raising.
         checksums: returns the checksums of the entry, after `check`.
+        force: also in a read-only repository.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRefError,
@@ -240,7 +241,7 @@ async def put_object(
         PreconditionFailedError: `condition` does not hold.
         StorageFullError, StorageFailedError: nothing was written.
     """
-    state = await read_state(engine, repository, branch, path)
+    state = await read_state(engine, repository, branch, path, force=force)
     if condition is not None:
         # Refuse early, before the bytes are taken in; what counts is checked below.
         located = await locate(engine, state, path)
@@ -256,7 +257,7 @@ async def put_object(
         extra=encode_extra(extra) if extra is not None else b"",
         checksums=checksums() if checksums is not None else b"",
     )
-    await publish(engine, state, entry, blob, lease, condition)
+    await publish(engine, state, entry, blob, lease, condition, force=force)
     return entry
 
 
@@ -269,6 +270,7 @@ async def publish(
     condition: Condition | None,
     *,
     also: Callable[[WriteTransaction, Branch], Awaitable[None]] | None = None,
+    force: bool = False,
 ) -> None:
     """Stage `entry`, whose bytes are `blob`, at the path that `state` is of.
 
@@ -300,7 +302,7 @@ async def publish(
         if await engine.metadata.write(action, frames=blob.frames, stored=blob.stored):
             return
         state = await read_state(
-            engine, state.repository.name, state.ref.name, entry.path
+            engine, state.repository.name, state.ref.name, entry.path, force=force
         )
     raise RefMovedError(state.ref.name)
 
@@ -366,6 +368,7 @@ async def delete_object(
     path: bytes,
     *,
     condition: Condition | None = None,
+    force: bool = False,
 ) -> bool:
     """Stage the deletion of an object; tell whether there was one.
 
@@ -375,7 +378,7 @@ async def delete_object(
         PreconditionFailedError: `condition` does not hold.
     """
     for _ in range(CONDITION_ATTEMPTS_MAX):
-        state = await read_state(engine, repository, branch, path)
+        state = await read_state(engine, repository, branch, path, force=force)
         located = await locate(engine, state, path)
         if condition is not None:
             condition.check(located.entry if located else None, state, path)

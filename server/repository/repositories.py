@@ -15,7 +15,7 @@ from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID, EMPTY_TREE_FRAME, EMPTY_TREE_ID
 from .paging import Filter, Page, read_page
 from .publishing import start_full_purge
-from .resolving import get_repository
+from .resolving import get_repository, require_writable
 
 NAMESPACE_CHARS_MAX = 1024
 
@@ -121,15 +121,17 @@ async def list_repositories(
     )
 
 
-async def delete_repository(engine: Engine, name: str) -> None:
-    """Delete a repository with everything in it.
+async def delete_repository(engine: Engine, name: str, *, force: bool = False) -> None:
+    """Delete a repository with everything in it; one that is read-only by `force`.
 
     Its objects' bytes go when they are collected, unless something else uses them.
 
     Raises:
         RepositoryNotFoundError: there is none.
+        ReadOnlyRepositoryError
     """
     repository = await get_repository(engine, name)
+    require_writable(repository, force=force)
     await engine.metadata.write(lambda tx: tx.delete_repository(repository.id))
     start_full_purge(engine)
 
@@ -144,6 +146,7 @@ async def delete_unused_repository(engine: Engine, name: str) -> None:
         RepositoryInUseError: there is something in it.
     """
     repository = await get_repository(engine, name)
+    require_writable(repository)
 
     async def action(tx: WriteTransaction) -> None:
         use = await _find_use(tx, repository)

@@ -86,12 +86,28 @@ async def get_branch(
     return ref
 
 
+def require_writable(repository: Repository, *, force: bool = False) -> None:
+    """Return if `repository` takes writes: it does, or somebody may `force` it to.
+
+    Raises:
+        ReadOnlyRepositoryError
+    """
+    if repository.read_only and not force:
+        raise ReadOnlyRepositoryError(repository.name)
+
+
 async def get_writable_branch(
-    engine: Engine, repository_name: str, name: str, *, even_if_protected: bool = False
+    engine: Engine,
+    repository_name: str,
+    name: str,
+    *,
+    even_if_protected: bool = False,
+    force: bool = False,
 ) -> tuple[Repository, Branch]:
     """Return a branch that may be written to, and its repository.
 
-    `even_if_protected` is for merges, and for throwing away what was never committed.
+    `even_if_protected` is for merges, and for throwing away what was never committed;
+    `force` for administrators who write to a read-only repository.
 
     Raises:
         RepositoryNotFoundError, ReadOnlyRepositoryError, RefNotFoundError
@@ -99,8 +115,7 @@ async def get_writable_branch(
         ProtectedBranchError: the branch changes only by merges.
     """
     repository = await get_repository(engine, repository_name)
-    if repository.read_only:
-        raise ReadOnlyRepositoryError(repository_name)
+    require_writable(repository, force=force)
     ref = await engine.metadata.find_ref(repository.id, name)
     if isinstance(ref, Branch):
         if not (even_if_protected or ref.hidden):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import ReadOnlyRepositoryError, RefNotFoundError
+from ..errors import RefNotFoundError
 from ..refs.names import check_ref_name
 from ..refs.store import Tag
 from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
 from .paging import Filter, Page, read_page
-from .resolving import get_repository, resolve
+from .resolving import get_repository, require_writable, resolve
 
 
 async def create_tag(
@@ -19,6 +19,7 @@ async def create_tag(
     source: str,
     *,
     actor: str,
+    force: bool = False,
     once: Once | None = None,
 ) -> Tag:
     """Create a tag at the commit that the expression `source` resolves to.
@@ -29,8 +30,7 @@ async def create_tag(
     """
     check_ref_name(name, what="tag")
     target = await resolve(engine, repository, source)
-    if target.repository.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_writable(target.repository, force=force)
     commit_id = target.commit.id
     now_ms = engine.clock()
 
@@ -79,15 +79,16 @@ async def list_tags(
     )
 
 
-async def delete_tag(engine: Engine, repository: str, name: str, *, actor: str) -> None:
+async def delete_tag(
+    engine: Engine, repository: str, name: str, *, actor: str, force: bool = False
+) -> None:
     """Delete a tag; its commit stays reachable by id.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRepositoryError
     """
     where = await get_repository(engine, repository)
-    if where.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_writable(where, force=force)
     deleted = await engine.metadata.write(
         lambda tx: tx.delete_ref(
             where.id, name, kind="tag", actor=actor, now_ms=engine.clock()

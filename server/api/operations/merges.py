@@ -112,7 +112,9 @@ async def merge_into_branch(call: Call[NoQuery, Merge]) -> Shown[MergeResult]:
                 check_path(path): _RESOLUTIONS[resolution]
                 for path, resolution in (body.resolutions or {}).items()
             },
-            allow_empty=body.allow_empty,
+            # What clients of lakeFS force is also a merge that changes nothing.
+            allow_empty=body.allow_empty or body.force,
+            force=call.may_force(body.force),
             squash=body.squash_merge,
             actor=call.actor,
             once=call.once,
