@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ from lakebed.server.history.commit import Commit, make_commit
 from lakebed.server.ids import hash_node
 from lakebed.server.repository.objects import etag_text
 from lakebed.server.tree.codec import encode_node
-from lakebed.server.tree.entry import PackedEntry, unpack_entry
-from lakebed.server.tree.extra import decode_extra
+from lakebed.server.tree.entry import PackedEntry, pack_entry, unpack_entry
+from lakebed.server.tree.extra import Extra, decode_extra, encode_extra
 from lakebed.server.tree.lookup import find_way
 from lakebed.server.tree.node import Inner, Leaf, Tree, make_leaf
 
@@ -204,6 +205,35 @@ def test_how_the_document_is_laid_out_does_not_matter() -> None:
     text = json.dumps(dict(reversed(fields.items())), indent=4)
 
     assert verify_proof(text, lake.id, "a").object is not None
+
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN_ID = "7606c0ec3b060736bb1cebb3ddc7b82e99a3ab383c872ea08b9a0f7802dd0b1b"
+
+
+def golden_lake() -> Lake:
+    rows = {b"data/%02d.csv" % n: entry_of(b"%d" % n, mtime_ms=n) for n in range(40)}
+    extra = encode_extra(Extra(content_type="text/csv", user_metadata={"owner": "ann"}))
+    entry = unpack_entry(b"data/07.csv", rows[b"data/07.csv"])
+    described = msgspec.structs.replace(entry, extra=extra, part_count=2)
+    return Lake(rows | {b"data/07.csv": pack_entry(described)})
+
+
+@pytest.mark.parametrize("path", ["data/07.csv", "data/07.tsv"])
+def test_proofs_of_version_1_hold_for_ever(path: str) -> None:
+    kept = (GOLDEN / f"proof-v1-{path.removeprefix('data/')}.json").read_bytes()
+    lake = golden_lake()
+
+    found = verify_proof(kept, GOLDEN_ID, path)
+
+    assert kept == wire.encode(lake.prove(path.encode()))
+    if path.endswith("tsv"):
+        assert found.object is None
+    else:
+        assert found.object is not None
+        assert found.object.etag.endswith("-2")
+        assert found.object.content_type == "text/csv"
+        assert found.object.metadata == {"owner": "ann"}
 
 
 def forge(root: Leaf | Inner, *others: Leaf | Inner) -> tuple[wire.Proof, str]:
