@@ -114,7 +114,7 @@ def verify_proof(document: bytes | str, commit_id: str, path: str) -> Proof:
     try:
         proof = decode(document, wire.Proof)
         is_whole = msgspec.json.decode(document) == msgspec.to_builtins(proof)
-    except (WireError, msgspec.DecodeError) as error:
+    except (WireError, msgspec.DecodeError, RecursionError) as error:
         raise _refuse(commit_id, path, f"it is malformed: {error}") from None
     if not is_whole:
         raise _refuse(commit_id, path, "it holds what it should not")
@@ -273,7 +273,7 @@ def _hash(kind: str, data: bytes) -> bytes:
 def _read(data: bytes, shape: type[T], what: str) -> T:
     try:
         return msgspec.msgpack.decode(data, type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _RefusedError(f"a {what} does not decode: {error}") from None
 
 

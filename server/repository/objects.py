@@ -184,7 +184,12 @@ async def read_small(engine: Engine, entry: Entry) -> bytes | None:
 
 
 async def read_state(
-    engine: Engine, repository: str, branch: str, path: bytes, *, force: bool = False
+    engine: Engine,
+    repository: str,
+    branch: str,
+    path: bytes,
+    *,
+    force: bool | None = None,
 ) -> PathState:
     """Return what is at `path` of a branch that may be written to.
 

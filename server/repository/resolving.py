@@ -86,14 +86,16 @@ async def get_branch(
     return ref
 
 
-def require_writable(repository: Repository, *, force: bool = False) -> None:
+def require_writable(repository: Repository, *, force: bool | None = None) -> None:
     """Return if `repository` takes writes: it does, or somebody may `force` it to.
+
+    None: what is to be done cannot be forced.
 
     Raises:
         ReadOnlyRepositoryError
     """
     if repository.read_only and not force:
-        raise ReadOnlyRepositoryError(repository.name)
+        raise ReadOnlyRepositoryError(repository.name, can_be_forced=force is not None)
 
 
 async def get_writable_branch(
@@ -102,12 +104,12 @@ async def get_writable_branch(
     name: str,
     *,
     even_if_protected: bool = False,
-    force: bool = False,
+    force: bool | None = None,
 ) -> tuple[Repository, Branch]:
     """Return a branch that may be written to, and its repository.
 
     `even_if_protected` is for merges, and for throwing away what was never committed;
-    `force` for administrators who write to a read-only repository.
+    `force` is for administrators who write to a read-only repository.
 
     Raises:
         RepositoryNotFoundError, ReadOnlyRepositoryError, RefNotFoundError

@@ -201,6 +201,8 @@ async def test_a_read_only_repository_refuses_it(ask: Asker, row: Row) -> None:
         assert (answer.status, answer.json["code"]) == (404, "object-not-found")
     else:
         assert (answer.status, answer.json["code"]) == (403, "read-only-repository")
+        can_be_forced = "'force'" in answer.json["message"]
+        assert can_be_forced == (row in FORCED_BY_QUERY | FORCED_BY_BODY)
 
 
 @pytest.mark.parametrize("row", sorted(ALL), ids=" ".join)

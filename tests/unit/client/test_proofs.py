@@ -199,6 +199,13 @@ def test_another_shape_is_refused(change: dict[str, Any]) -> None:
     assert is_refused(json.dumps(document).encode(), lake.id, "a")
 
 
+@pytest.mark.parametrize(
+    "document", [b"", b"[]", b"null", b"\xff", b'{"x":' + b"[" * 100_000]
+)
+def test_noise_is_refused(document: bytes) -> None:
+    assert is_refused(document, "0" * 64, "a")
+
+
 def test_how_the_document_is_laid_out_does_not_matter() -> None:
     lake = Lake({b"a": entry_of(b"a")})
     fields = json.loads(wire.encode(lake.prove(b"a")))
