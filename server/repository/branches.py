@@ -26,7 +26,7 @@ from .resolving import get_branch as get_branch_in
 from .resolving import (
     get_repository,
     get_writable_branch,
-    require_writable,
+    require_changeable,
     resolve,
 )
 
@@ -56,7 +56,7 @@ async def create_branch(
     """
     check_ref_name(name)
     start = await resolve(engine, repository, source)
-    require_writable(start.repository, force=force)
+    require_changeable(start.repository, force=force)
     head = start.commit.id
     now_ms = engine.clock()
 
@@ -248,7 +248,7 @@ async def _plan_undo(
 ) -> tuple[Repository, Branch | None, CommitId]:
     """Return where to undo, the branch if it is there, and where it goes back to."""
     where = await get_repository(engine, repository)
-    require_writable(where)
+    require_changeable(where)
     require_unprotected(where, name)
     ref = await engine.metadata.find_ref(where.id, name)
     if ref is not None and not isinstance(ref, Branch):

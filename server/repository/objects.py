@@ -31,7 +31,7 @@ from ..tree.node import Inner
 from .contracts import WriteTransaction
 from .engine import Engine
 from .paths import show_path
-from .resolving import get_writable_branch, require_writable, resolve
+from .resolving import get_writable_branch, require_changeable, resolve
 from .uploading import UploadLease, take_in
 
 CONDITION_ATTEMPTS_MAX = 64
@@ -202,7 +202,7 @@ async def read_state(
         # Raises what is wrong.
         await get_writable_branch(engine, repository, branch, force=force)
         raise RefMovedError(branch)  # made this very moment
-    require_writable(state.repository, force=force)
+    require_changeable(state.repository, force=force)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
     if not state.ref.hidden:  # where a transaction prepares what it will merge

@@ -9,7 +9,7 @@ from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
 from .paging import Filter, Page, read_page
-from .resolving import get_repository, require_writable, resolve
+from .resolving import get_repository, require_changeable, resolve
 
 
 async def create_tag(
@@ -30,7 +30,7 @@ async def create_tag(
     """
     check_ref_name(name, what="tag")
     target = await resolve(engine, repository, source)
-    require_writable(target.repository, force=force)
+    require_changeable(target.repository, force=force)
     commit_id = target.commit.id
     now_ms = engine.clock()
 
@@ -88,7 +88,7 @@ async def delete_tag(
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRepositoryError
     """
     where = await get_repository(engine, repository)
-    require_writable(where, force=force)
+    require_changeable(where, force=force)
     deleted = await engine.metadata.write(
         lambda tx: tx.delete_ref(
             where.id, name, kind="tag", actor=actor, now_ms=engine.clock()

@@ -20,6 +20,7 @@ from lakebed.server.auth.secrets import AccessKey
 
 from support.api import Served
 from support.asking import Answer, Asker
+from support.models import make_version
 
 PROTECTION = "/lake/settings/branch_protection"
 MAIN = {"branch": "main"}
@@ -218,6 +219,40 @@ async def test_a_bare_repository_has_nothing_to_write_to(ask: Asker, row: Row) -
         assert (answer.status, answer.json["code"]) == (404, "ref-not-found")
     else:
         assert answer.status < 300
+
+
+@pytest.mark.parametrize("row", sorted(ALL), ids=" ".join)
+async def test_the_repository_of_models_refuses_it(
+    server: Served, ask: Asker, row: Row
+) -> None:
+    """Models of these names are there, so that each names a ref that it could change."""
+    for name in ("main", "kept", "dev"):
+        await make_version(server.engine, name)
+    before = await ask("GET", "/models/branches?amount=9")
+
+    answer = await send(ask, "models", row, force=row in FORCED_BY_BODY)
+
+    if row[1] == paths.OBJECTS_COPY:  # no model has an object of that name
+        assert (answer.status, answer.json["code"]) == (404, "object-not-found")
+    else:
+        assert (answer.status, answer.json["code"]) == (403, "models-repository")
+        assert "lakebed model" in answer.json["message"]
+    after = await ask("GET", "/models/branches?amount=9")
+    assert after.json == before.json
+    assert len(after.json["results"]) == 3
+
+
+async def test_the_repository_of_models_is_neither_made_nor_deleted_by_hand(
+    server: Served, ask: Asker
+) -> None:
+    made = await ask("POST", "", json={"name": "models"})
+    assert (made.status, made.json["code"]) == (400, "invalid-name")
+    assert "model registry" in made.json["message"]
+    await make_version(server.engine)
+
+    deleted = await ask("DELETE", "/models")
+    assert (deleted.status, deleted.json["code"]) == (403, "models-repository")
+    assert (await ask("GET", "/models/refs/fraud/objects/ls")).status == 200
 
 
 FORCED = (
