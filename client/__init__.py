@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .blocking.client import Client
     from .blocking.handles.branch import Branch
     from .blocking.handles.lake import Lake
+    from .blocking.handles.model import Model
     from .blocking.handles.ref import Ref, Tag
     from .blocking.handles.repository import Repository
     from .blocking.handles.transaction import Transaction
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from .handles.branch import AsyncBranch
     from .handles.lake import AsyncLake
+    from .handles.model import AsyncModel
     from .handles.ref import AsyncRef, AsyncTag
     from .handles.repository import AsyncRepository
     from .handles.transaction import AsyncTransaction
@@ -68,6 +70,7 @@ __all__ = [
     "AsyncBranch",
     "AsyncClient",
     "AsyncLake",
+    "AsyncModel",
     "AsyncRef",
     "AsyncRepository",
     "AsyncTag",
@@ -86,6 +89,7 @@ __all__ = [
     "Lake",
     "Measured",
     "MergeConflictError",
+    "Model",
     "Move",
     "NotFoundError",
     "NothingToCommitError",
@@ -118,6 +122,7 @@ _HOMES = {
     "AsyncBranch": ".handles.branch",
     "AsyncClient": ".async_client",
     "AsyncLake": ".handles.lake",
+    "AsyncModel": ".handles.model",
     "AsyncRef": ".handles.ref",
     "AsyncRepository": ".handles.repository",
     "AsyncTag": ".handles.ref",
@@ -130,6 +135,7 @@ _HOMES = {
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
     "Measured": ".values",
+    "Model": ".blocking.handles.model",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
     "ObjectContent": ".operations.bundling",

@@ -184,12 +184,7 @@ async def read_small(engine: Engine, entry: Entry) -> bytes | None:
 
 
 async def read_state(
-    engine: Engine,
-    repository: str,
-    branch: str,
-    path: bytes,
-    *,
-    force: bool | None = None,
+    engine: Engine, repository: str, branch: str, path: bytes, force: bool | None = None
 ) -> PathState:
     """Return what is at `path` of a branch that may be written to.
 
@@ -199,9 +194,8 @@ async def read_state(
     """
     state = await engine.metadata.read_path(repository, branch, path)
     if state is None:
-        # Raises what is wrong.
         await get_writable_branch(engine, repository, branch, force=force)
-        raise RefMovedError(branch)  # made this very moment
+        raise RefMovedError(branch)  # nothing is wrong: it was made this very moment
     require_changeable(state.repository, force=force)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
@@ -262,7 +256,7 @@ async def put_object(
         extra=encode_extra(extra) if extra is not None else b"",
         checksums=checksums() if checksums is not None else b"",
     )
-    await publish(engine, state, entry, blob, lease, condition, force=force)
+    await publish(engine, state, entry, blob, lease, condition)
     return entry
 
 
@@ -275,7 +269,6 @@ async def publish(
     condition: Condition | None,
     *,
     also: Callable[[WriteTransaction, Branch], Awaitable[None]] | None = None,
-    force: bool = False,
 ) -> None:
     """Stage `entry`, whose bytes are `blob`, at the path that `state` is of.
 
@@ -306,8 +299,9 @@ async def publish(
             condition.check(located.entry if located else None, state, entry.path)
         if await engine.metadata.write(action, frames=blob.frames, stored=blob.stored):
             return
+        # Whoever came here was let in: by force, where that was needed.
         state = await read_state(
-            engine, state.repository.name, state.ref.name, entry.path, force=force
+            engine, state.repository.name, state.ref.name, entry.path, force=True
         )
     raise RefMovedError(state.ref.name)
 

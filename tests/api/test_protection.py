@@ -74,6 +74,12 @@ EXCEPT = {
     ("POST", paths.REF_OBJECTS_BUNDLE),  # which reads
     ("POST", paths.BATCH_STAT),  # which reads
     ("DELETE", paths.REPOSITORY),  # which has tests of its own
+    # Runs are kept beside branches, and have rules of their own.
+    *(
+        (route.method, route.template)
+        for route in ROUTES
+        if route.template.startswith(paths.RUNS)
+    ),
 }
 FORCED_BY_QUERY = {
     ("DELETE", paths.BRANCH),
