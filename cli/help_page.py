@@ -21,7 +21,7 @@ Git for data: branch, commit, merge and tag what lies in object storage.
 Begin      demo  serve           the whole road in seconds; serve a directory
            login  logout         keep a server and a key for other commands
 Look       ls  cat  stat  find   objects at a branch, tag or commit
-           du  diff              what they add up to; what differs between refs
+           du  diff  prove       what they add up to; what differs; proofs
            log  show  blame      history, and what changed each object last
 Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away

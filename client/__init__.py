@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ClientError,
         ConflictError,
         ForeignServerError,
+        InvalidProofError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -51,8 +52,18 @@ if TYPE_CHECKING:
     from .operations.bulk_download import DownloadReport, ObjectDownload
     from .operations.bulk_upload import UploadReport
     from .operations.bundling import ObjectContent, ObjectUpload
+    from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
-    from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
+    from .values import (
+        Change,
+        Commit,
+        Conflict,
+        Measured,
+        Move,
+        ObjectInfo,
+        Rows,
+        Size,
+    )
 
 __all__ = [
     "NO_RETRIES",
@@ -73,8 +84,10 @@ __all__ = [
     "ConflictError",
     "DownloadReport",
     "ForeignServerError",
+    "InvalidProofError",
     "InvalidRequestError",
     "Lake",
+    "Measured",
     "MergeConflictError",
     "Model",
     "Move",
@@ -86,6 +99,7 @@ __all__ = [
     "ObjectUpload",
     "PermissionDeniedError",
     "PreconditionFailedError",
+    "Proof",
     "Ref",
     "Repository",
     "RetryPolicy",
@@ -101,6 +115,7 @@ __all__ = [
     "UploadReport",
     "connect",
     "connect_async",
+    "verify_proof",
 ]
 
 _HOMES = {
@@ -119,6 +134,7 @@ _HOMES = {
     "Conflict": ".values",
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
+    "Measured": ".values",
     "Model": ".blocking.handles.model",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
@@ -126,6 +142,7 @@ _HOMES = {
     "ObjectDownload": ".operations.bulk_download",
     "ObjectInfo": ".values",
     "ObjectUpload": ".operations.bundling",
+    "Proof": ".proofs",
     "Ref": ".blocking.handles.ref",
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
@@ -136,6 +153,7 @@ _HOMES = {
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
+    "verify_proof": ".proofs",
 }
 
 

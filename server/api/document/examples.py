@@ -59,6 +59,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "Merge": {"message": "Bring the clean table"},
     "Revert": {"ref": "main", "parent_number": 0},
     "CherryPick": {"ref": "dev"},
+    "BatchStat": {"items": [{"ref": "main", "prefix": "raw/"}]},
     "BundleWish": {"paths": ["raw/penguins.csv"]},
     "ObjectLinks": {
         "links": [{"src_path": "raw/penguins.csv", "dst_path": "backup/penguins.csv"}]
