@@ -48,6 +48,7 @@ parquet.write_table(table, f"{LAKE}/main/out/table.parquet", filesystem=s3)
 DUCKDB = """
 import os
 from importlib.resources import files
+from urllib.parse import urlsplit
 import duckdb
 db = duckdb.connect()
 extensions = files("duckdb_extension_httpfs") / "extensions"
