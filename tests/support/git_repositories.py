@@ -101,11 +101,17 @@ def picture(root: Path, *, ignored: bool = False) -> dict[bytes, tuple[str, byte
 
 
 def state_of_git(root: Path) -> dict[str, tuple[int, bytes]]:
-    """Return each file of Git's own folder with its time and content: nobody may touch it."""
+    """Return each file of Git's own folder with its time and content: nobody may touch it.
+
+    Without the times of objects: git renews that of one it borrows and would write.
+    """
     folder = Path(git(root, "rev-parse", "--absolute-git-dir"))
     common = Path(git(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
     return {
-        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        str(path): (
+            0 if "objects" in path.parts else path.stat().st_mtime_ns,
+            path.read_bytes(),
+        )
         for place in {folder, common}
         for path in sorted(place.rglob("*"))
         if path.is_file()
