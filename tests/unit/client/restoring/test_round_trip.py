@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lakebed.client.capture import Captured, capture_code
+from lakebed.client.restoring import RestoredCode, RestoreError, restore_code
+from lakebed.client.wire import Code
+
 from support.git_repositories import (
     Repository,
     git,
@@ -15,10 +19,6 @@ from support.git_repositories import (
     picture,
     state_of_git,
 )
-
-from lakebed.client.capture import Captured, capture_code
-from lakebed.client.restoring import RestoredCode, RestoreError, restore_code
-from lakebed.client.wire import Code
 
 
 def restore(captured: Captured[Code], into: Path) -> RestoredCode:
@@ -228,7 +228,10 @@ def test_capturing_and_restoring_leave_the_repository_untouched(
 ) -> None:
     repository = make_repository(tmp_path / "work")
     state(repository)
-    before, git_before = picture(repository.root, ignored=True), state_of_git(repository.root)
+    before, git_before = (
+        picture(repository.root, ignored=True),
+        state_of_git(repository.root),
+    )
 
     restore(capture_code(repository.root, ["python", "train.py"]), tmp_path / "again")
 
