@@ -114,14 +114,18 @@ def test_every_plain_value_is_a_parameter_of_its_own(document: dict[str, Any]) -
     json.dumps(params, allow_nan=False)
 
 
-def _leaves(value: Any) -> int:
-    if isinstance(value, dict) and value:
-        return sum(_leaves(each) for each in cast("dict[str, Any]", value).values())
-    if isinstance(value, list) and any(
-        isinstance(each, list | dict) for each in cast("list[Any]", value)
-    ):
-        return sum(_leaves(each) for each in cast("list[Any]", value))
-    return 1
+def _leaves(value: object) -> int:
+    match value:
+        case dict() if value:
+            inner = cast("dict[str, object]", value)
+            return sum(_leaves(each) for each in inner.values())
+        case list():
+            items: list[object] = value  # pyright: ignore[reportUnknownVariableType]
+            if any(isinstance(each, list | dict) for each in items):
+                return sum(_leaves(each) for each in items)
+            return 1
+        case _:
+            return 1
 
 
 @pytest.mark.parametrize(
