@@ -19,6 +19,7 @@ from .operations.folders import FolderOperations
 from .operations.history import HistoryOperations
 from .operations.people import PeopleOperations
 from .operations.repositories import RepositoryOperations
+from .operations.runs import RunOperations
 from .operations.transactions import TransactionOperations
 from .retrying import RetryPolicy
 from .transport import Transport
@@ -37,6 +38,7 @@ class AsyncClient(
     TransactionOperations,
     HistoryOperations,
     FolderOperations,
+    RunOperations,
 ):
     """A client of one server."""
 

@@ -20,6 +20,7 @@ from .folders import BlockingFolderOperations
 from .history import BlockingHistoryOperations
 from .people import BlockingPeopleOperations
 from .repositories import BlockingRepositoryOperations
+from .runs import BlockingRunOperations
 from .transactions import BlockingTransactionOperations
 
 
@@ -29,6 +30,7 @@ class Client(
     BlockingTransactionOperations,
     BlockingHistoryOperations,
     BlockingFolderOperations,
+    BlockingRunOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""
 
