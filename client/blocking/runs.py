@@ -38,6 +38,17 @@ class BlockingRunOperations(BlockingOperations):
         """
         return self._loop.run(self._lake.begin_run(repository, creation))
 
+    def get_url(self) -> str:
+        """Return the URL at which other processes reach the server.
+
+        For a directory, this process listens there from now on until it is closed, and
+        answers who has the key of a run.
+
+        Raises:
+            ServerUnreachableError: it cannot listen.
+        """
+        return self._loop.run(self._lake.get_url())
+
     def append_run(self, repository: str, run: str, batch: RunBatch) -> BatchTaken:
         """Add `batch` to the run with the id `run`, which goes on.
 

@@ -50,6 +50,17 @@ class RunOperations(Operations):
         )
         return await self._transport.fetch(call, RunStart)
 
+    async def get_url(self) -> str:
+        """Return the URL at which other processes reach the server.
+
+        For a directory, this process listens there from now on until it is closed, and
+        answers who has the key of a run.
+
+        Raises:
+            ServerUnreachableError: it cannot listen.
+        """
+        return await self._transport.get_url()
+
     async def append_run(
         self, repository: str, run: str, batch: RunBatch
     ) -> BatchTaken:
