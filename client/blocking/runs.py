@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from ..wire.runs import (
+from ..wire import (
     BatchTaken,
     Direction,
     KeptFile,

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from ..errors import NotFoundError
 from ..transport import Call
-from ..wire import Page, routes
-from ..wire.runs import (
+from ..wire import (
     BatchTaken,
     Direction,
     KeptFile,
     Lineage,
     MetricPoints,
+    Page,
     Run,
     RunBatch,
     RunCreation,
@@ -24,6 +24,7 @@ from ..wire.runs import (
     Verdict,
     VerdictCreation,
     Why,
+    routes,
 )
 from .paging import Operations, new_key
 from .reading import ByteRange, open_stream

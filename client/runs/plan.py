@@ -15,14 +15,9 @@ import msgspec
 
 from ..capture import MASK, CapturedRun, capture_run, is_secret_name
 from ..errors import InvalidRequestError
-from ..wire.runs import (
-    InputWish,
-    Missing,
-    OutputWish,
-    ParamValue,
-    RunCreation,
-    Seeds,
-)
+from ..wire.run_parts import Seeds
+from ..wire.runs import InputWish, Missing, OutputWish, ParamValue, RunCreation
+from .addresses import Inputs, Outputs, input_wishes, output_wishes
 from .pending import check_name
 
 LOST_AFTER_S = 300
@@ -52,8 +47,10 @@ class Plan:
         """
         if self.repository is not None:
             return self.repository
-        for wish in (*self.outputs, *self.inputs):
-            return wish.repository
+        if self.outputs:
+            return self.outputs[0].repository
+        if self.inputs:
+            return self.inputs[0].repository
         raise InvalidRequestError(
             "cannot begin a run: name its repository, or an input or output"
         )
@@ -154,3 +151,32 @@ def _as_param(value: object) -> ParamValue:
     if callable(item) and getattr(value, "shape", None) == ():
         return _as_param(item())
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def make_plan(
+    experiment: str,
+    *,
+    repository: str | None,
+    params: Mapping[str, object] | None,
+    inputs: Inputs,
+    outputs: Outputs | None,
+    config: Sequence[str | Path],
+    seed: int | None,
+    lost_after_s: int,
+) -> Plan:
+    """Return the plan of a run from what programs give.
+
+    Raises:
+        InvalidRequestError: an address is none.
+        ValueError: the name of a parameter cannot be one.
+    """
+    return Plan(
+        experiment=experiment,
+        repository=repository,
+        params=clean_params(params or {}),
+        inputs=input_wishes(inputs),
+        outputs=output_wishes(outputs or {}),
+        config=[Path(file) for file in config],
+        seed=seed,
+        lost_after_s=lost_after_s,
+    )

@@ -6,15 +6,13 @@ or asks for an answer (`input`, `output`, the end), waits and says what went wro
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeVar
+from typing import Literal, SupportsFloat, SupportsIndex, TypeVar
 
 import msgspec
 
@@ -22,14 +20,20 @@ from .. import tables
 from ..async_client import AsyncClient
 from ..blocking.loop import wait_for
 from ..capture import capture_notebook, mask_text
-from ..errors import ClientError, InvalidRequestError, UnauthenticatedError
+from ..errors import (
+    ClientError,
+    ConflictError,
+    InvalidRequestError,
+    UnauthenticatedError,
+)
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
-from ..wire.runs import Missing, RunEnd, RunStart, Seeds
+from ..wire.run_parts import Seeds
+from ..wire.runs import RunEnd, RunStart
 from . import current
-from .addresses import input_wish, output_wish, parse_address
+from .addresses import input_wish, output_wish
 from .checkout import check_out
-from .outcome import Outcome, outcome_of
+from .outcome import Outcome, not_published
 from .pending import as_number, check_name
 from .plan import Parts, Plan, capture_here, clean_params, make_creation
 from .recorder import Recorder, RunAddress, warn
@@ -42,6 +46,9 @@ T = TypeVar("T")
 FINISH_S = 60.0
 """How long the end of a run waits for a server that is away, before it leaves the rest to
 a later process: a restart takes seconds, and somebody sits before it."""
+
+AT_EXIT_S = 10.0
+"""The same where the program ends without having ended its run."""
 
 Status = Literal["new", "running", "succeeded", "failed", "interrupted", "lost"]
 
@@ -61,12 +68,6 @@ class RunInput:
     def address(self) -> str:
         """Where it can be read, whatever happens to the branch."""
         return f"lakebed://{self.repository}/{self.commit}/{self.path}"
-
-
-@dataclass(slots=True)
-class _Declared:
-    uploads: dict[str, str] = field(default_factory=dict[str, str])
-    """Addresses of outputs that are uploaded at the end, by where they are taken from."""
 
 
 class Recording:
@@ -163,7 +164,8 @@ class Recording:
             ValueError: a name is empty or too long.
         """
         cleaned = clean_params(params)
-        self._running.log_params(cleaned)
+        recorder = self._running
+        recorder.pending.add_params(cleaned)
 
     def log_metric(
         self,
@@ -236,7 +238,7 @@ class Recording:
             self.log_params(self._plan.params)
             return False
         if outer is not None and self._plan.parent is None:
-            self._plan = msgspec_replace(self._plan, parent=outer.id)
+            self._plan = replace(self._plan, parent=outer.id)
         if self._plan.seed is not None:
             self._seeds = seed_everything(self._plan.seed)
         self._parts = capture_here(self._plan)
@@ -285,7 +287,7 @@ class Recording:
             run = await lake.get_run(known.run)
             commit = _find_commit(run, wish)
             if local is not None:
-                await check_out(lake, wish, commit, Path(local))
+                await check_out(lake, wish, Path(local))
             where = None if local is None else Path(local)
             return RunInput(wish.repository, wish.ref, commit, wish.path, where)
 
@@ -368,8 +370,11 @@ class Recording:
         try:
             self._ask(lambda lake: send_left_behind(lake, self._known))
             self.result = recorder.finish(end, timeout_s=FINISH_S)
-        except UnauthenticatedError as error:
-            self.result = self._find_ended(error)
+        except (UnauthenticatedError, ConflictError) as error:
+            # An answer was lost, and the key has ended with the run; or it is sealed.
+            self.result = self._look_up()
+            if self.result is None or self.result.status == "running":
+                raise error from None
         finally:
             self._over(outcome.status)
         if self.result is None:
@@ -382,9 +387,26 @@ class Recording:
         if self.result.status != outcome.status:
             raise not_published(self.result)
 
-    def _find_ended(self, error: ClientError) -> wire.Run | None:
-        """Return the run that has ended, when its key has ended with it."""
-        raise error
+    def end_now(self, outcome: Outcome) -> None:
+        """End the run while the process ends: nothing is uploaded any more."""
+        if self._recorder is None:
+            return
+        if outcome.reason:
+            self._recorder.log_text(mask_text(outcome.reason) + "\n")
+        if self._is_attached:
+            self._recorder.flush(AT_EXIT_S)
+        else:
+            end = RunEnd(
+                status=outcome.status,
+                exit_code=outcome.exit_code,
+                ended_ms=time.time_ns() // 1_000_000,
+            )
+            self._recorder.finish(end, timeout_s=AT_EXIT_S)
+        self._over(outcome.status)
+
+    def _look_up(self) -> wire.Run | None:
+        """Return the run as who began it sees it, with their own key."""
+        raise NotImplementedError
 
     def _over(self, status: Status) -> None:
         self.status = status
@@ -402,3 +424,14 @@ class Recording:
         if self._address is not None:
             facts = [("id", self.id), ("repository", self.repository), *facts]
         return tables.facts("run", facts)
+
+
+def _find_commit(run: wire.Run, wish: wire.InputWish) -> str:
+    for found in run.inputs:
+        if (found.repository, found.ref, found.path) == (
+            wish.repository,
+            wish.ref,
+            wish.path,
+        ):
+            return found.commit
+    return wish.ref

@@ -34,7 +34,10 @@ async def send(
         case RunBatch():
             await lake.append_run(repository, run, item)
         case SpooledFile():
-            content = await asyncio.to_thread(Path(item.path).read_bytes)
+            try:
+                content = await asyncio.to_thread(Path(item.path).read_bytes)
+            except FileNotFoundError:
+                return None  # it is removed when it was sent
             await lake.keep_run_file(repository, run, item.name, content)
             await asyncio.to_thread(Path(item.path).unlink, missing_ok=True)
         case _:

@@ -37,7 +37,7 @@ class RunEnvironment:
 
     def apply(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return `environ` with them."""
-        kept = {name: value for name, value in environ.items()}
+        kept = dict(environ)
         for name in self.cleared:
             kept.pop(name, None)
         return kept | dict(self.set)
