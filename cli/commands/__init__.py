@@ -21,6 +21,8 @@ from . import (
     moves,
     removing,
     repositories,
+    running,
+    runs,
     serving,
     signing_in,
     tags,
@@ -33,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(repositories.app, name="repo")
     app.add_typer(branches.app, name="branch")
     app.add_typer(tags.app, name="tag")
+    app.add_typer(runs.app, name="runs")
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
@@ -51,5 +54,6 @@ def register(app: typer.Typer) -> None:
         blaming,
         merging,
         moves,
+        running,
     ):
         module.register(app)
