@@ -1,6 +1,6 @@
 """A server without one of its safeguards: what finds faults must find this one.
 
-    PYTHONPATH=tests python -m support.weakened SAFEGUARD DIR [OPTION ...]
+PYTHONPATH=tests python -m support.weakened SAFEGUARD DIR [OPTION ...]
 """
 
 from __future__ import annotations
