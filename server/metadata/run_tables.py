@@ -72,6 +72,16 @@ CREATE TABLE run_branch (
     PRIMARY KEY (run_id, repository_id, branch)
 ) WITHOUT ROWID;
 
+-- What a run wrote to its work branches, noted before it is committed there: what came
+-- out as it was is in no difference of trees.
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
+) WITHOUT ROWID;
+
 -- Bytes kept with a run: the diff, lock files, the log. They are blobs like any other.
 CREATE TABLE run_file (
     run_id     INTEGER NOT NULL,
