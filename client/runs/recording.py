@@ -43,7 +43,8 @@ from .variables import REGION, environment_of, find_attached, s3_endpoint
 
 T = TypeVar("T")
 
-FINISH_S = 60.0
+FINISH_VARIABLE = "LAKEBED_RUN_FINISH_S"
+FINISH_S = float(os.environ.get(FINISH_VARIABLE) or 60.0)
 """How long the end of a run waits for a server that is away, before it leaves the rest to
 a later process: a restart takes seconds, and somebody sits before it."""
 
