@@ -12,6 +12,7 @@ from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
+from .model_routes import MODEL_ROUTES
 from .operations import (
     branches,
     bundles,
@@ -24,6 +25,7 @@ from .operations import (
     runs,
     service,
     tags,
+    tracing,
     writing,
 )
 from .routing import Anyone, ForEach, Route, SignedIn, Themselves
@@ -283,6 +285,8 @@ ROUTES: tuple[Route, ...] = (
     # Runs.
     Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
     Route("GET", routes.ANY_RUN, runs.get_run, SignedIn()),
+    Route("GET", routes.WHY, tracing.get_why, SignedIn()),
+    Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
     Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),
     Route("DELETE", routes.RUN, runs.delete_run, ADMIN),
     Route("POST", routes.RUN_BATCHES, runs.append_run_batch, ForEach(WRITE)),
@@ -299,5 +303,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.RUN_LOG, runs.get_run_log, READ),
     Route("GET", routes.RUN_RECORD, runs.get_run_record, READ),
     Route("POST", routes.RUN_VERDICTS, runs.add_run_verdict, ForEach(WRITE)),
+    *MODEL_ROUTES,
     *UNBUILT,
 )

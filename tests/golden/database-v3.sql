@@ -82,7 +82,8 @@ CREATE TABLE model (
     description TEXT NOT NULL,
     user_name   TEXT NOT NULL,
     created_ms  INTEGER NOT NULL,
-    last_number INTEGER NOT NULL DEFAULT 0  -- numbers are not used twice
+    last_number INTEGER NOT NULL DEFAULT 0,  -- numbers are not used twice
+    is_deleted  INTEGER NOT NULL DEFAULT 0   -- 1: the row is kept for its numbers
 );
 CREATE TABLE model_alias (
     model_id INTEGER NOT NULL,
@@ -337,6 +338,13 @@ CREATE TABLE run_writer (
     writer   TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     PRIMARY KEY (run_id, writer)
+) WITHOUT ROWID;
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
 ) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
