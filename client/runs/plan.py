@@ -183,7 +183,7 @@ def make_plan(
         repository=repository,
         params=clean_params(params) if params else {},
         inputs=input_wishes(inputs),
-        outputs=output_wishes(outputs or {}),
+        outputs=output_wishes(outputs) if outputs else [],
         config=[Path(file) for file in config],
         seed=seed,
         lost_after_s=lost_after_s,
