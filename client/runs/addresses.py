@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -76,7 +77,8 @@ def settle(wish: OutputWish, local: Path) -> OutputWish:
 def input_wishes(inputs: Inputs) -> list[InputWish]:
     """Return `inputs` as wishes."""
     if isinstance(inputs, Mapping):
-        return [input_wish(address, local) for address, local in inputs.items()]
+        named = cast("Mapping[str, str | Path | None]", inputs)
+        return [input_wish(address, local) for address, local in named.items()]
     return [input_wish(address) for address in inputs]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -158,7 +157,7 @@ def _as_param(value: object) -> ParamValue:
     item = getattr(value, "item", None)  # a number of NumPy or torch
     if callable(item) and getattr(value, "shape", None) == ():
         return _as_param(item())
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    return str(value)
 
 
 def make_plan(

@@ -296,7 +296,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name", use=Use.MOVE),
     # Runs.
     Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
-    Route("GET", routes.ANY_RUN, runs.get_run, SignedIn()),
+    Route("GET", routes.ANY_RUN, runs.find_run, SignedIn()),
     Route("GET", routes.WHY, tracing.get_why, SignedIn()),
     Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
     Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),

@@ -94,9 +94,9 @@ OF_LAKEFS = [
 OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
-    "undoRefMove", "listBlame", "listRuns", "getRun", "beginRun", "deleteRun",
+    "undoRefMove", "listBlame", "listRuns", "findRun", "beginRun", "deleteRun",
     "appendRunBatch", "endRun", "keepRunFile", "getRunFile", "getRunMetric", "getRunLog",
-    "getRunRecord", "addRunVerdict", "uploadBundle", "linkObjects", "readBundle",
+    "getRunRecord", "addRunVerdict", "getWhy", "getLineage", "uploadBundle", "linkObjects", "readBundle",
     *(route.name for route in MODEL_ROUTES),
 }  # fmt: skip
 
@@ -228,7 +228,8 @@ async def test_head_says_what_get_would_say(
         return
     await teller.tell()
     got = await teller.ask(operation)
-    names = {"key": teller.key} if "key" in operation.names else {}
+    own = {"key": teller.key, "run": teller.run}
+    names = {name: own[name] for name in own if name in operation.names}
 
     headed = await teller.send("HEAD", operation.fill(names))
 

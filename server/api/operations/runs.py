@@ -72,7 +72,7 @@ async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary
     return answer_page(page, show_run_summary)
 
 
-async def get_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
+async def find_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
     """Get a run, by its id, the unique beginning of it, or the id of its record."""
     run = await finding.find_readable(call.engine, call.names["run"], call.caller)
     return answer(show_run(await details.get_details(call.engine, run)))
