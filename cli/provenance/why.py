@@ -199,8 +199,13 @@ def _seeds_text(parts: Parts) -> str:
     seeds = parts.seeds
     if seeds is None:
         return "not recorded"
-    told = [] if seeds.seed is None else [str(seeds.seed)]
-    told += [f"{name} {number}" for name, number in sorted(seeds.set.items())]
+    told: list[str] = []
+    by_number: dict[int, list[str]] = {}
+    for name, number in sorted(seeds.set.items()):
+        by_number.setdefault(number, []).append(name)
+    if seeds.seed is not None and seeds.seed not in by_number:
+        told.append(str(seeds.seed))
+    told += [f"{number} for {', '.join(names)}" for number, names in by_number.items()]
     if seeds.pythonhashseed is not None:
         told.append(f"PYTHONHASHSEED {seeds.pythonhashseed}")
     told += [name for name, is_set in sorted(seeds.deterministic.items()) if is_set]

@@ -67,7 +67,7 @@ def test_a_normal_run_is_one_screen_with_everything_that_people_ask() -> None:
         "1d1d1d1d1d1d",
         "depth=3  lr=0.1",
         "Python 3.11.7 (uv), 2 distributions, lock uv.lock",
-        "42, numpy 42, python 42, PYTHONHASHSEED 42",
+        "42 for numpy, python, PYTHONHASHSEED 42",
         "auc=0.931",
         "lakebed://sales/0c0c0c0c0c0c/fraud/model.json  2.1 kB  2e2e2e2e2e2e",
         "by ann on node7",
