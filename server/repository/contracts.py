@@ -23,6 +23,7 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
+from ..runs.graph import GraphReader
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
@@ -53,7 +54,13 @@ class IdempotencyTransaction(Protocol):
 
 
 class Snapshot(
-    RefReader, StagingReader, StagingScanner, ChunkIndex, UploadReader, Protocol
+    RefReader,
+    StagingReader,
+    StagingScanner,
+    ChunkIndex,
+    UploadReader,
+    GraphReader,
+    Protocol,
 ):
     """Everything readable, on one state."""
 
