@@ -8,6 +8,7 @@ from . import (
     blaming,
     branches,
     commits,
+    compare,
     comparing,
     completion,
     copying,
@@ -16,6 +17,7 @@ from . import (
     grants,
     history,
     keys,
+    lineage,
     looking,
     merging,
     moves,
@@ -25,6 +27,7 @@ from . import (
     signing_in,
     tags,
     users,
+    why,
 )
 
 
@@ -51,5 +54,8 @@ def register(app: typer.Typer) -> None:
         blaming,
         merging,
         moves,
+        why,
+        lineage,
+        compare,
     ):
         module.register(app)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..text import escape, short
 
 if TYPE_CHECKING:
-    from lakebed.client.wire.runs import Lineage, LineageNode
+    from lakebed.client.wire import Lineage, LineageNode
 
 SHAPES = {"run": "box", "model": "hexagon", "prefix": "folder", "file": "note"}
 """Of Graphviz; what we do not know is an ellipse."""
@@ -57,6 +57,8 @@ def _roots(lineage: Lineage) -> Sequence[LineageNode]:
 
 def _text(node: LineageNode) -> str:
     told = f"{node.kind} {node.label}"
+    if node.kind == "run":
+        told = f"run {short(node.id.partition(':')[2])}  {node.label}"
     if node.path is not None and node.path not in node.label:
         told += f"  {node.path}"
     if node.commit is not None and node.commit[:7] not in told:

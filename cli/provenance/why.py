@@ -15,7 +15,7 @@ from .screen import Fact, Line
 
 if TYPE_CHECKING:
     from lakebed.client.rerunning.parts import Parts
-    from lakebed.client.wire.runs import (
+    from lakebed.client.wire import (
         Code,
         Environment,
         Run,
@@ -69,7 +69,7 @@ def _subject(why: Why) -> Fact:
 
 
 def _run_lines(run: Run) -> Iterable[Line]:
-    told = run.status
+    told: str = run.status
     if run.exit_code:
         told += f", exit code {run.exit_code}"
     if run.experiment:

@@ -13,12 +13,12 @@ from typing import Literal, Protocol
 import msgspec
 
 from ..errors import NotFoundError, PermissionDeniedError
-from ..wire import Diff, DiffMode
-from ..wire.runs import ParamValue, Run, RunInput, Seeds
+from ..wire import Diff, DiffMode, MetricValue, ParamValue, Run, RunInput, Seeds
 from .code_changes import find_changed_files
 from .comparison import (
     CodeComparison,
     Comparison,
+    FileChange,
     InputComparison,
     MetricPair,
     PackageChange,
@@ -82,9 +82,7 @@ def _compare_values(
     for name in sorted(left.keys() | right.keys()):
         before, after = left.get(name), right.get(name)
         if name not in left:
-            changes.append(
-                ParamChange(name=name, kind="added", left=None, right=after)
-            )
+            changes.append(ParamChange(name=name, kind="added", left=None, right=after))
         elif name not in right:
             changes.append(
                 ParamChange(name=name, kind="removed", left=before, right=None)
@@ -100,21 +98,21 @@ def _compare_values(
 def _pair_metrics(left: Run, right: Run) -> list[MetricPair]:
     before = {each.name: each.last for each in left.metrics}
     after = {each.name: each.last for each in right.metrics}
-    pairs: list[MetricPair] = []
-    for name in sorted(before.keys() | after.keys()):
-        one, other = before.get(name), after.get(name)
-        is_number = isinstance(one, int | float) and isinstance(other, int | float)
-        pairs.append(
-            MetricPair(
-                name=name,
-                left=one,
-                right=other,
-                difference=float(other) - float(one)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-                if is_number
-                else None,
-            )
+    return [
+        MetricPair(
+            name=name,
+            left=before.get(name),
+            right=after.get(name),
+            difference=_subtract(after.get(name), before.get(name)),
         )
-    return pairs
+        for name in sorted(before.keys() | after.keys())
+    ]
+
+
+def _subtract(one: MetricValue | None, other: MetricValue | None) -> float | None:
+    if one is None or other is None or isinstance(one, str) or isinstance(other, str):
+        return None
+    return float(one) - float(other)
 
 
 def _compare_code(
@@ -127,7 +125,7 @@ def _compare_code(
     one, other = left_parts.code, right_parts.code
     if one is None or other is None:
         return None
-    files = None
+    files: list[FileChange] | None = None
     if one.commit is not None and one.commit == other.commit:
         files = []
     elif one.commit is not None and other.commit is not None:

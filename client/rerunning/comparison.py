@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..wire import ArtifactKind, How, MetricValue, ParamValue
 from ..wire.body import Body
-from ..wire.runs import ArtifactKind, How, MetricValue, ParamValue
 
 ChangeKind = Literal["added", "removed", "changed"]
 """Seen from the left."""

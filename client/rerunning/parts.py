@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from ..wire.runs import Code, Configuration, Environment, Hardware, Run, Seeds
+from ..wire import Code, Configuration, Environment, Hardware, Run, Seeds
 
 T = TypeVar("T")
 

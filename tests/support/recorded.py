@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from lakebed.client.wire.runs import (
+from lakebed.client.wire import (
     Code,
     ConfigFile,
     Configuration,

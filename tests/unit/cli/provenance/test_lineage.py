@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.cli.provenance.lineage import render_dot, render_mermaid, render_tree
-from lakebed.client.wire.runs import Lineage, LineageEdge, LineageNode
+from lakebed.client.wire import Lineage, LineageEdge, LineageNode
 
 
 def node(id_: str, label: str | None = None, depth: int = 1) -> LineageNode:
@@ -24,7 +24,9 @@ def make_lineage(
         direction="up" if up else "down",
         nodes=nodes,
         edges=[
-            LineageEdge(source=a, target=b, how="registered" if "model" in b else "declared")
+            LineageEdge(
+                source=a, target=b, how="registered" if "model" in b else "declared"
+            )
             for a, b in edges
         ],
         is_complete=True,
@@ -34,7 +36,7 @@ def make_lineage(
 MODEL = make_lineage(
     [
         node("model:m@1", "m@1", depth=0),
-        node("run:a", "a train.py"),
+        node("run:a", "train.py"),
         node("file:1", "sales/x.csv", depth=2),
         node("file:2", "sales/y.csv", depth=2),
     ],
@@ -45,7 +47,7 @@ MODEL = make_lineage(
 def test_the_tree_begins_at_what_was_asked_for_and_goes_up() -> None:
     assert list(render_tree(MODEL)) == [
         "model m@1",
-        "+- run a train.py  (registered)",
+        "+- run a  train.py  (registered)",
         "   +- file sales/x.csv  (declared)",
         "   +- file sales/y.csv  (declared)",
     ]
@@ -57,9 +59,9 @@ def test_down_follows_the_arrows() -> None:
 
     assert list(render_tree(make_lineage(nodes, edges, up=False))) == [
         "file file:1",
-        "+- run run:a  (declared)",
+        "+- run a  run:a  (declared)",
         "|  +- model model:m@1  (registered)",
-        "+- run run:b  (declared)",
+        "+- run b  run:b  (declared)",
     ]
 
 
@@ -82,7 +84,9 @@ def test_what_several_came_from_is_drawn_once() -> None:
 def test_a_circle_ends() -> None:
     nodes = [node("run:a", depth=0), node("run:b")]
 
-    lines = list(render_tree(make_lineage(nodes, [("run:a", "run:b"), ("run:b", "run:a")])))
+    lines = list(
+        render_tree(make_lineage(nodes, [("run:a", "run:b"), ("run:b", "run:a")]))
+    )
 
     assert len(lines) == 3
 
@@ -115,7 +119,7 @@ def test_graphviz_and_mermaid_get_every_node_and_arrow() -> None:
         "digraph lineage {",
         "  rankdir=LR;",
         '  "model:m@1" [label="model m@1", shape=hexagon];',
-        '  "run:a" [label="run a train.py", shape=box];',
+        '  "run:a" [label="run a  train.py", shape=box];',
         '  "file:1" [label="file sales/x.csv", shape=note];',
         '  "file:2" [label="file sales/y.csv", shape=note];',
         '  "run:a" -> "model:m@1" [label="registered"];',
@@ -126,7 +130,7 @@ def test_graphviz_and_mermaid_get_every_node_and_arrow() -> None:
     assert list(render_mermaid(MODEL)) == [
         "flowchart LR",
         '  n0{{"model m@1"}}',
-        '  n1["run a train.py"]',
+        '  n1["run a  train.py"]',
         '  n2("file sales/x.csv")',
         '  n3("file sales/y.csv")',
         "  n1 -->|registered| n0",

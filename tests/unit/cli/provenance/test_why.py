@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lakebed.cli.provenance.screen import Fact, Line, lay_out, print_facts
 from lakebed.cli.provenance.why import facts_of
 from lakebed.cli.text import width_of
-from lakebed.client.wire.runs import (
+from lakebed.client.wire import (
     LeftOut,
     Missing,
     Reason,
