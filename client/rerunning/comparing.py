@@ -260,10 +260,10 @@ async def _count(
 
 
 def _compare_environments(left: Parts, right: Parts) -> list[PackageChange] | None:
-    from ..restoring import check_environment
-
     if left.environment is None or right.environment is None:
         return None
+    from ..restoring import check_environment
+
     return [
         PackageChange(name=each.name, left=each.recorded, right=each.current)
         for each in check_environment(left.environment, right.environment)
