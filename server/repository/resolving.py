@@ -109,9 +109,12 @@ async def get_writable_branch(
     if isinstance(ref, Tag):
         raise ReadOnlyRefError(name)
     try:
-        await resolve(engine, repository_name, name)
+        resolved = await resolve(engine, repository_name, name)
     except (RefNotFoundError, InvalidRefExpressionError):
         raise RefNotFoundError(repository_name, name, what="branch") from None
+    if resolved.branch is not None and resolved.branch.name == name:
+        # Made since we looked: it was not there when we were asked.
+        raise RefNotFoundError(repository_name, name, what="branch")
     raise ReadOnlyRefError(name)
 
 

@@ -118,8 +118,21 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(file_system: str) -> No
 @pytest.mark.parametrize("safeguard", ["database-sync", "pack-sync"])
 def test_without_a_safeguard_a_power_cut_is_noticed(safeguard: str) -> None:
     require_disk("ext4")
-    with open_disk() as disk, pytest.raises(Violated):
+    with open_disk() as disk:
         witnesses = prepare(disk, seed=1)
-        for number in range(CONTROL_CUTS_MAX):
-            load_s = random.Random(number).uniform(0.5, LOAD_S_MAX)
-            run_round(disk, witnesses, load_s, safeguard)
+        assert any(
+            loses(disk, witnesses, number, safeguard)
+            for number in range(CONTROL_CUTS_MAX)
+        )
+
+
+def loses(
+    disk: Disk, witnesses: Sequence[Witness], number: int, safeguard: str
+) -> bool:
+    """Cut the power once; tell whether something that was acknowledged is lost."""
+    try:
+        load_s = random.Random(number).uniform(0.5, LOAD_S_MAX)
+        run_round(disk, witnesses, load_s, safeguard)
+    except Violated:
+        return True
+    return False

@@ -1,6 +1,6 @@
 """A server without one of its safeguards: what finds faults must find this one.
 
-    PYTHONPATH=tests python -m support.weakened SAFEGUARD DIR [OPTION ...]
+PYTHONPATH=tests python -m support.weakened SAFEGUARD DIR [OPTION ...]
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lakebed.server import __main__ as server
 from lakebed.server.metadata.database import Session
+from lakebed.server.repository import objects
 from lakebed.server.storage import local
 
 
@@ -44,8 +46,22 @@ def without_pack_sync() -> None:
 
 def without_folder_sync() -> None:
     """Acknowledge objects in packs whose names the operating system alone has."""
+
+    def leave(folder: Path) -> None:
+        del folder
+
     without: Any = local
-    without._sync_folder = lambda _: None
+    without._sync_folder = leave
+
+
+def without_compare() -> None:
+    """Write under a condition that was looked at before, and not when it is written."""
+
+    async def is_still(*_: object) -> bool:
+        return True
+
+    without: Any = objects
+    without.is_still = is_still
 
 
 def as_it_is() -> None:
@@ -57,6 +73,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "database-sync": without_database_sync,
     "pack-sync": without_pack_sync,
     "folder-sync": without_folder_sync,
+    "compare": without_compare,
 }
 
 

@@ -399,5 +399,7 @@ class Witness:
             return answer
         if answer.status >= 500:
             raise NoAnswer(answer.body)
-        self.failures.append(f"{method} {target}: {answer.status} {answer.body[:300]!r}")
+        self.failures.append(
+            f"{method} {target}: {answer.status} {answer.body[:300]!r}"
+        )
         raise NoAnswer
