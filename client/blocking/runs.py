@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from ..wire.runs import (
+from ..wire import (
     BatchTaken,
     Direction,
     KeptFile,
@@ -37,6 +37,17 @@ class BlockingRunOperations(BlockingOperations):
             PermissionDeniedError: an input may not be read, or an output not written.
         """
         return self._loop.run(self._lake.begin_run(repository, creation))
+
+    def get_url(self) -> str:
+        """Return the URL at which other processes reach the server.
+
+        For a directory, this process listens there from now on until it is closed, and
+        answers who has the key of a run.
+
+        Raises:
+            ServerUnreachableError: it cannot listen.
+        """
+        return self._loop.run(self._lake.get_url())
 
     def append_run(self, repository: str, run: str, batch: RunBatch) -> BatchTaken:
         """Add `batch` to the run with the id `run`, which goes on.

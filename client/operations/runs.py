@@ -7,13 +7,13 @@ from datetime import datetime
 
 from ..errors import NotFoundError
 from ..transport import Call
-from ..wire import Page, routes
-from ..wire.runs import (
+from ..wire import (
     BatchTaken,
     Direction,
     KeptFile,
     Lineage,
     MetricPoints,
+    Page,
     Run,
     RunBatch,
     RunCreation,
@@ -24,6 +24,7 @@ from ..wire.runs import (
     Verdict,
     VerdictCreation,
     Why,
+    routes,
 )
 from .paging import Operations, new_key
 from .reading import ByteRange, open_stream
@@ -49,6 +50,17 @@ class RunOperations(Operations):
             repeatable=True,
         )
         return await self._transport.fetch(call, RunStart)
+
+    async def get_url(self) -> str:
+        """Return the URL at which other processes reach the server.
+
+        For a directory, this process listens there from now on until it is closed, and
+        answers who has the key of a run.
+
+        Raises:
+            ServerUnreachableError: it cannot listen.
+        """
+        return await self._transport.get_url()
 
     async def append_run(
         self, repository: str, run: str, batch: RunBatch
