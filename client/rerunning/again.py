@@ -1,0 +1,143 @@
+"""Do a run again: in a folder of its own, as a recorded run, and compare what came of it.
+
+    find the run -> its code, environment, configuration -> run the command as
+    `lakebed run` does, with `rerun_of` -> what it read, what it wrote -> a verdict
+
+1. Nothing is needed but the server and, for the code, its Git remote (or a clone).
+2. The command gets the data of the first run: the server gives a run with `rerun_of` the
+   commits that the first one read, whatever has moved since, and what it read is compared.
+3. Nothing is published where the first run published.
+4. What could not be done is one sentence; the folder stays, for whoever looks into it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from ..async_client import AsyncClient
+from ..runs.plan import Plan
+from ..wire import Run
+from .finding import find_run
+from .folder import Prepared, check_folder, prepare_folder
+from .options import RerunOptions
+from .outcome import RerunOutcome, compare_inputs
+from .verifying import check_verifiable, verify_run
+
+T = TypeVar("T")
+
+Work = Callable[[AsyncClient], Awaitable[T]]
+
+
+class Ask(Protocol):
+    """Runs some work with a client of the server, and returns what comes of it."""
+
+    def __call__(self, work: Work[T]) -> T:
+        """Run `work`."""
+        ...
+
+
+class Execute(Protocol):
+    """Runs a command as a recorded run, and returns the run when it has ended."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        argv: Sequence[str],
+        *,
+        directory: Path,
+        environ: Mapping[str, str],
+    ) -> Run:
+        """Run `argv` in `directory`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    first: Run
+    prepared: Prepared
+
+
+def run_again(
+    ask: Ask, subject: str, options: RerunOptions, execute: Execute
+) -> RerunOutcome:
+    """Do `subject` again, a run or what came of one; return what that came to.
+
+    What is in the folder of `options` stays there.
+
+    Raises:
+        RerunError: it cannot be done again, or not be compared.
+        RestoreError: its code or its environment cannot be had.
+        NotFoundError: there is no such run, or an input is not there any more.
+    """
+    check_folder(options.folder)
+
+    async def prepare(lake: AsyncClient) -> _Ready:
+        first = await find_run(lake, subject)
+        if options.verify:
+            check_verifiable(first)
+        prepared = await prepare_folder(lake, first, options, os.environ)
+        return _Ready(first, prepared)
+
+    ready = ask(prepare)
+    prepared = ready.prepared
+    options.tell("the command")
+    again = execute(
+        plan_of(ready.first, prepared),
+        prepared.argv,
+        directory=prepared.directory,
+        environ=prepared.environ,
+    )
+
+    async def conclude(lake: AsyncClient) -> RerunOutcome:
+        return await _conclude(lake, ready, await lake.get_run(again.id), options)
+
+    return ask(conclude)
+
+
+def plan_of(first: Run, prepared: Prepared) -> Plan:
+    """Return what the run that does `first` again is begun with.
+
+    Parameters that come from configuration files are recorded from those again; the
+    others are given as they were, since the command may have been told them.
+    """
+    return Plan(
+        experiment=first.experiment,
+        repository=first.repository,
+        params=first.params,
+        inputs=prepared.inputs,
+        outputs=prepared.outputs,
+        config=prepared.config,
+        seed=prepared.seed,
+        rerun_of=first.id,
+    )
+
+
+async def _conclude(
+    lake: AsyncClient, ready: _Ready, again: Run, options: RerunOptions
+) -> RerunOutcome:
+    first = ready.first
+    notes = [*ready.prepared.notes, *compare_inputs(first, again)]
+    verdict = None
+    if options.verify and again.status == "succeeded":
+        options.tell("what came of it")
+        verdict = await verify_run(
+            lake,
+            first,
+            again,
+            folder=options.folder / "outputs",
+            tolerances=options.tolerances,
+        )
+        await lake.add_verdict(first.repository, first.id, verdict)
+    return RerunOutcome(
+        run=first.id,
+        rerun=again.id,
+        status=again.status,
+        exit_code=again.exit_code,
+        verdict=verdict,
+        notes=notes,
+        folder=str(options.folder),
+    )
