@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .wire.runs import Seeds
+from .wire import Seeds
 
 
 def seed_everything(seed: int | None = None, *, deterministic: bool = True) -> Seeds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..wire.runs import (
+from ..wire import (
     Code,
     Configuration,
     Environment,
@@ -61,6 +61,8 @@ class Limits:
 
     diff_bytes_max: int = 64 << 20
     """Of the diff of tracked files. A larger one is of data, not of code."""
+    diff_file_bytes_max: int = 16 << 20
+    """Of one changed tracked file."""
     untracked_file_bytes_max: int = 4 << 20
     """Of one untracked file: a script has 10 kB, a checkpoint 100 MB."""
     untracked_bytes_max: int = 64 << 20
@@ -70,6 +72,10 @@ class Limits:
     config_bytes_max: int = 4 << 20
     lock_bytes_max: int = 32 << 20
     """The largest lock files that are known have 10 MB."""
+    bundle_bytes_max: int = 64 << 20
+    """Of the commits that no remote has."""
+    submodules_max: int = 100
+    """Each is asked three times."""
     git_timeout_s: float = 30.0
     """For one call of git: on a cold network disk `status` may take seconds."""
 

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .captured import DEFAULT_LIMITS, CapturedRun, Limits
+from .code import capture_code
+from .configuration import capture_configuration
+from .environment import capture_environment
+from .hardware import capture_hardware
+from .parallel import begin
 
 
 def capture_run(
@@ -31,4 +36,27 @@ def capture_run(
         environ: what the command will have in its environment; None: what we have.
         in_process: the command is this very process.
     """
-    raise NotImplementedError
+    code_call = begin(
+        lambda: capture_code(directory, argv, environ=environ, limits=limits)
+    )
+    environment_call = begin(
+        lambda: capture_environment(
+            directory, argv, environ=environ, in_process=in_process, limits=limits
+        )
+    )
+    hardware_call = begin(lambda: capture_hardware(environ=environ))
+    configuration, params = capture_configuration(
+        directory, config_files, argv=argv, options=options, limits=limits
+    )
+    code, environment = code_call.result(), environment_call.result()
+    hardware = hardware_call.result()
+    parts = (code, configuration, environment, hardware)
+    return CapturedRun(
+        code=code.part,
+        configuration=configuration.part,
+        environment=environment.part,
+        hardware=hardware.part,
+        params=params,
+        files=tuple(file for part in parts for file in part.files),
+        missing=tuple(gap for part in parts for gap in part.missing),
+    )

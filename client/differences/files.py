@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..wire.runs import Difference
+from ..wire import Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..wire.runs import Code
+from ..wire import Code
 
 ReadFile = Callable[[str], bytes]
 """Returns the content of a kept file of the run, by its name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..wire.runs import Environment
+from ..wire import Environment
 from .code import ReadFile
 
 Faithfulness = Literal["lock", "versions", "partly"]

@@ -9,16 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..capture import MASK, CapturedRun, capture_run, is_secret_name
 from ..errors import InvalidRequestError
 from ..wire.run_parts import Seeds
 from ..wire.runs import InputWish, Missing, OutputWish, ParamValue, RunCreation
 from .addresses import Inputs, Outputs, input_wishes, output_wishes
 from .pending import check_name
+
+if TYPE_CHECKING:
+    from ..capture import CapturedRun
 
 LOST_AFTER_S = 300
 """A laptop that sleeps for a meeting is not lost; a killed run is told of in 5 minutes."""
@@ -88,6 +90,8 @@ def capture(
     in_process: bool = False,
 ) -> Parts:
     """Return what is recorded of `argv`, run in `directory`."""
+    from ..capture import capture_run
+
     try:
         captured = capture_run(
             directory,
@@ -136,6 +140,8 @@ def clean_params(params: Mapping[str, object]) -> dict[str, ParamValue]:
     Raises:
         ValueError: a name cannot be one.
     """
+    from ..capture import MASK, is_secret_name
+
     return {
         check_name("parameter", name): (
             MASK if is_secret_name(name) else _as_param(value)
@@ -173,7 +179,7 @@ def make_plan(
     return Plan(
         experiment=experiment,
         repository=repository,
-        params=clean_params(params or {}),
+        params=clean_params(params) if params else {},
         inputs=input_wishes(inputs),
         outputs=output_wishes(outputs or {}),
         config=[Path(file) for file in config],

@@ -1,6 +1,6 @@
 """What a run has running beside the program: a thread that brings what was logged to the server.
 
-    log_point ... -> Pending -> (every FLUSH_S, as numbered batches) -> Spool -> server
+    log_point ... -> Pending -> (every half second, as numbered batches) -> Spool -> server
 
 1. Nothing that is logged waits for the network, and nothing raises because of it.
 2. The server takes each point once, in the order in which its thread logged it, whatever
@@ -30,6 +30,7 @@ from typing import TypeVar
 
 from ..async_client import AsyncClient
 from ..errors import ClientError
+from ..retrying import RetryPolicy
 from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
 from .pending import POINTS_MAX, Pending
 from .sending import Verdict, judge, send
@@ -37,20 +38,30 @@ from .spool import Spool, SpooledFile, SpoolFullError, SpoolHead, SpoolItem
 
 T = TypeVar("T")
 
-FLUSH_S = 0.5
-"""How often what was logged becomes a batch: what a killed process may lose."""
 PENDING_POINTS_MAX = 5 * POINTS_MAX
 """Points that wait for the thread; the next ones write the batch themselves."""
-RETRY_S_MAX = 15.0
-"""Between tries while the server is away; a restart should be noticed soon."""
-FINISH_RETRY_S_MAX = 1.0
-"""The same when somebody waits for the end of the run."""
 HEARTBEATS = 8
 """Signs of life in the time after which a run counts as lost; some may be lost."""
 TIMEOUT_S = 30.0
 """Silence of the server that is taken for its end. A batch takes milliseconds."""
 KEPT_BYTES_MAX = 1 << 30
 """Of one file that is kept with a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the thread does what it does."""
+
+    flush_s: float = 0.5
+    """How often what was logged becomes a batch: what a killed process may lose."""
+    retry_s: float = 0.5
+    """Before the server is tried again; doubles."""
+    retry_s_max: float = 15.0
+    """Between tries while the server is away; a restart should be noticed soon."""
+    finish_retry_s_max: float = 1.0
+    """The same when somebody waits for the end of the run."""
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    """Within one try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ class Recorder:
         lost_after_s: float = 300.0,
         saved_server: str | None = None,
         warn: Callable[[str], None] = warn,
+        pace: Pace = Pace(),  # noqa: B008 - it is frozen
     ) -> None:
         """Prepare a recorder of the run at `address`; its thread starts with `start`.
 
@@ -95,6 +107,7 @@ class Recorder:
         self._heartbeat_s = lost_after_s / HEARTBEATS
         self._saved_server = saved_server or address.server
         self._warn = warn
+        self._pace = pace
         self._begin()
         _alive.add(self)
 
@@ -117,6 +130,7 @@ class Recorder:
         self._direct_sequence = 0
         self._kept = 0
         self._dropped = 0
+        self._why_dropped = ""
         self._told: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lake: AsyncClient | None = None
@@ -258,7 +272,7 @@ class Recorder:
         self._here()
         self._collect()
         if self._dropped:
-            reason = f"{self._dropped:,} batches were dropped: {self._why_full()}"
+            reason = f"{self._dropped:,} batches were dropped: {self._why_dropped}"
             missing = [*end.missing, Missing(what="metrics", reason=reason)]
             end = RunEnd(
                 status=end.status,
@@ -336,16 +350,11 @@ class Recorder:
             self._spool.append(item)
         except SpoolFullError:
             self._dropped += 1
-            self._tell(
-                "full",
-                f"points are lost: the server is away and {self._why_full()}",
+            path, failure = self._spool.path, self._spool.failure
+            self._why_dropped = (
+                f"the server was away, and '{path}' cannot be written: {failure}"
             )
-
-    def _why_full(self) -> str:
-        failure = self._spool.failure if self._spool is not None else ""
-        return (
-            f"'{self._spool.path if self._spool else ''}' cannot be written: {failure}"
-        )
+            self._tell("full", f"points are lost: {self._why_dropped}")
 
     def _wait_until_sent(self, timeout_s: float) -> bool:
         self._hurry()
@@ -375,6 +384,7 @@ class Recorder:
             access_key_id=self.address.access_key_id,
             secret_access_key=self.address.secret_access_key,
             timeout_s=TIMEOUT_S,
+            retries=self._pace.retries,
         ) as self._lake:
             self._ready.set()
             collecting = asyncio.create_task(self._keep_collecting())
@@ -386,7 +396,7 @@ class Recorder:
 
     async def _keep_collecting(self) -> None:
         while True:
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(self._pace.flush_s)
             self._collect()
             if self._wake is not None and not self.is_away:
                 self._wake.set()
@@ -413,8 +423,11 @@ class Recorder:
             failures += 1
             if self._closing:
                 return
-            longest_s = FINISH_RETRY_S_MAX if self._is_finishing else RETRY_S_MAX
-            await self._sleep(min(longest_s, 0.25 * 2 ** min(failures, 8)))
+            pace = self._pace
+            longest_s = (
+                pace.finish_retry_s_max if self._is_finishing else pace.retry_s_max
+            )
+            await self._sleep(min(longest_s, pace.retry_s * 2 ** min(failures - 1, 8)))
 
     async def _try(self, lake: AsyncClient, item: SpoolItem) -> Verdict | None:
         address = self.address

@@ -1,0 +1,99 @@
+"""Whether what is in a file may be kept: files with secrets in them are named, and left out.
+
+A diff or a file with its secrets masked could not be used again, so the whole file stays
+out. Words of code are not taken for secrets: a literal must look like one.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from .names import is_secret_file, is_secret_name, is_secret_value, looks_random
+from .secrets import has_secret_shape
+
+REFUSED_NAME = "its name says that it holds secrets"
+REFUSED_CONTENT = "there is what looks like a secret in it"
+
+_MARKS = (
+    *(b"AKIA", b"ASIA", b"ABIA", b"ACCA", b"LB", b"ghp_", b"gho_", b"ghu_", b"ghs_"),
+    *(b"ghr_", b"github_pat_", b"glpat-", b"hf_", b"sk-", b"sk_", b"rk_", b"pk_"),
+    *(b"xox", b"AIza", b"ya29.", b"GOCSPX-", b"npm_", b"pypi-AgE", b"dapi", b"dop_v1_"),
+    *(b"SG.", b"eyJ", b"PRIVATE KEY", b"://"),
+)
+"""What every shape has in it: a search for bytes is a hundred times faster than one for
+shapes, and most files have none of these."""
+_AROUND_BYTES = 8192
+"""Around a mark is looked for the shape: longer than every secret but a private key, whose
+beginning is enough."""
+_MARKS_MAX = 10_000
+"""A file with more is looked through as a whole."""
+_CONFIGURATION = {
+    *(
+        ".yaml",
+        ".yml",
+        ".json",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".conf",
+        ".properties",
+        ".env",
+    ),
+}
+_ASSIGNED = re.compile(
+    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?\s*[:=]\s*
+    (?: \\?(?P<quote>["'])(?P<quoted>[^"'\n\\]*) | (?P<bare>[^\s"'#,{}\[\]]+) )""",
+    re.VERBOSE,
+)
+_NAMED_BYTES_MAX = 4 << 20
+"""Larger files are data, in which names mean nothing."""
+_PLACEHOLDER = re.compile(
+    r"[$<{%*].*|(?:null|none|true|false|~|x+|\d|changeme|todo)", re.IGNORECASE
+)
+
+
+def why_not_kept(path: str, content: bytes) -> str | None:
+    """Return why a file at `path` is not kept; None: nothing speaks against it."""
+    if is_secret_file(path):
+        return REFUSED_NAME
+    return REFUSED_CONTENT if holds_secret(path, content) else None
+
+
+def holds_secret(path: str, content: bytes) -> bool:
+    """Tell whether there is what looks like a secret in a file, or a piece of a diff of it."""
+    if _has_shape(content):
+        return True
+    if len(content) > _NAMED_BYTES_MAX or b"\0" in content[:8192]:
+        return False
+    text = content.decode(errors="replace")
+    is_configuration = PurePosixPath(path).suffix.lower() in _CONFIGURATION
+    for found in _ASSIGNED.finditer(text):
+        name, value = found["name"], found["quoted"] or found["bare"] or ""
+        if not value or _PLACEHOLDER.fullmatch(value):
+            continue
+        if is_configuration and is_secret_value(name, value):
+            return True
+        if found["quote"] and looks_random(value) and is_secret_name(name):
+            return True
+    return False
+
+
+def _has_shape(content: bytes) -> bool:
+    places: set[int] = set()
+    for mark in _MARKS:
+        at = content.find(mark)
+        while at >= 0:
+            places.add(at // _AROUND_BYTES)
+            if len(places) > _MARKS_MAX:
+                return has_secret_shape(content.decode("latin-1"))
+            # One hit in a window is enough to look at all of it.
+            at = content.find(mark, (at // _AROUND_BYTES + 1) * _AROUND_BYTES)
+    return any(
+        has_secret_shape(
+            content[
+                max(0, place * _AROUND_BYTES - 512) : (place + 1) * _AROUND_BYTES + 512
+            ].decode("latin-1")
+        )
+        for place in sorted(places)
+    )
