@@ -259,7 +259,7 @@ def _put_configuration(
         target = places.map_path(each.path)
         content = read_file(each.file)
         put.append(target)
-        if MASK.encode() in content:
+        if each.is_masked:
             # That of the code, if there is one, may have what was masked.
             notes.append(f"'{each.path}' has secrets, which were not recorded")
             if target.is_file():
