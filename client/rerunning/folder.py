@@ -274,9 +274,8 @@ def _notes_on_moves(places: Places, locals_: list[str]) -> list[str]:
         f"'{each}' lies in '{places.map_path(each)}' now: code that names the old place "
         "itself does not find it"
         for each in locals_
-        if places.is_elsewhere(each) or str(places.map_path(each)).startswith(
-            f"{places.elsewhere}/"
-        )
+        if places.is_elsewhere(each)
+        or str(places.map_path(each)).startswith(f"{places.elsewhere}/")
     ]
 
 
@@ -293,4 +292,3 @@ def check_folder(folder: Path) -> None:
     """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise RerunError(f"'{folder}' is not empty: give a new folder")
-

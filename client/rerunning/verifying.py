@@ -19,8 +19,8 @@ from ..errors import ClientError
 from ..operations.folders import target_of
 from ..wire import (
     Diff,
-    DiffMode,
     Difference,
+    DiffMode,
     MetricValue,
     Run,
     RunOutput,

@@ -93,7 +93,7 @@ class Recorder:
         lost_after_s: float = 300.0,
         saved_server: str | None = None,
         warn: Callable[[str], None] = warn,
-        pace: Pace = Pace(),  # noqa: B008 - it is frozen
+        pace: Pace = Pace(),
     ) -> None:
         """Prepare a recorder of the run at `address`; its thread starts with `start`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class ReadingLake:
         self.fetched.append((ref, path))
         if (ref, path) not in self.objects:
             raise NotFoundError(f"object not found: '{path}'")
-        return to.write_bytes(self.objects[ref, path])
+        return await asyncio.to_thread(to.write_bytes, self.objects[ref, path])
 
 
 def first_output(path: str, identity: str = "e" * 64, **more: Any) -> RunOutput:
@@ -235,7 +236,9 @@ async def test_identical_means_the_same_paths_with_the_same_content(
     verdict = await verify(pair, tmp_path_factory.getbasetemp())
 
     assert verdict.is_identical == (before == after)
-    expected = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
+    expected = {
+        p for p in before.keys() | after.keys() if before.get(p) != after.get(p)
+    }
     assert {each.path for each in verdict.differences} == expected
 
 
