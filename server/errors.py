@@ -244,6 +244,16 @@ class GrantNotFoundError(NotFoundError):
         self.user = user
 
 
+class RunNotFoundError(NotFoundError):
+    """There is no run of that id, or of that beginning of one."""
+
+    code = "run-not-found"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"run not found: '{run[:80]}'")
+        self.run = run
+
+
 class RouteNotFoundError(NotFoundError):
     """No operation has the path of the request."""
 
@@ -346,6 +356,40 @@ class TooManyError(ConflictError):
     """A user has as many keys or grants as one may have."""
 
     code = "too-many"
+
+
+class RunEndedError(ConflictError):
+    """The run has ended, or is being ended: nothing is added to it any more."""
+
+    code = "run-ended"
+
+    def __init__(self, run: str, why: str = "") -> None:
+        super().__init__(f"run '{run}' has ended" + (f": {why}" if why else ""))
+        self.run = run
+
+
+class RunGoesOnError(ConflictError):
+    """What was asked for is there when the run has ended."""
+
+    code = "run-goes-on"
+
+    def __init__(self, run: str, what: str) -> None:
+        super().__init__(f"run '{run}' goes on: {what}")
+        self.run = run
+
+
+class RunNeededError(ConflictError):
+    """The run cannot be deleted: others need it. `needed_by` lists them."""
+
+    code = "run-needed"
+
+    def __init__(self, run: str, needed_by: list[str]) -> None:
+        super().__init__(
+            f"cannot delete run '{run}': needed by {', '.join(needed_by)}: delete those "
+            "first"
+        )
+        self.run = run
+        self.needed_by = needed_by
 
 
 class RefMovedError(ConflictError):

@@ -57,6 +57,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.UserNotFoundError,
         errors.CredentialNotFoundError,
         errors.GrantNotFoundError,
+        errors.RunNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -69,6 +70,9 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.AlreadySetUpError,
         errors.AdministratorNeededError,
         errors.TooManyError,
+        errors.RunEndedError,
+        errors.RunGoesOnError,
+        errors.RunNeededError,
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,

@@ -12,6 +12,8 @@ from .idempotency import IdempotencyWrites
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
+from .run_reads import RunReads
+from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 
@@ -27,7 +29,7 @@ _OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(
-    RefReads, StagingReads, ChunkReads, UploadReads, GraphReads, AuthReads
+    RefReads, StagingReads, ChunkReads, UploadReads, RunReads, GraphReads, AuthReads
 ):
     """`Snapshot` on a connection that holds a read transaction open."""
 
@@ -37,7 +39,13 @@ class SqlSnapshot(
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
+    RefWrites,
+    StagingWrites,
+    ChunkWrites,
+    UploadWrites,
+    RunWrites,
+    IdempotencyWrites,
+    AuthWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 

@@ -24,6 +24,7 @@ from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
 from ..runs.graph import GraphReader
+from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 
@@ -60,6 +61,7 @@ class Snapshot(
     ChunkIndex,
     UploadReader,
     GraphReader,
+    RunReader,
     Protocol,
 ):
     """Everything readable, on one state."""
@@ -73,6 +75,8 @@ class WriteTransaction(
     StagingTransaction,
     ChunkTransaction,
     UploadTransaction,
+    RunReader,
+    RunTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
@@ -86,6 +90,7 @@ class Metadata(
     ChunkIndex,
     UploadReader,
     UploadScanner,
+    RunReader,
     Protocol,
 ):
     """The database: reads by itself, each on the newest state; writes by action."""
