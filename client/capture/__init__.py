@@ -5,8 +5,10 @@ from .code import capture_code
 from .configuration import capture_configuration
 from .environment import capture_environment
 from .hardware import capture_hardware
+from .names import is_secret_name
 from .notebook import capture_notebook
-from .secrets import MASK, is_secret_name, mask_argv, mask_text, mask_url
+from .secrets import mask_argv, mask_text, mask_url
+from .shapes import MASK
 from .whole import capture_run
 
 __all__ = [

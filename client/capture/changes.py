@@ -118,7 +118,8 @@ def _ask(tree: WorkTree, excluded: Sequence[bytes], limits: Limits) -> bytes:
     paths = [b":(top,exclude,literal)" + path for path in excluded]
     return run_git(
         tree.root,
-        *("diff", *DIFF_OPTIONS, base, "--", *([b":(top)", *paths] if paths else [])),
+        *("diff", *DIFF_OPTIONS, base, "--"),
+        *([b":(top)", *paths] if paths else []),
         options=NO_LFS,
         timeout_s=limits.git_timeout_s,
         output_bytes_max=limits.diff_bytes_max,

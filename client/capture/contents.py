@@ -10,24 +10,11 @@ import re
 from pathlib import PurePosixPath
 
 from .names import is_secret_file, is_secret_name, is_secret_value, looks_random
-from .secrets import has_secret_shape
+from .shapes import has_secret_shape
 
 REFUSED_NAME = "its name says that it holds secrets"
 REFUSED_CONTENT = "there is what looks like a secret in it"
 
-_MARKS = (
-    *(b"AKIA", b"ASIA", b"ABIA", b"ACCA", b"LB", b"ghp_", b"gho_", b"ghu_", b"ghs_"),
-    *(b"ghr_", b"github_pat_", b"glpat-", b"hf_", b"sk-", b"sk_", b"rk_", b"pk_"),
-    *(b"xox", b"AIza", b"ya29.", b"GOCSPX-", b"npm_", b"pypi-AgE", b"dapi", b"dop_v1_"),
-    *(b"SG.", b"eyJ", b"PRIVATE KEY", b"://"),
-)
-"""What every shape has in it: a search for bytes is a hundred times faster than one for
-shapes, and most files have none of these."""
-_AROUND_BYTES = 8192
-"""Around a mark is looked for the shape: longer than every secret but a private key, whose
-beginning is enough."""
-_MARKS_MAX = 10_000
-"""A file with more is looked through as a whole."""
 _CONFIGURATION = {
     *(
         ".yaml",
@@ -62,7 +49,7 @@ def why_not_kept(path: str, content: bytes) -> str | None:
 
 def holds_secret(path: str, content: bytes) -> bool:
     """Tell whether there is what looks like a secret in a file, or a piece of a diff of it."""
-    if _has_shape(content):
+    if has_secret_shape(content.decode("latin-1")):
         return True
     if len(content) > _NAMED_BYTES_MAX or b"\0" in content[:8192]:
         return False
@@ -77,23 +64,3 @@ def holds_secret(path: str, content: bytes) -> bool:
         if found["quote"] and looks_random(value) and is_secret_name(name):
             return True
     return False
-
-
-def _has_shape(content: bytes) -> bool:
-    places: set[int] = set()
-    for mark in _MARKS:
-        at = content.find(mark)
-        while at >= 0:
-            places.add(at // _AROUND_BYTES)
-            if len(places) > _MARKS_MAX:
-                return has_secret_shape(content.decode("latin-1"))
-            # One hit in a window is enough to look at all of it.
-            at = content.find(mark, (at // _AROUND_BYTES + 1) * _AROUND_BYTES)
-    return any(
-        has_secret_shape(
-            content[
-                max(0, place * _AROUND_BYTES - 512) : (place + 1) * _AROUND_BYTES + 512
-            ].decode("latin-1")
-        )
-        for place in sorted(places)
-    )

@@ -91,12 +91,12 @@ def _of_egg_link(path: Path) -> Distribution | None:
 def _read_direct_url(path: Path) -> tuple[str | None, bool]:
     """Return where a distribution came from, if not from an index, and if it is editable."""
     try:
-        data: Any = json.loads(path.read_bytes())
+        data: object = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None, False
-    if not isinstance(data, dict) or not isinstance(data.get("url"), str):
+    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    if not isinstance(fields.get("url"), str):
         return None, False
-    fields = cast("dict[str, Any]", data)
     url = mask_url(fields["url"])
     is_editable = False
     match fields:

@@ -18,7 +18,8 @@ from typing import Any, cast
 
 from ..wire import ParamValue
 from .names import is_secret_name
-from .secrets import MASK, mask_value
+from .secrets import mask_value
+from .shapes import MASK
 
 PARAMS_MAX = 1000
 """More than that is data, not configuration: `runs list` could not show them."""
@@ -92,18 +93,23 @@ def iter_secrets(data: object, *, below_secret: bool = False) -> Iterator[str]:
 def _walk(
     data: object, name: str, *, is_secret: bool, depth: int
 ) -> Iterator[tuple[str, ParamValue]]:
+    whole = data  # as it is, whatever the checks below make of it
     if depth < _DEPTH_MAX and isinstance(data, Mapping) and data:
         for key, value in cast("Mapping[object, object]", data).items():
             text = str(key)
             inner = f"{name}.{_quoted(text)}" if name else _quoted(text)
             secret = is_secret or is_secret_name(text)
             yield from _walk(value, inner, is_secret=secret, depth=depth + 1)
-    elif depth < _DEPTH_MAX and isinstance(data, list) and not _is_plain_list(data):
+    elif (
+        depth < _DEPTH_MAX
+        and isinstance(data, list)
+        and not _is_plain_list(cast("list[object]", data))
+    ):
         for number, value in enumerate(cast("list[object]", data)):
             inner = f"{name}.{number}" if name else str(number)
             yield from _walk(value, inner, is_secret=is_secret, depth=depth + 1)
     elif name:
-        yield name, _value(name, data, is_secret=is_secret)
+        yield name, _value(name, whole, is_secret=is_secret)
 
 
 def _value(name: str, data: object, *, is_secret: bool) -> ParamValue:
@@ -111,7 +117,9 @@ def _value(name: str, data: object, *, is_secret: bool) -> ParamValue:
         return MASK
     last = name.rpartition(".")[2].strip('"')
     if isinstance(data, list | Mapping):
-        text = json.dumps(_masked(data, last), ensure_ascii=False, default=str)
+        text = json.dumps(
+            _masked(cast("object", data), last), ensure_ascii=False, default=str
+        )
         return text[:VALUE_CHARS_MAX]
     masked = mask_value(last, data)
     if isinstance(masked, bool) or masked is None:
@@ -129,7 +137,7 @@ def _masked(data: object, name: str) -> object:
     return data
 
 
-def _is_plain_list(data: Sequence[Any]) -> bool:
+def _is_plain_list(data: Sequence[object]) -> bool:
     return all(isinstance(each, _PLAIN) for each in data)
 
 

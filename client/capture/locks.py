@@ -14,7 +14,7 @@ from ..wire import Distribution, LockFile, Missing
 from .beside import shown, sized
 from .captured import FileToKeep, Limits
 from .distributions import normalized
-from .secrets import mask_shapes
+from .shapes import mask_shapes
 
 LockKind = Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile", "pylock"]
 

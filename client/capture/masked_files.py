@@ -7,7 +7,8 @@ from pathlib import PurePath
 
 from .flattening import UnreadableError, iter_secrets, read_configuration
 from .names import is_secret_name
-from .secrets import MASK, mask_shapes, mask_text
+from .secrets import mask_text
+from .shapes import MASK, mask_shapes
 
 _LINE = re.compile(
     r"""(?m)^(?P<before>[ \t]*(?:-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 from .captured import FileToKeep
 from .secrets import mask_text
@@ -24,7 +24,7 @@ def capture_notebook(shell: object | None = None) -> FileToKeep | None:
     cells = _read_cells(shell if shell is not None else _find_shell())
     if not any(cells):
         return None
-    notebook = {
+    notebook: dict[str, object] = {
         "cells": [
             {
                 "cell_type": "code",
@@ -57,11 +57,9 @@ def _read_cells(shell: Any) -> list[str]:
     if shell is None:
         return []
     history = getattr(shell, "history_manager", None)
+    variables: dict[str, Any] = getattr(shell, "user_ns", None) or {}
     # As it was typed, with `%magic`; `In` has what became of it.
-    for cells in (
-        getattr(history, "input_hist_raw", None),
-        (getattr(shell, "user_ns", None) or {}).get("In"),
-    ):
-        if isinstance(cells, list) and len(cells) > 1:  # pyright: ignore[reportUnknownArgumentType]
-            return [str(cell) for cell in cells[1:]]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    for cells in (getattr(history, "input_hist_raw", None), variables.get("In")):
+        if isinstance(cells, list):
+            return [str(cell) for cell in cast("list[object]", cells)[1:]]
     return []

@@ -1,7 +1,6 @@
 """Secrets are masked before anything is recorded.
 
-By what they look like (the keys of the large services have shapes), and by the name that
-stands before them (`names.py`). Masking forgets: what was masked cannot be had again.
+By what they look like (`shapes.py`), and by the name that stands before them (`names.py`). Masking forgets: what was masked cannot be had again.
 """
 
 from __future__ import annotations
@@ -9,44 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .names import is_secret_name, is_secret_value, looks_random
+from .names import is_secret_name, is_secret_value
+from .shapes import MASK, mask_shapes, replace_users
 
-MASK = "***"
-"""What stands where a secret was."""
-
-_SHAPES = re.compile(
-    r"""
-    \b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b             # AWS, ids of keys
-    | \bLB[A-Z0-9]{18}\b                                # lakebed, ids of keys
-    | \bgh[pousr]_[A-Za-z0-9]{20,}                      # GitHub
-    | \bgithub_pat_[A-Za-z0-9_]{20,}
-    | \bglpat-[\w-]{20,}                                # GitLab
-    | \bhf_[A-Za-z0-9]{20,}                             # Hugging Face
-    | (?<![\w-])sk-(?:ant-|proj-|svcacct-|or-)?(?=[\w-]*\d)[A-Za-z0-9_-]{20,}  # models
-    | \b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}     # Stripe
-    | \bxox[abeprs]-[A-Za-z0-9-]{10,}                   # Slack
-    | \bAIza[\w-]{35}                                   # Google
-    | \bya29\.[\w-]{20,}
-    | \bGOCSPX-[\w-]{20,}
-    | \bnpm_[A-Za-z0-9]{36}
-    | \bpypi-AgE[\w-]{20,}
-    | \bdapi[0-9a-f]{32}                                # Databricks
-    | \bdop_v1_[0-9a-f]{64}                             # DigitalOcean
-    | \bSG\.[\w-]{16,}\.[\w-]{16,}                      # SendGrid
-    | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*              # JSON web tokens
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_USER_IN_URL = re.compile(
-    r"""(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)
-    (?:
-        (?P<user>[^\s/?\#'"@:]*) (?P<password>:[^\s/?\#'"]*)? @
-        # A password with a slash in it, which is not a port and a path.
-        | [^\s/?\#'"@:]*:(?!\d*(?:/|$))[^\s?\#'"@]*@
-    )""",
-    re.VERBOSE,
-)
 _BEARER = re.compile(r"(?i)\b(bearer|basic|token)\s+([\w+/=.~-]{8,})")
 _NAMED = re.compile(
     r"""(?P<name>[A-Za-z_][\w.-]*) (?P<between>["']?\s*(?:=>|:=|=|:)\s*)
@@ -85,20 +49,9 @@ def mask_text(text: str) -> str:
     return _OPTION.sub(_mask_option, text)
 
 
-def mask_shapes(text: str) -> str:
-    """Return `text` with what has the shape of a secret masked, whatever its name."""
-    text = _SHAPES.sub(MASK, text)
-    return _USER_IN_URL.sub(_mask_user, text) if "@" in text else text
-
-
-def has_secret_shape(text: str) -> bool:
-    """Tell whether something in `text` has the shape of a secret."""
-    return mask_shapes(text) != text
-
-
 def mask_url(url: str) -> str:
     """Return `url` without password and token: it may still name where to fetch from."""
-    bare = _USER_IN_URL.sub(_drop_user, url) if "@" in url else url
+    bare = replace_users(url, lambda: "://")
     # conda's own way: https://conda.anaconda.org/t/TOKEN/channel
     bare = re.sub(r"(://[^/\s]+)/t/[^/\s]+/", r"\1/", bare)
     return mask_text(bare)
@@ -148,26 +101,6 @@ def _mask_option(found: re.Match[str]) -> str:
     if not name or not is_secret_value(name, found["value"]):
         return found[0]
     return f"{found['name']}{found['between']}{MASK}"
-
-
-def _mask_user(found: re.Match[str]) -> str:
-    if _is_harmless_user(found):
-        return found[0]
-    return f"{found['scheme']}{MASK}@"
-
-
-def _drop_user(found: re.Match[str]) -> str:
-    return found[0] if _is_harmless_user(found) else found["scheme"]
-
-
-def _is_harmless_user(found: re.Match[str]) -> bool:
-    """Tell whether this is a mere name (`ssh://git@host`): over HTTP it may be a token."""
-    user = found["user"]
-    if user is None or found["password"]:
-        return False
-    if found["scheme"].lower() in ("http://", "https://"):
-        return False
-    return not looks_random(user)
 
 
 _TELLS_NOTHING = {"true", "false", "none", "null", "yes", "no", "0", "1"}
