@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..git import GitError, run_git
 from .comparison import ChangeKind, FileChange
 
-GIT_TIMEOUT_S = 30.0
-"""For one call: a diff of the largest repositories takes seconds."""
+_OPTIONS = ("--no-ext-diff", "--no-textconv", "--no-renames", "--name-status", "-z")
+_QUIET = {"GIT_NO_LAZY_FETCH": "1"}
+"""A repository that was fetched partly does not begin to fetch the rest."""
 
 _KINDS: dict[str, ChangeKind] = {"A": "added", "D": "removed"}
 
@@ -24,32 +25,12 @@ def find_changed_files(
     for clone in clones:
         if not clone.is_dir():
             continue
-        # One of a repository that was fetched partly must not begin to fetch the rest.
-        listed = _git(clone, "diff", "--no-renames", "--name-status", "-z", left, right)
-        if listed is not None:
-            return _parse(listed)
-    return None
-
-
-def _git(clone: Path, *words: str) -> bytes | None:
-    """Return what git printed in `clone`; None if it failed."""
-    command = ["git", "--no-lazy-fetch", "--no-optional-locks", *words]
-    for call in (command, ["git", "--no-optional-locks", *words]):
         try:
-            done = subprocess.run(  # noqa: S603 - ids of commits, no shell
-                call,
-                cwd=clone,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=GIT_TIMEOUT_S,
-                check=False,
+            return _parse(
+                run_git(clone, "diff", *_OPTIONS, left, right, variables=_QUIET)
             )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if done.returncode == 0:
-            return done.stdout
-        if b"unknown option" not in done.stderr:
-            return None
+        except GitError:
+            continue
     return None
 
 
