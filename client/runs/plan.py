@@ -88,6 +88,7 @@ def capture(
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     in_process: bool = False,
+    exclude: Sequence[Path] = (),
 ) -> Parts:
     """Return what is recorded of `argv`, run in `directory`."""
     from ..capture import capture_run
@@ -100,6 +101,7 @@ def capture(
             options=options,
             environ=environ,
             in_process=in_process,
+            exclude=exclude,
         )
     except Exception as error:  # noqa: BLE001 - no training fails for its record
         reason = f"{type(error).__name__}: {error}"

@@ -260,6 +260,9 @@ class Recording:
         parts, self._parts = self._parts, None
         if parts is None:
             return
+        self._keep_parts(parts)
+
+    def _keep_parts(self, parts: Parts) -> None:
         recorder = self._running
         for missing in parts.missing:
             recorder.add_missing(missing.what, missing.reason)
@@ -323,13 +326,19 @@ class Recording:
         for wish in self._plan.outputs:
             if wish.local is None or wish.local in self._uploaded:
                 continue
-            if not Path(wish.local).exists():
+            place = self._place(wish.local)
+            if not place.exists():
                 raise InvalidRequestError(
                     f"output '{wish.local}' is not there: nothing is published"
                 )
-            self._output(
-                wish.local, f"lakebed://{wish.repository}/{wish.branch}/{wish.path}"
+            self._ask(
+                lambda lake, place=place, wish=wish: upload(lake, place, wish)  # type: ignore[misc]
             )
+            self._uploaded.add(wish.local)
+
+    def _place(self, local: str) -> Path:
+        """Return where a file of ours is."""
+        return Path(local)
 
     def _finish(self, outcome: Outcome, *, message: str) -> None:
         """End the run and wait until the server knows."""
@@ -354,7 +363,7 @@ class Recording:
 
     def _record_the_end(self, recorder: Recorder) -> None:
         seeds = current_seeds()
-        if seeds is not None and not self._is_attached:
+        if seeds is not None:
             recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
         notebook = capture_notebook()
         if notebook is not None:
