@@ -23,6 +23,7 @@ from . import (
     moves,
     removing,
     repositories,
+    rerunning,
     serving,
     signing_in,
     tags,
@@ -57,5 +58,6 @@ def register(app: typer.Typer) -> None:
         why,
         lineage,
         compare,
+        rerunning,
     ):
         module.register(app)

@@ -55,9 +55,8 @@ def lineage(
     """
 
     async def work(lake: AsyncClient) -> Lineage:
-        direction = "up" if up else "down"
         return await lake.lineage(
-            subject, direction=direction, depth=depth, amount=count
+            subject, direction="up" if up else "down", depth=depth, amount=count
         )
 
     found = ask(server, work)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import options
-from ..asking import ask
+from ..asking import ask_target
 from ..exits import ExitCode
 from ..output import print_json, say
+from ..profiles import find_target
 from ..text import escape
 
 if TYPE_CHECKING:
@@ -124,9 +128,33 @@ def rerun(
 
 
 def _run(subject: str, wanted: RerunOptions, server: str | None) -> RerunOutcome:
+    from lakebed.client.blocking.client import Client
     from lakebed.client.rerunning.again import run_again
 
-    return run_again(partial(ask, server), subject, wanted, execute)
+    target = find_target(server)
+
+    def open_client() -> Client:
+        return Client(
+            target.server,
+            access_key_id=target.access_key_id,
+            secret_access_key=target.secret_access_key,
+        )
+
+    with _output_to_stderr():
+        return run_again(partial(ask_target, target), open_client, subject, wanted)
+
+
+@contextmanager
+def _output_to_stderr() -> Generator[None]:
+    """Send what the command writes to standard error: ours has the verdict, and no more."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _tell(found: RerunOutcome, *, as_document: bool) -> None:

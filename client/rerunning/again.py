@@ -13,14 +13,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..async_client import AsyncClient
+from ..runs.command import CommandEnd
 from ..runs.plan import Plan
 from ..wire import Run
+from .command import OpenClient, run_command
 from .finding import find_run
 from .folder import Prepared, check_folder, prepare_folder
 from .options import RerunOptions
@@ -40,21 +41,6 @@ class Ask(Protocol):
         ...
 
 
-class Execute(Protocol):
-    """Runs a command as a recorded run, and returns the run when it has ended."""
-
-    def __call__(
-        self,
-        plan: Plan,
-        argv: Sequence[str],
-        *,
-        directory: Path,
-        environ: Mapping[str, str],
-    ) -> Run:
-        """Run `argv` in `directory`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Ready:
     first: Run
@@ -62,11 +48,14 @@ class _Ready:
 
 
 def run_again(
-    ask: Ask, subject: str, options: RerunOptions, execute: Execute
+    ask: Ask, open_client: OpenClient, subject: str, options: RerunOptions
 ) -> RerunOutcome:
     """Do `subject` again, a run or what came of one; return what that came to.
 
     What is in the folder of `options` stays there.
+
+    Args:
+        open_client: gives a client of the same server, in a `with` statement.
 
     Raises:
         RerunError: it cannot be done again, or not be compared.
@@ -85,15 +74,17 @@ def run_again(
     ready = ask(prepare)
     prepared = ready.prepared
     options.tell("the command")
-    again = execute(
+    end = run_command(
+        open_client,
         plan_of(ready.first, prepared),
         prepared.argv,
         directory=prepared.directory,
         environ=prepared.environ,
+        first=ready.first,
     )
 
     async def conclude(lake: AsyncClient) -> RerunOutcome:
-        return await _conclude(lake, ready, await lake.get_run(again.id), options)
+        return await _conclude(lake, ready, end, options)
 
     return ask(conclude)
 
@@ -101,13 +92,12 @@ def run_again(
 def plan_of(first: Run, prepared: Prepared) -> Plan:
     """Return what the run that does `first` again is begun with.
 
-    Parameters that come from configuration files are recorded from those again; the
-    others are given as they were, since the command may have been told them.
+    Parameters are not given on: those of configuration files, and those that the command
+    logs, are found again, and others would be claimed and not observed.
     """
     return Plan(
         experiment=first.experiment,
         repository=first.repository,
-        params=first.params,
         inputs=prepared.inputs,
         outputs=prepared.outputs,
         config=prepared.config,
@@ -117,10 +107,11 @@ def plan_of(first: Run, prepared: Prepared) -> Plan:
 
 
 async def _conclude(
-    lake: AsyncClient, ready: _Ready, again: Run, options: RerunOptions
+    lake: AsyncClient, ready: _Ready, end: CommandEnd, options: RerunOptions
 ) -> RerunOutcome:
-    first = ready.first
-    notes = [*ready.prepared.notes, *compare_inputs(first, again)]
+    first, again = ready.first, await lake.get_run(end.run)
+    problems = [] if end.problem is None else [str(end.problem)]
+    notes = [*problems, *ready.prepared.notes, *compare_inputs(first, again)]
     verdict = None
     if options.verify and again.status == "succeeded":
         options.tell("what came of it")

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ..errors import NotFoundError, PermissionDeniedError
-from ..wire import Diff, DiffMode, MetricValue, ParamValue, Run, RunInput, Seeds
+from ..wire import Diff, DiffMode, MetricSummary, ParamValue, Run, RunInput, Seeds
 from .code_changes import find_changed_files
 from .comparison import (
     CodeComparison,
@@ -96,23 +96,23 @@ def _compare_values(
 
 
 def _pair_metrics(left: Run, right: Run) -> list[MetricPair]:
-    before = {each.name: each.last for each in left.metrics}
-    after = {each.name: each.last for each in right.metrics}
+    before = {each.name: each for each in left.metrics}
+    after = {each.name: each for each in right.metrics}
     return [
-        MetricPair(
-            name=name,
-            left=before.get(name),
-            right=after.get(name),
-            difference=_subtract(after.get(name), before.get(name)),
-        )
+        _pair_metric(name, before.get(name), after.get(name))
         for name in sorted(before.keys() | after.keys())
     ]
 
 
-def _subtract(one: MetricValue | None, other: MetricValue | None) -> float | None:
-    if one is None or other is None or isinstance(one, str) or isinstance(other, str):
-        return None
-    return float(one) - float(other)
+def _pair_metric(
+    name: str, one: MetricSummary | None, other: MetricSummary | None
+) -> MetricPair:
+    left = one.last if one is not None else None
+    right = other.last if other is not None else None
+    difference = None
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        difference = float(right) - float(left)
+    return MetricPair(name=name, left=left, right=right, difference=difference)
 
 
 def _compare_code(

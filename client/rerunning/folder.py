@@ -123,9 +123,10 @@ def _restore(
         directory=restored.directory,
         interpreter=interpreter,
     )
-    locals_ = [
-        each.local for each in (*first.inputs, *first.outputs) if each.local is not None
+    named = [each.local for each in first.inputs] + [
+        each.local for each in first.outputs
     ]
+    locals_ = [local for local in named if local is not None]
     places = places.with_moves(locals_)
     variables = _variables(parts, places, environ)
     config, config_notes = _put_configuration(parts.configuration, places, read_file)
@@ -136,7 +137,7 @@ def _restore(
         inputs=_inputs(first, places),
         outputs=_outputs(first, places),
         config=config,
-        seed=parts.seeds.seed if parts.seeds is not None else None,
+        seed=_find_seed(parts.seeds),
         notes=(
             *restored.notes,
             *notes,
@@ -196,6 +197,15 @@ def _variables(
 
 def _recorded(environment: Environment | None) -> Mapping[str, str]:
     return environment.variables if environment is not None else {}
+
+
+def _find_seed(seeds: Seeds | None) -> int | None:
+    """Return the seed that the run itself was given, with all that follows from it.
+
+    One that the program drew for itself it finds in its environment, and no more.
+    """
+    is_of_the_run = seeds is not None and seeds.pythonhashseed is not None
+    return seeds.seed if is_of_the_run and seeds is not None else None
 
 
 def _set_seeds(seeds: Seeds | None, variables: dict[str, str]) -> None:

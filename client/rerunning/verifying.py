@@ -21,7 +21,6 @@ from ..wire import (
     Diff,
     Difference,
     DiffMode,
-    MetricValue,
     Run,
     RunOutput,
     VerdictCreation,
@@ -318,6 +317,6 @@ def _compare_metrics(
     return found
 
 
-def _distance(one: MetricValue, other: MetricValue) -> float | None:
+def _distance(one: float | str, other: float | str) -> float | None:
     distance = abs(float(one) - float(other))
     return None if math.isnan(distance) else distance

@@ -7,7 +7,7 @@ import os
 import random
 import sys
 
-import lakebed.client as lake
+import lakebed.client
 
 MEASURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 EPOCHS, RATE = 20, 0.05
@@ -26,7 +26,7 @@ species = sorted({row["species"] for row in rows})
 weights = {name: [0.0] * (len(MEASURES) + 1) for name in species}
 
 
-def chances(bird):
+def chances(bird: list[float]) -> dict[str, float]:
     scores = {
         name: math.exp(sum(w * x for w, x in zip(weights[name], bird)))
         for name in species
@@ -35,7 +35,7 @@ def chances(bird):
 
 
 random.seed(int(os.environ["LAKEBED_SEED"]))
-with lake.run() as run:
+with lakebed.client.connect() as lake, lake.run() as run:
     run.log_params({"epochs": EPOCHS, "rate": RATE, "birds": len(birds)})
     for epoch in range(EPOCHS):
         random.shuffle(birds)

@@ -207,10 +207,11 @@ async def test_metrics_are_compared_and_a_tolerance_is_not_called_identical(
 async def test_metrics_that_are_no_numbers(
     tmp_path: Path, one: Any, other: Any, same: bool
 ) -> None:
-    metrics = tuple(
+    first, second = (
         [msgspec.structs.replace(make_metric("m", 0), last=each)]
         for each in (one, other)
     )
+    metrics = (first, second)
     pair = run_pair([first_output("a")], [again_output("a")], metrics=metrics)
 
     verdict = await verify(pair, tmp_path, tolerances={"m": 1e9})
