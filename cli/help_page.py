@@ -27,6 +27,8 @@ Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away
 Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
+Provenance run  rerun  runs      record what a command had; do it again, compare
+           why compare lineage   what produced something, and from what
 Manage     repo  branch  tag     create, list, show, delete
            user  key  grant      who may do what, and keys to sign in with
            whoami  completion    who you are here; what makes a shell complete

@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     from .operations.bulk_upload import UploadReport
     from .operations.bundling import ObjectContent, ObjectUpload
     from .retrying import NO_RETRIES, RetryPolicy
+    from .runs.current import current_run
+    from .runs.here import run
+    from .runs.outcome import RunNotPublishedError
+    from .runs.recording import RunInput
+    from .runs.run import AsyncRun, Run
+    from .seeding import seed_everything
     from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
 
 __all__ = [
@@ -59,6 +65,7 @@ __all__ = [
     "AsyncLake",
     "AsyncRef",
     "AsyncRepository",
+    "AsyncRun",
     "AsyncTag",
     "AsyncTransaction",
     "Branch",
@@ -86,6 +93,9 @@ __all__ = [
     "Repository",
     "RetryPolicy",
     "Rows",
+    "Run",
+    "RunInput",
+    "RunNotPublishedError",
     "ServerBusyError",
     "ServerError",
     "ServerPartMissingError",
@@ -97,6 +107,9 @@ __all__ = [
     "UploadReport",
     "connect",
     "connect_async",
+    "current_run",
+    "run",
+    "seed_everything",
 ]
 
 _HOMES = {
@@ -105,6 +118,7 @@ _HOMES = {
     "AsyncLake": ".handles.lake",
     "AsyncRef": ".handles.ref",
     "AsyncRepository": ".handles.repository",
+    "AsyncRun": ".runs.run",
     "AsyncTag": ".handles.ref",
     "AsyncTransaction": ".handles.transaction",
     "Branch": ".blocking.handles.branch",
@@ -124,12 +138,18 @@ _HOMES = {
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
     "Rows": ".values",
+    "Run": ".runs.run",
+    "RunInput": ".runs.recording",
+    "RunNotPublishedError": ".runs.outcome",
     "Size": ".values",
     "Tag": ".blocking.handles.ref",
     "Transaction": ".blocking.handles.transaction",
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
+    "current_run": ".runs.current",
+    "run": ".runs.here",
+    "seed_everything": ".seeding",
 }
 
 

@@ -24,6 +24,8 @@ from . import (
     removing,
     repositories,
     rerunning,
+    running,
+    runs,
     serving,
     signing_in,
     tags,
@@ -37,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(repositories.app, name="repo")
     app.add_typer(branches.app, name="branch")
     app.add_typer(tags.app, name="tag")
+    app.add_typer(runs.app, name="runs")
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
@@ -55,9 +58,10 @@ def register(app: typer.Typer) -> None:
         blaming,
         merging,
         moves,
+        running,
         why,
-        lineage,
-        compare,
         rerunning,
+        compare,
+        lineage,
     ):
         module.register(app)

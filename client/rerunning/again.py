@@ -15,12 +15,12 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from ..async_client import AsyncClient
 from ..runs.command import CommandEnd
 from ..runs.plan import Plan
-from ..wire import Run
+from ..wire import ParamValue, Run
 from .command import OpenClient, run_command
 from .finding import find_run
 from .folder import Prepared, check_folder, prepare_folder
@@ -74,12 +74,14 @@ def run_again(
     ready = ask(prepare)
     prepared = ready.prepared
     options.tell("the command")
+    plan = plan_of(ready.first, prepared)
     end = run_command(
         open_client,
-        plan_of(ready.first, prepared),
+        plan,
         prepared.argv,
         directory=prepared.directory,
         environ=prepared.environ,
+        options={"params": plan.params, "environment": options.environment},
         first=ready.first,
     )
 
@@ -92,12 +94,14 @@ def run_again(
 def plan_of(first: Run, prepared: Prepared) -> Plan:
     """Return what the run that does `first` again is begun with.
 
-    Parameters are not given on: those of configuration files, and those that the command
-    logs, are found again, and others would be claimed and not observed.
+    Of the parameters those are given on that were said beside the command. Those of
+    configuration files, and those that it logs, are found again, or are not there.
     """
+    said = first.configuration.get("options", {}).get("params")
     return Plan(
         experiment=first.experiment,
         repository=first.repository,
+        params=cast("dict[str, ParamValue]", said) if isinstance(said, dict) else {},
         inputs=prepared.inputs,
         outputs=prepared.outputs,
         config=prepared.config,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -67,13 +68,17 @@ def run_command(
     *,
     directory: Path,
     environ: Mapping[str, str],
+    options: Mapping[str, Any],
     first: Run,
 ) -> CommandEnd:
     """Run `argv` in `directory` as the run that does `first` again.
 
+    Args:
+        options: of how it is done, for the record.
+
     Raises:
         ClientError: it could not begin.
     """
-    command = Command(argv=argv, directory=directory, environ=environ)
+    command = Command(argv=argv, directory=directory, environ=environ, options=options)
     with open_client() as client:
         return CommandAgain(client, plan, command, first).run()

@@ -28,7 +28,7 @@ from ..errors import ClientError
 from ..operations.uploading import Progress
 from ..seeding import seed_variables, seeds_of_variables
 from .checkout import check_out
-from .outcome import INTERRUPTED, Outcome
+from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
 from .plan import Parts, Plan, capture, make_creation
 from .process import CommandNotStartedError, Ended, run_process
@@ -203,10 +203,10 @@ def _outcome_of(ended: Ended) -> Outcome:
     reason = ""
     if ended.signal is not None:
         reason = f"the command was ended by {_name_signal(ended.signal)}"
-    status = (
-        "interrupted" if ended.was_stopped or ended.signal == signal.SIGINT else None
-    )
-    return Outcome(status or "failed", ended.exit_code, reason)
+    status: EndStatus = "failed"
+    if ended.was_stopped or ended.signal == signal.SIGINT:
+        status = "interrupted"
+    return Outcome(status, ended.exit_code, reason)
 
 
 def _name_signal(number: int) -> str:

@@ -6,13 +6,22 @@ above the last one of its writer adds nothing.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from lakebed.client.wire import BatchTaken, KeptFile, decode, encode
-from lakebed.client.wire.runs import MetricValue, Missing, Run, RunBatch, RunEnd
+from lakebed.client.wire import BatchTaken, Body, KeptFile, decode, encode
+from lakebed.client.wire.runs import (
+    MetricValue,
+    Missing,
+    Run,
+    RunBatch,
+    RunCreation,
+    RunEnd,
+    RunStart,
+)
 
 Point = tuple[MetricValue, int]
 
@@ -30,6 +39,41 @@ class TakenRun:
     batches: int = 0
     empty_batches: int = 0
     parts: dict[str, object] = field(default_factory=dict[str, object])
+    creation: RunCreation | None = None
+
+    def shown(self, name: str) -> Run:
+        """Return the run as the server tells it."""
+        end = self.end
+        return Run(
+            id=name,
+            repository="penguins",
+            experiment="",
+            status=end.status if end is not None else "running",
+            user="ann",
+            host="",
+            started_ms=0,
+            heard_ms=0,
+            ended_ms=end.ended_ms if end is not None else None,
+            exit_code=end.exit_code if end is not None else None,
+            parent=None,
+            rerun_of=None,
+            record="0" * 64,
+            grade="D",
+            reasons=[],
+            code={},
+            configuration={},
+            environment={},
+            hardware={},
+            seeds={},
+            params={},
+            metrics=[],
+            inputs=[],
+            outputs=[],
+            files=[],
+            missing=end.missing if end is not None else [],
+            verdicts=[],
+            work_branches=[],
+        )
 
 
 @dataclass(slots=True)
@@ -48,6 +92,10 @@ class RunServer:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
         parts = request.path.split("/")
+        if parts[3] == "runs":
+            return _answer(self.run(parts[4]).shown(parts[4]))
+        if len(parts) == 6:
+            return self._begin(decode(body, RunCreation))
         name, what = parts[6], parts[7]
         run = self.run(name)
         if run.end is not None and what != "end":
@@ -64,7 +112,17 @@ class RunServer:
                 if run.end is not None and run.end.status != end.status:
                     return _refuse(409, "run-ended", f"run '{name}' has ended")
                 run.end = end
-                return _answer(_sealed(name, end))
+                return _answer(run.shown(name))
+
+    def _begin(self, creation: RunCreation) -> web.Response:
+        name = uuid.uuid4().hex
+        run = self.run(name)
+        run.creation = creation
+        run.params.update(creation.params)
+        start = RunStart(
+            run=run.shown(name), access_key_id="id", secret_access_key="secret-of-run"
+        )
+        return _answer(start, status=201)
 
     def _take(self, run: TakenRun, name: str, batch: RunBatch) -> web.Response:
         last = self._writers.get((name, batch.writer), 0)
@@ -84,45 +142,14 @@ class RunServer:
         return _answer(BatchTaken(sequence=max(last, batch.sequence)))
 
 
-def _answer(body: BatchTaken | KeptFile | Run) -> web.Response:
-    return web.Response(body=encode(body), content_type="application/json")
+def _answer(body: Body, *, status: int = 200) -> web.Response:
+    return web.Response(
+        body=encode(body), status=status, content_type="application/json"
+    )
 
 
 def _refuse(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"message": message, "code": code}, status=status)
-
-
-def _sealed(name: str, end: RunEnd) -> Run:
-    return Run(
-        id=name,
-        repository="penguins",
-        experiment="",
-        status=end.status,
-        user="ann",
-        host="",
-        started_ms=0,
-        heard_ms=0,
-        ended_ms=end.ended_ms,
-        exit_code=end.exit_code,
-        parent=None,
-        rerun_of=None,
-        record="0" * 64,
-        grade="D",
-        reasons=[],
-        code={},
-        configuration={},
-        environment={},
-        hardware={},
-        seeds={},
-        params={},
-        metrics=[],
-        inputs=[],
-        outputs=[],
-        files=[],
-        missing=end.missing,
-        verdicts=[],
-        work_branches=[],
-    )
 
 
 @asynccontextmanager
