@@ -255,7 +255,9 @@ class _Drain:
 def start_process(
     directory: Path, *arguments: str, without: str = "none"
 ) -> subprocess.Popen[str]:
-    """Start `python -m lakebed.server` over `directory`."""
+    """Start `python -m lakebed.server` over `directory`, with one worker if none is said."""
+    if "--workers" not in arguments:
+        arguments = (*arguments, "--workers", "1")
     environment = {**os.environ, **ADMIN_ENVIRONMENT}
     module = ["lakebed.server"]
     if without != "none":
