@@ -21,10 +21,10 @@ from ..auth.authorize import (
     authorize_for_user,
 )
 from ..auth.principal import Principal
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from .call import Call, NoQuery
 
-Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves
+Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves | ForEach
 
 USER = "user"
 """The name of a template that stands for a user."""
@@ -116,6 +116,13 @@ class Admission:
                     permission,
                     _read_path(self.repository, names),
                     _read_path(self.ref, names),
+                )
+            case ForEach(permission):
+                self._ask(
+                    principal,
+                    permission,
+                    _read_path(self.repository, names),
+                    SOMEWHERE,
                 )
             case Anyone() | SignedIn():
                 pass

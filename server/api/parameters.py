@@ -186,6 +186,39 @@ class PrefixQuery(NoQuery, frozen=True, kw_only=True):
     """Only what lies below; everything if it is not given."""
 
 
+class RunsQuery(NoQuery, frozen=True, kw_only=True):
+    """Which runs to list; all conditions hold."""
+
+    repository: Text = ""
+    """Only runs of this repository."""
+    experiment: Text = ""
+    """Only runs of this experiment."""
+    status: Text = ""
+    """Only runs that are `running`, or that `succeeded`, `failed`, were `interrupted` or `lost`."""
+    user: Text = ""
+    """Only runs that this user began."""
+    param: Texts = ()
+    """`NAME=VALUE`: only runs with that parameter."""
+    metric: Texts = ()
+    """`NAME>VALUE`, or `<`, `<=`, `=`, `>=`: only runs whose last value compares so."""
+    after: Text = ""
+    """The `next_offset` of the page before."""
+    amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class RunPartQuery(NoQuery, frozen=True, kw_only=True):
+    """Which file, or metric, of a run."""
+
+    name: Text
+    """Its name."""
+
+
 class GrantQuery(NoQuery, frozen=True, kw_only=True):
     """Which grant: its globs, as they were given."""
 

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
@@ -27,6 +27,7 @@ from .targets import QueryReader, decode_component
 __all__ = [
     "Anyone",
     "Compiled",
+    "ForEach",
     "Requirement",
     "Route",
     "Router",

@@ -84,6 +84,8 @@ def is_allowed(
     ref: str | Somewhere | None,
 ) -> bool:
     """Tell whether `authorize` would return: for listings, which leave out the rest."""
+    if repository is None and principal.run is not None:
+        return False  # the key of a run manages no users, keys or grants
     if principal.is_admin:
         return True
     grants = principal.grants
@@ -114,6 +116,10 @@ def authorize_for_user(principal: Principal, user: str) -> None:
     Raises:
         PermissionDeniedError: it is somebody else, whether there is one or not.
     """
+    if principal.run is not None:
+        raise PermissionDeniedError(
+            "access denied: the key of a run manages no users, keys or grants"
+        )
     if principal.name != user or not principal.is_user:
         authorize(principal, Permission.ADMIN, None, None)
 

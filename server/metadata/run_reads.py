@@ -190,6 +190,17 @@ class RunReads:
         )
         return [WorkBranchRow(*row) for row in rows]
 
+    async def list_written(
+        self, run_id: int, repository_id: int, branch: str, *, limit: int
+    ) -> list[bytes]:
+        """See `RunReader.list_written`."""
+        rows = self._session.rows(
+            "SELECT path FROM run_written WHERE run_id = ? AND repository_id = ? "
+            "AND branch = ? ORDER BY path LIMIT ?",
+            (run_id, repository_id, branch, limit),
+        )
+        return [row[0] for row in rows]
+
     async def find_work_branch(
         self, run_id: int, repository_id: int, branch: str
     ) -> WorkBranchRow | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lakebed.client.wire.runs import ParamValue
 
@@ -23,6 +23,7 @@ from .refs import NAMED
 from .run_reads import RunReads
 
 _OWN_TABLES = (
+    "run_written",
     "run_draft",
     "run_key",
     "run_writer",
@@ -38,7 +39,13 @@ _OWN_TABLES = (
     "run_verdict",
 )
 """What belongs to a run, by its id."""
-_OF_A_RUN_THAT_GOES_ON = ("run_draft", "run_log", "run_points", "run_writer")
+_OF_A_RUN_THAT_GOES_ON = (
+    "run_draft",
+    "run_log",
+    "run_points",
+    "run_writer",
+    "run_written",
+)
 
 
 class RunWrites(RunReads):
@@ -260,6 +267,16 @@ class RunWrites(RunReads):
             "(run_id, repository_id, branch, work_branch_id, base) "
             "VALUES (?, ?, ?, ?, ?)",
             (run_id, repository_id, branch, work_branch_id, base),
+        )
+
+    async def add_written(
+        self, run_id: int, repository_id: int, branch: str, paths: Sequence[bytes]
+    ) -> None:
+        """See `RunTransaction.add_written`."""
+        self._session.run_many(
+            "INSERT INTO run_written (run_id, repository_id, branch, path) "
+            "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [(run_id, repository_id, branch, path) for path in paths],
         )
 
     async def note_published(

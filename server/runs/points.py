@@ -40,6 +40,16 @@ def encode_points(points: Points) -> bytes:
     )
 
 
+def encoded_bytes(count: int) -> int:
+    """Return how long `count` points are when they are encoded."""
+    return (
+        len(encode_points(Points([], [], [])))
+        + 3 * (len(pack(bytes(8 * count))) - len(pack(b"")))
+        + len(pack(count))
+        - len(pack(0))
+    )
+
+
 def decode_points(data: bytes) -> Points:
     """Return the points in `data`.
 

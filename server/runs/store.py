@@ -1,4 +1,4 @@
-"""The contract of what is kept of runs. `metadata/runs.py` keeps it.
+"""The contract of what is kept of runs. `metadata/run_reads.py` and `run_writes.py` keep it.
 
 Held to it by `tests/contracts/test_runs.py`:
 
@@ -125,6 +125,12 @@ class RunReader(Protocol):
         """Return the work branches of a run, by repository and branch."""
         ...
 
+    async def list_written(
+        self, run_id: int, repository_id: int, branch: str, *, limit: int
+    ) -> list[bytes]:
+        """Return up to `limit` paths that were noted as written for `branch`."""
+        ...
+
     async def find_work_branch(
         self, run_id: int, repository_id: int, branch: str
     ) -> WorkBranchRow | None:
@@ -248,6 +254,12 @@ class RunTransaction(Protocol):
         base: CommitId,
     ) -> None:
         """Note where a run prepares what it will publish on `branch`."""
+        ...
+
+    async def add_written(
+        self, run_id: int, repository_id: int, branch: str, paths: Sequence[bytes]
+    ) -> None:
+        """Note what a run wrote to its work branch of `branch`; again is nothing."""
         ...
 
     async def note_published(

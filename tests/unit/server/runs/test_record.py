@@ -18,6 +18,7 @@ from lakebed.server.runs.points import (
     Summary,
     decode_points,
     encode_points,
+    encoded_bytes,
     join_points,
     summarise,
 )
@@ -192,6 +193,13 @@ def test_points_round_trip_and_summaries_add_up(
         short = short.then(summarise(points(piece)))
     assert repr(list(joined.values)) == repr(list(whole.values))
     assert short == summarise(whole)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 127, 128, 8191, 8192, 70_000])
+def test_the_length_of_points_follows_from_their_number(count: int) -> None:
+    data = encode_points(Points([1] * count, [2] * count, [0.5] * count))
+
+    assert encoded_bytes(count) == len(data)
 
 
 def test_a_metric_of_no_numbers_has_no_extremes() -> None:
