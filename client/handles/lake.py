@@ -100,7 +100,7 @@ class AsyncLake:
         seed: int | None = None,
         lost_after_s: int = LOST_AFTER_S,
     ) -> AsyncRun:
-        """Return a run to record, in an `async with` statement or as a decorator.
+        """Return a run to record: in a `with` statement, or as a decorator.
 
         In a process that `lakebed run` started it is the run that goes on already.
 

@@ -163,7 +163,7 @@ class AsyncRun(Recording):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> Self:
-        """Begin the run, where `async with` does not fit. `end` ends it.
+        """Begin the run, where `with` does not fit: in a notebook. `end` ends it.
 
         Raises:
             InvalidRequestError: nothing says which repository it belongs to.

@@ -99,7 +99,7 @@ class Lake:
         seed: int | None = None,
         lost_after_s: int = LOST_AFTER_S,
     ) -> Run:
-        """Return a run to record, in an `with` statement or as a decorator.
+        """Return a run to record: in a `with` statement, or as a decorator.
 
         In a process that `lakebed run` started it is the run that goes on already.
 
