@@ -116,7 +116,9 @@ def _borrow(into: Path, folder: Path, commit: str) -> bool:
                 folder, "rev-parse", "--git-path", "objects", "--git-path", "shallow"
             )
         ).split("\n")[:2]
-        if run_git(folder, "config", "--default=", "--get", "extensions.partialClone").strip():
+        if run_git(
+            folder, "config", "--default=", "--get", "extensions.partialClone"
+        ).strip():
             return False  # what it does not have it would fetch, into itself
     except GitError:
         return False

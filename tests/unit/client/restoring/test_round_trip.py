@@ -228,7 +228,10 @@ def test_capturing_and_restoring_leave_the_repository_untouched(
 ) -> None:
     repository = make_repository(tmp_path / "work")
     state(repository)
-    before, git_before = picture(repository.root, ignored=True), state_of_git(repository.root)
+    before, git_before = (
+        picture(repository.root, ignored=True),
+        state_of_git(repository.root),
+    )
 
     restore(capture_code(repository.root, ["python", "train.py"]), tmp_path / "again")
 
