@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lakebed.client.capture import Captured, capture_code
+from lakebed.client.restoring import RestoredCode, RestoreError, restore_code
+from lakebed.client.wire import Code
+
 from support.git_repositories import (
     Repository,
     git,
@@ -15,10 +19,6 @@ from support.git_repositories import (
     picture,
     state_of_git,
 )
-
-from lakebed.client.capture import Captured, capture_code
-from lakebed.client.restoring import RestoredCode, RestoreError, restore_code
-from lakebed.client.wire import Code
 
 
 def restore(captured: Captured[Code], into: Path) -> RestoredCode:
