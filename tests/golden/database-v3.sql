@@ -338,6 +338,13 @@ CREATE TABLE run_writer (
     sequence INTEGER NOT NULL,
     PRIMARY KEY (run_id, writer)
 ) WITHOUT ROWID;
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
+) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

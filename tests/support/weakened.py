@@ -5,6 +5,7 @@ PYTHONPATH=tests python -m support.weakened SAFEGUARD DIR [OPTION ...]
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 from lakebed.server import __main__ as server
 from lakebed.server.metadata.database import Session
+from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository import objects
 from lakebed.server.storage import local
 
@@ -64,6 +66,22 @@ def without_compare() -> None:
     without.is_still = is_still
 
 
+def without_waiting() -> None:
+    """Acknowledge an upload before it is durable."""
+    original: Any = SqlMetadata.stage_change
+    chores: set[asyncio.Future[None]] = set()
+
+    async def hasty(self: SqlMetadata, *arguments: Any, **options: Any) -> None:
+        async def late() -> None:
+            await asyncio.sleep(0.1)
+            await original(self, *arguments, **options)
+
+        chores.add(asyncio.ensure_future(late()))
+
+    without: Any = SqlMetadata
+    without.stage_change = hasty
+
+
 def as_it_is() -> None:
     """Weaken nothing."""
 
@@ -74,6 +92,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "pack-sync": without_pack_sync,
     "folder-sync": without_folder_sync,
     "compare": without_compare,
+    "waiting": without_waiting,
 }
 
 
