@@ -142,6 +142,39 @@ class RefLogQuery(NoQuery, frozen=True, kw_only=True):
         return self.amount if self.amount > 0 else AMOUNT_DEFAULT
 
 
+class NumbersQuery(NoQuery, frozen=True, kw_only=True):
+    """Where in a list that goes by falling numbers to go on, and how far."""
+
+    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
+    """The `next_offset` of the page before."""
+    amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
+
+    @property
+    def before(self) -> int | None:
+        """Only what has a number below it; None: from the newest on."""
+        return int(self.after) if self.after else None
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class AliasQuery(NoQuery, frozen=True, kw_only=True):
+    """Which alias."""
+
+    alias: Text
+    """Its name."""
+
+
+class ReasonQuery(NoQuery, frozen=True, kw_only=True):
+    """Why it is done."""
+
+    reason: Text = ""
+    """For whoever reads the log."""
+
+
 class PathQuery(NoQuery, frozen=True, kw_only=True):
     """Which object."""
 

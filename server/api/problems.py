@@ -43,6 +43,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
     HTTPStatus.FORBIDDEN: (
         errors.PermissionDeniedError,
         errors.ReadOnlyRepositoryError,
+        errors.ModelsRepositoryError,
         errors.ProtectedBranchError,
         errors.DeleteDefaultBranchError,
     ),
@@ -58,6 +59,9 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.CredentialNotFoundError,
         errors.GrantNotFoundError,
         errors.RunNotFoundError,
+        errors.ModelNotFoundError,
+        errors.ModelVersionNotFoundError,
+        errors.ApprovalNotFoundError,
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
@@ -76,6 +80,9 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.RefMovedError,
         errors.MergeConflictError,
         errors.RevertNeedsParentError,
+        errors.StillNeededError,
+        errors.UnusableRunError,
+        errors.PromotionRefusedError,
     ),
     HTTPStatus.GONE: (errors.ExpiredDataError,),
     HTTPStatus.PRECONDITION_FAILED: (errors.PreconditionFailedError,),

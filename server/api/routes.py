@@ -12,6 +12,7 @@ from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
+from .model_routes import MODEL_ROUTES
 from .operations import (
     branches,
     bundles,
@@ -299,5 +300,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", routes.RUN_LOG, runs.get_run_log, READ),
     Route("GET", routes.RUN_RECORD, runs.get_run_record, READ),
     Route("POST", routes.RUN_VERDICTS, runs.add_run_verdict, ForEach(WRITE)),
+    *MODEL_ROUTES,
     *UNBUILT,
 )

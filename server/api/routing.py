@@ -59,8 +59,8 @@ class Route:
     """Where further refs are, which must be readable. Every ref that a request can name
     is here or in `ref_name`."""
     repository_name: str = "repository"
-    """Where the repository is; where the template has no such name, and this is not
-    said, the operation is about the lake."""
+    """Where the repository is, or `=NAME` if it is always the same; where the template
+    has no such name, and this is not said, the operation is about the lake."""
     body_bytes_max: int | None = JSON_BYTES_MAX
     """Longest body; None: as long as it likes, because it is streamed."""
     is_idempotent: bool = False

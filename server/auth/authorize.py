@@ -17,7 +17,9 @@ alone, before anything is looked up:
    other.
 3. The repository itself (no ref): whoever may read any ref of it may see that it is
    there; to write to it or administer it takes a grant for every ref.
-4. The lake itself (no repository) belongs to its administrators.
+4. In the repository `models` every ref is asked as its model: `fraud@3` and
+   `fraud@prod~1` as `fraud`.
+5. The lake itself (no repository) belongs to its administrators.
 
 Answers say nothing of what exists: the one for a name that is not there and the one for
 a name that is not the caller's are the same.
@@ -31,6 +33,7 @@ from typing import Final
 
 from ..errors import InvalidRefExpressionError, PermissionDeniedError
 from ..refs.expression import parse_expression, reads_as_commit_id
+from ..refs.names import MODELS
 from .grants import Permission
 from .principal import Principal
 
@@ -104,7 +107,7 @@ def is_allowed(
         case None:
             level = grants.level_at(repository, None)
         case str():
-            level = grants.level_at(repository, _find_name(ref))
+            level = grants.level_at(repository, _find_name(repository, ref))
     return level >= permission
 
 
@@ -125,12 +128,14 @@ def authorize_for_user(principal: Principal, user: str) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _find_name(ref: str) -> str | None:
+def _find_name(repository: str, ref: str) -> str | None:
     """Return the name of the ref that the expression `ref` starts from, or None."""
     try:
-        name = parse_expression(ref).name
+        name = parse_expression(ref, repository=repository).name
     except InvalidRefExpressionError:
         return None
+    if repository == MODELS:
+        name = name.partition("@")[0]
     return None if reads_as_commit_id(name) else name
 
 

@@ -191,7 +191,8 @@ CREATE TABLE model (
     description TEXT NOT NULL,
     user_name   TEXT NOT NULL,
     created_ms  INTEGER NOT NULL,
-    last_number INTEGER NOT NULL DEFAULT 0  -- numbers are not used twice
+    last_number INTEGER NOT NULL DEFAULT 0,  -- numbers are not used twice
+    is_deleted  INTEGER NOT NULL DEFAULT 0   -- 1: the row is kept for its numbers
 );
 
 CREATE TABLE model_version (

@@ -9,6 +9,8 @@ from .chunks import ChunkReads, ChunkWrites
 from .database import Session
 from .graph import GraphReads
 from .idempotency import IdempotencyWrites
+from .model_writes import ModelWrites
+from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
@@ -29,7 +31,14 @@ _OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(
-    RefReads, StagingReads, ChunkReads, UploadReads, RunReads, GraphReads, AuthReads
+    RefReads,
+    StagingReads,
+    ChunkReads,
+    UploadReads,
+    RunReads,
+    GraphReads,
+    ModelReads,
+    AuthReads,
 ):
     """`Snapshot` on a connection that holds a read transaction open."""
 
@@ -44,6 +53,7 @@ class SqlTransaction(
     ChunkWrites,
     UploadWrites,
     RunWrites,
+    ModelWrites,
     IdempotencyWrites,
     AuthWrites,
 ):

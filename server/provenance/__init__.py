@@ -17,4 +17,13 @@ deleting.py     runs that nothing needs are deleted
 losing.py       runs that nothing was heard of
 views.py        what a request with the key of a run reads and writes
 observing.py    what such a request read
+
+Models are versions made of outputs of runs:
+
+models.py       models and versions: find, list, describe, delete
+registering.py  a version is made of an output of a run
+outputs.py      which output, and the tree of its files
+model_refs.py   the refs by which the files of versions are read
+aliases.py      aliases move over the versions
+judging.py      rules of aliases; approvals, checks
 """

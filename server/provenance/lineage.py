@@ -231,7 +231,9 @@ class _Walk:
             uses = await self._reader.find_producers(identity, limit=NEIGHBOURS_MAX)
         else:
             uses = await self._reader.find_consumers(identity, limit=NEIGHBOURS_MAX)
-            versions = await self._reader.find_versions(identity, limit=NEIGHBOURS_MAX)
+            versions = await self._reader.find_version_tags(
+                identity, limit=NEIGHBOURS_MAX
+            )
             for version in versions:
                 self._step(here, version, depth + 1, "registered")
         self._cut(len(uses))

@@ -1,7 +1,7 @@
 """The contract of the transactional database, as the operations see it.
 
-`Metadata` joins the contracts of refs, staging and chunks and adds what only the whole
-can promise. `metadata/` keeps it; nothing here or below knows SQL.
+`Metadata` joins the contracts of refs, staging, chunks, uploads and models and adds what
+only the whole can promise. `metadata/` keeps it; nothing here or below knows SQL.
 
 1. `write` runs its action in one transaction. It returns after the transaction and
    every frame that came with it are durable; if it raises, nothing of it happened.
@@ -23,6 +23,7 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
+from ..registry.store import ModelReader, ModelTransaction
 from ..runs.graph import GraphReader
 from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
@@ -61,6 +62,7 @@ class Snapshot(
     ChunkIndex,
     UploadReader,
     GraphReader,
+    ModelReader,
     RunReader,
     Protocol,
 ):
@@ -71,10 +73,12 @@ class WriteTransaction(
     RefReader,
     StagingReader,
     UploadReader,
+    ModelReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
     UploadTransaction,
+    ModelTransaction,
     RunReader,
     RunTransaction,
     IdempotencyTransaction,
@@ -90,6 +94,7 @@ class Metadata(
     ChunkIndex,
     UploadReader,
     UploadScanner,
+    ModelReader,
     RunReader,
     Protocol,
 ):
