@@ -41,7 +41,7 @@ def facts_of(why: Why) -> list[Fact]:
         _subject(why),
         Fact("run", list(_run_lines(run)), 2),
         Fact("command", list(_command_lines(parts.code)), 2),
-        Fact("code", list(_code_lines(parts.code)), 3),
+        Fact("code", list(_code_lines(run, parts.code)), 3),
         Fact("data", list(_data_lines(run.inputs)), FIRST_LINES),
         Fact("config", list(_config_lines(run, parts)), 2),
         Fact("environ", list(_environment_lines(parts)), 2),
@@ -95,21 +95,21 @@ def _command_lines(code: Code | None) -> Iterable[Line]:
         yield Line(f"in {code.directory}", fit="end")
 
 
-def _code_lines(code: Code | None) -> Iterable[Line]:
+def _code_lines(run: Run, code: Code | None) -> Iterable[Line]:
     if code is None:
         yield Line("not recorded", "yellow")
         return
     if code.kind == "none":
         yield Line("not in Git", "yellow")
     else:
-        yield from _git_lines(code)
+        yield from _git_lines(run, code)
     if code.entry is not None:
         yield Line(f"{code.entry.path}, SHA-256 {short(code.entry.sha256)}", fit="end")
     if code.notebook is not None:
         yield Line(f"cells of the notebook kept as '{code.notebook}'")
 
 
-def _git_lines(code: Code) -> Iterable[Line]:
+def _git_lines(run: Run, code: Code) -> Iterable[Line]:
     where = code.remote or f"{code.root} (no remote)"
     yield Line(where, fit="end")
     if code.commit is None:
@@ -118,10 +118,16 @@ def _git_lines(code: Code) -> Iterable[Line]:
         at = f"commit {short(code.commit)}"
         at += f" of {code.branch}" if code.branch else ", no branch"
         at += {True: ", pushed", False: ", not pushed", None: ""}[code.is_pushed]
+        at += f" and kept as '{code.bundle}'" if code.bundle else ""
         yield Line(f"{at}; {_changes_text(code)}")
-    if code.remote and code.commit:
+    if code.remote and code.commit and code.is_pushed:
         clone = f"git clone {shlex.quote(code.remote)} code && git -C code checkout"
         yield Line(f"{clone} {code.commit}", "cyan", fit="fold")
+    elif code.bundle or code.commit is None:
+        yield Line(f"lakebed rerun {short(run.id)} --keep DIR", "cyan", fit="fold")
+    else:
+        where = f"{code.root} on {run.host}" if run.host else code.root
+        yield Line(f"only in {where}: git push", "yellow", fit="fold")
     for each in code.submodules:
         dirty = ", with changes" if each.is_dirty else ""
         yield Line(f"submodule {each.path} at {short(each.commit)}{dirty}")

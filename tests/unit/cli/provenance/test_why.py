@@ -143,6 +143,18 @@ def test_a_dirty_tree_whose_changes_are_kept_is_told_from_one_where_they_are_not
     assert "left out: big, 9 B: too large" in whole(ask(make_run(code=left_out)))
 
 
+def test_a_commit_that_nobody_can_fetch_is_not_offered_to_be_cloned() -> None:
+    unpushed = msgspec.structs.replace(CODE, is_pushed=False)
+    kept = msgspec.structs.replace(unpushed, bundle="code.bundle")
+
+    lost, safe = whole(ask(make_run(code=unpushed))), whole(ask(make_run(code=kept)))
+
+    assert "git clone" not in lost + safe
+    assert "only in /home/ann/fraud on node7: git push" in lost
+    assert "not pushed and kept as 'code.bundle'" in safe
+    assert "lakebed rerun 3f2a9c1b8d0e --keep DIR" in safe
+
+
 def test_a_failed_run_says_so_and_that_nothing_was_published() -> None:
     text = whole(ask(make_run(status="failed", exit_code=3)))
 
