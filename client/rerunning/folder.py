@@ -115,7 +115,9 @@ def _restore(
         options.folder / "work" / _name_of(code),
         fetch_from=options.code_from,
     )
-    interpreter, notes = _make_environment(first, parts, options, read_file)
+    interpreter, notes = _make_environment(
+        first, parts, options, read_file, restored.moved
+    )
     places = make_places(
         code,
         parts.environment,
@@ -154,7 +156,11 @@ def _name_of(code: Code) -> str:
 
 
 def _make_environment(
-    first: Run, parts: Parts, options: RerunOptions, read_file: _ReadFile
+    first: Run,
+    parts: Parts,
+    options: RerunOptions,
+    read_file: _ReadFile,
+    moved: Mapping[str, Path],
 ) -> tuple[Path | None, tuple[str, ...]]:
     """Return the interpreter of the environment that was made, and what to say of it."""
     environment = parts.environment
@@ -170,7 +176,11 @@ def _make_environment(
         return None, ("the command is no Python: it runs in the environment here",)
     options.tell(f"the environment, Python {environment.python}")
     made = recreate_environment(
-        environment, read_file, options.folder / "env", pip_options=options.pip_options
+        environment,
+        read_file,
+        options.folder / "env",
+        pip_options=options.pip_options,
+        moved=moved,
     )
     return made.python, made.notes
 

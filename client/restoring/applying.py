@@ -60,12 +60,7 @@ def _set_head(root: Path, code: Code) -> None:
     """Let the repository stand where the run's did, so that a record of it says the same."""
     assert code.commit is not None
     if code.branch is not None:
-        try:
-            run_git(root, "symbolic-ref", "HEAD", f"refs/heads/{code.branch}")
-        except GitError:
-            code = _without_branch(
-                code
-            )  # no name that git takes: a record from elsewhere
+        run_git(root, "symbolic-ref", "HEAD", f"refs/heads/{code.branch}")
     run_git(root, "update-ref", "HEAD", str(code.commit))
     if code.remote is not None:
         run_git(root, "config", "remote.origin.url", code.remote)

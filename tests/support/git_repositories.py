@@ -1,5 +1,8 @@
 """Real Git repositories for tests, and what is compared of their work trees."""
 
+# ruff: noqa: PTH114, PTH115, PTH118, PTH123
+# Names of files are bytes here, as git has them.
+
 from __future__ import annotations
 
 import os
