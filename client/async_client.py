@@ -17,6 +17,7 @@ from typing import Self
 from .address import find_access_key, parse_server
 from .operations.folders import FolderOperations
 from .operations.history import HistoryOperations
+from .operations.models import ModelOperations
 from .operations.people import PeopleOperations
 from .operations.repositories import RepositoryOperations
 from .operations.runs import RunOperations
@@ -39,6 +40,7 @@ class AsyncClient(
     HistoryOperations,
     FolderOperations,
     RunOperations,
+    ModelOperations,
 ):
     """A client of one server."""
 

@@ -18,6 +18,7 @@ from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
 from ..retrying import RetryPolicy
 from .folders import BlockingFolderOperations
 from .history import BlockingHistoryOperations
+from .models import BlockingModelOperations
 from .people import BlockingPeopleOperations
 from .repositories import BlockingRepositoryOperations
 from .runs import BlockingRunOperations
@@ -31,6 +32,7 @@ class Client(
     BlockingHistoryOperations,
     BlockingFolderOperations,
     BlockingRunOperations,
+    BlockingModelOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""
 

@@ -11,7 +11,9 @@ from ..async_client import AsyncClient
 from ..errors import ConflictError
 from ..runs.addresses import Inputs, Outputs
 from ..runs.plan import LOST_AFTER_S, make_plan
+from ..wire.models import Model as ModelBody
 from .listing import AsyncListing
+from .model import AsyncModel
 from .repository import AsyncRepository
 
 if TYPE_CHECKING:
@@ -131,6 +133,23 @@ class AsyncLake:
             lost_after_s=lost_after_s,
         )
         return AsyncRun(self, plan)
+
+    def model(self, name: str) -> AsyncModel:
+        """Return the model `name`; asks nobody."""
+        return AsyncModel(self, name)
+
+    def models(
+        self, prefix: str = "", *, limit: int | None = None
+    ) -> AsyncListing[AsyncModel]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> AsyncIterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return AsyncListing(
+            title, ask, lambda found: self.model(found.name), limit=limit
+        )
 
     async def user(self) -> wire.User:
         """Return whom the server takes us for."""

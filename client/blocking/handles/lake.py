@@ -11,8 +11,10 @@ from ... import tables, wire
 from ...errors import ConflictError
 from ...runs.addresses import Inputs, Outputs
 from ...runs.plan import LOST_AFTER_S, make_plan
+from ...wire.models import Model as ModelBody
 from ..client import Client
 from .listing import Listing
+from .model import Model
 from .repository import Repository
 
 if TYPE_CHECKING:
@@ -130,6 +132,19 @@ class Lake:
             lost_after_s=lost_after_s,
         )
         return Run(self, plan)
+
+    def model(self, name: str) -> Model:
+        """Return the model `name`; asks nobody."""
+        return Model(self, name)
+
+    def models(self, prefix: str = "", *, limit: int | None = None) -> Listing[Model]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> Iterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return Listing(title, ask, lambda found: self.model(found.name), limit=limit)
 
     def user(self) -> wire.User:
         """Return whom the server takes us for."""
