@@ -286,6 +286,18 @@ class ApprovalNotFoundError(NotFoundError):
         )
 
 
+class SubjectNotFoundError(NotFoundError):
+    """What somebody asks about is nothing that is there, or nothing is known of it."""
+
+    code = "subject-not-found"
+
+    def __init__(
+        self, subject: str, why: str = "it is no run, model or address"
+    ) -> None:
+        super().__init__(f"nothing is known of '{subject[:200]}': {why}")
+        self.subject = subject[:200]
+
+
 class RouteNotFoundError(NotFoundError):
     """No operation has the path of the request."""
 

@@ -275,3 +275,21 @@ class BundleQuery(NoQuery, frozen=True, kw_only=True):
 
     if_absent: bool = False
     """What is there already is kept."""
+
+
+class WhyQuery(NoQuery, frozen=True, kw_only=True):
+    """What is asked about."""
+
+    subject: Text
+    """A run by its id, `MODEL@VERSION`, `MODEL@ALIAS`, or `lakebed://REPO/REF/PATH`."""
+
+
+class LineageQuery(WhyQuery, frozen=True, kw_only=True):
+    """How far to follow what something came from, or what came of it."""
+
+    direction: Literal["up", "down"] = "up"
+    """`up`: what it came from; `down`: what came of it."""
+    depth: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+    """Steps at most; a run is one step from what it read."""
+    amount: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)] = AMOUNT_MAX
+    """Nodes at most."""

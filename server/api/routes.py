@@ -25,6 +25,7 @@ from .operations import (
     runs,
     service,
     tags,
+    tracing,
     writing,
 )
 from .routing import Anyone, ForEach, Route, SignedIn, Themselves
@@ -284,6 +285,8 @@ ROUTES: tuple[Route, ...] = (
     # Runs.
     Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
     Route("GET", routes.ANY_RUN, runs.get_run, SignedIn()),
+    Route("GET", routes.WHY, tracing.get_why, SignedIn()),
+    Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
     Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),
     Route("DELETE", routes.RUN, runs.delete_run, ADMIN),
     Route("POST", routes.RUN_BATCHES, runs.append_run_batch, ForEach(WRITE)),

@@ -1,146 +1,151 @@
-"""A run as a server tells of it, for tests of what is shown of runs and done with them."""
+"""Sealed runs, recorded many at a time: with their records and rows, without a recorder."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
-import msgspec
-from lakebed.client.wire import (
-    Code,
-    ConfigFile,
-    Configuration,
-    Distribution,
-    EntryFile,
-    Environment,
-    Hardware,
-    LockFile,
-    MetricSummary,
-    Run,
-    RunInput,
-    RunOutput,
-    Seeds,
+from lakebed.client.wire import ParamValue
+from lakebed.server.chunks.index import Frame
+from lakebed.server.ids import CommitId, Kind
+from lakebed.server.repository.contracts import WriteTransaction
+from lakebed.server.repository.engine import Engine
+from lakebed.server.runs.names import make_run_id
+from lakebed.server.runs.points import Points, encode_points, summarise
+from lakebed.server.runs.record import (
+    Edge,
+    Metric,
+    RunRecord,
+    encode_record,
+    hash_record,
 )
+from lakebed.server.runs.rows import Artifact, NewRun
+from lakebed.server.runs.statuses import How, Status
 
-RUN_ID = "3f2a9c1b8d0e" + "0" * 20
-COMMIT = "9f2c1ab01234" + "a" * 52
-CODE_COMMIT = "c0de" + "1" * 36
-REMOTE = "https://github.com/team/fraud.git"
-
-CODE = Code(
-    kind="git",
-    argv=["python", "train.py", "--depth", "3"],
-    directory="src",
-    root="/home/ann/fraud",
-    remote=REMOTE,
-    commit=CODE_COMMIT,
-    branch="main",
-    tree="7" * 40,
-    is_pushed=True,
-    entry=EntryFile(path="src/train.py", sha256="e" * 64, size_bytes=1200),
-)
-ENVIRONMENT = Environment(
-    python="3.11.7",
-    implementation="CPython",
-    executable="/home/ann/fraud/.venv/bin/python",
-    prefix="/home/ann/fraud/.venv",
-    manager="uv",
-    locks=[LockFile(path="uv.lock", kind="uv", file="lock/uv.lock", sha256="f" * 64)],
-    distributions=[
-        Distribution(name="numpy", version="2.3.1"),
-        Distribution(name="scikit-learn", version="1.8.0"),
-    ],
-    os="Debian GNU/Linux 12",
-    libc="glibc 2.36",
-)
+BATCH = 500
+"""Runs of one transaction."""
 
 
-def make_input(path: str = "2026/", **changes: Any) -> RunInput:
-    """Return an input of the run, with `changes`."""
-    told = RunInput(
-        repository="sales",
-        ref="main",
-        commit=COMMIT,
-        path=path,
-        kind="prefix" if path.endswith("/") or not path else "file",
-        identity="1d" * 32,
-        size_bytes=1_200_000_000,
-        how="declared",
+@dataclass(frozen=True)
+class Place:
+    """What a run reads or writes: an artifact at a commit."""
+
+    artifact: Artifact
+    commit: CommitId
+    repository: str
+    ref: str = "main"
+    how: How = How.DECLARED
+
+    def edge(self) -> Edge:
+        """Return what a record has of it."""
+        made = self.artifact
+        return Edge(
+            self.repository,
+            self.ref,
+            self.commit,
+            made.path,
+            made.is_prefix,
+            made.identity,
+            made.size_bytes,
+            self.how,
+        )
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that has ended."""
+
+    repository: str
+    repository_id: int
+    experiment: str = "e"
+    command: str = "python train.py"
+    inputs: Sequence[Place] = ()
+    outputs: Sequence[Place] = ()
+    params: Mapping[str, ParamValue] = field(default_factory=dict[str, ParamValue])
+    metrics: Mapping[str, Points] = field(default_factory=dict[str, Points])
+    started_ms: int = 1_750_000_000_000
+    name: str = field(default_factory=make_run_id)
+
+
+async def seal_all(engine: Engine, runs: Iterator[Made]) -> int:
+    """Record `runs`, in order; return how many there were."""
+    count = 0
+    while some := list(islice(runs, BATCH)):
+        count += len(some)
+        await _seal_some(engine, some)
+    return count
+
+
+async def seal_one(engine: Engine, run: Made) -> str:
+    """Record a run; return its name."""
+    await seal_all(engine, iter([run]))
+    return run.name
+
+
+async def _seal_some(engine: Engine, runs: Sequence[Made]) -> None:
+    records = [encode_record(_record_of(run)) for run in runs]
+
+    async def action(tx: WriteTransaction) -> None:
+        for run, record in zip(runs, records, strict=True):
+            await _seal(tx, run, record)
+
+    frames = [Frame(Kind.RUN, hash_record(record), record) for record in records]
+    await engine.metadata.write(action, frames=frames)
+
+
+async def _seal(tx: WriteTransaction, run: Made, record: bytes) -> None:
+    row = await tx.create_run(
+        NewRun(
+            name=run.name,
+            repository_id=run.repository_id,
+            experiment=run.experiment,
+            user_id=0,
+            user="me",
+            host="box",
+            command=run.command,
+            parent_id=None,
+            rerun_of_id=None,
+            started_ms=run.started_ms,
+            heard_ms=run.started_ms,
+            lost_after_s=300,
+            draft=b"{}",
+        )
     )
-    return msgspec.structs.replace(told, **changes)
+    await tx.set_params(row.id, run.params)
+    for name, points in run.metrics.items():
+        await tx.add_points(row.id, name, encode_points(points), summarise(points))
+    for place in run.inputs:
+        await tx.add_input(
+            row.id, place.artifact, place.commit, place.ref, how=place.how
+        )
+    await tx.end_run(row.id, b"{}", ended_ms=run.started_ms + 1, exit_code=0)
+    await tx.seal_run(row.id, hash_record(record), status=Status.SUCCEEDED, grade="A")
+    for place in run.outputs:
+        await tx.add_output(
+            row.id, place.artifact, place.commit, place.ref, how=place.how
+        )
 
 
-def make_output(path: str = "fraud/model.json", **changes: Any) -> RunOutput:
-    """Return an output of the run, with `changes`."""
-    told = RunOutput(
-        repository="sales",
-        branch="main",
-        path=path,
-        kind="file",
-        commit="0c" * 32,
-        identity="2e" * 32,
-        size_bytes=2100,
-    )
-    return msgspec.structs.replace(told, **changes)
-
-
-def make_metric(name: str, value: float) -> MetricSummary:
-    """Return a metric that was logged once."""
-    return MetricSummary(
-        name=name, last=value, last_step=0, min=value, max=value, count=1
-    )
-
-
-def make_run(**changes: Any) -> Run:
-    """Return a run that succeeded and has all there can be, with `changes`.
-
-    Parts may be given as their shapes.
-    """
-    told = Run(
-        id=RUN_ID,
-        repository="sales",
-        experiment="baseline",
-        status="succeeded",
-        user="ann",
-        host="node7",
-        started_ms=1_764_000_000_000,
-        heard_ms=1_764_000_014_000,
-        ended_ms=1_764_000_014_000,
+def _record_of(run: Made) -> RunRecord:
+    return RunRecord(
+        id=run.name,
+        repository=run.repository,
+        experiment=run.experiment,
+        status=Status.SUCCEEDED,
+        user="me",
+        host="box",
+        started_ms=run.started_ms,
+        ended_ms=run.started_ms + 1,
         exit_code=0,
         parent=None,
         rerun_of=None,
-        record="4e" * 32,
         grade="A",
-        reasons=[],
-        code=part(CODE),
-        configuration=part(
-            Configuration(
-                files=[ConfigFile(path="conf.yaml", file="conf", sha256="c" * 64)]
-            )
+        parts={"code": {"kind": "none", "argv": ["python", "train.py"]}},
+        params=run.params,
+        metrics=tuple(
+            Metric(name, summarise(points)) for name, points in run.metrics.items()
         ),
-        environment=part(ENVIRONMENT),
-        hardware=part(
-            Hardware(machine="x86_64", cpu="AMD EPYC 9354", cores=8, memory_bytes=1)
-        ),
-        seeds=part(
-            Seeds(seed=42, set={"python": 42, "numpy": 42}, pythonhashseed="42")
-        ),
-        params={"depth": 3, "lr": 0.1},
-        metrics=[make_metric("auc", 0.931), make_metric("loss", 0.25)],
-        inputs=[make_input()],
-        outputs=[make_output()],
-        files=[],
-        missing=[],
-        verdicts=[],
-        work_branches=[],
+        inputs=tuple(place.edge() for place in run.inputs),
+        outputs=tuple(place.edge() for place in run.outputs),
     )
-    given = {
-        name: part(value) if isinstance(value, msgspec.Struct) else value
-        for name, value in changes.items()
-    }
-    return msgspec.structs.replace(told, **given)
-
-
-def part(shape: msgspec.Struct) -> dict[str, Any]:
-    """Return a part of a run as it travels."""
-    built: dict[str, Any] = msgspec.to_builtins(shape)
-    return built

@@ -19,7 +19,7 @@ from lakebed.client.wire import (
     Why,
 )
 
-from support.recorded import (
+from support.told_runs import (
     CODE,
     CODE_COMMIT,
     COMMIT,

@@ -16,7 +16,7 @@ from lakebed.client.rerunning.comparing import FILES_COUNTED_MAX, compare_runs
 from lakebed.client.rerunning.comparison import Comparison, FileChange
 from lakebed.client.wire import Diff, KeptFile, Run, Seeds
 
-from support.recorded import CODE, COMMIT, make_input, make_metric, make_run
+from support.told_runs import CODE, COMMIT, make_input, make_metric, make_run
 
 OTHER_COMMIT = "b" * 64
 

@@ -23,7 +23,7 @@ from lakebed.client.wire import (
     Seeds,
 )
 
-from support.recorded import CODE, ENVIRONMENT, make_input, make_output, make_run
+from support.told_runs import CODE, ENVIRONMENT, make_input, make_output, make_run
 
 
 class KeptFiles:

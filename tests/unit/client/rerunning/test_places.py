@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lakebed.client.rerunning.errors import RerunError
 from lakebed.client.rerunning.places import Places, make_places
 
-from support.recorded import CODE, ENVIRONMENT
+from support.told_runs import CODE, ENVIRONMENT
 
 
 @pytest.fixture

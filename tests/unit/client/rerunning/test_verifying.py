@@ -21,7 +21,7 @@ from lakebed.client.rerunning.verifying import (
 )
 from lakebed.client.wire import Diff, MetricSummary, Run, RunOutput, VerdictCreation
 
-from support.recorded import make_input, make_metric, make_output, make_run
+from support.told_runs import make_input, make_metric, make_output, make_run
 
 AGAIN = "aa" * 16
 FIRST_COMMIT, AGAIN_COMMIT = "1" * 64, "2" * 64
