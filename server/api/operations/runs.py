@@ -72,7 +72,7 @@ async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary
     return answer_page(page, show_run_summary)
 
 
-async def get_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
+async def find_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
     """Get a run, by its id, the unique beginning of it, or the id of its record."""
     run = await finding.find_readable(call.engine, call.names["run"], call.caller)
     return answer(show_run(await details.get_details(call.engine, run)))
@@ -103,7 +103,8 @@ async def delete_run(call: Call[NoQuery, NoBody]) -> Nothing:
     """Delete a run that nothing needs.
 
     Raises:
-        RunGoesOnError, RunNeededError
+        RunGoesOnError
+        RunNeededError
     """
     await deleting.delete_run(call.engine, await _find(call), actor=call.actor)
     return answer_nothing()
@@ -115,7 +116,8 @@ async def append_run_batch(
     """Add to a run that goes on: parameters, points, log, inputs. Each batch once.
 
     Raises:
-        RunEndedError, TooManyError
+        RunEndedError
+        TooManyError
     """
     sequence = await adding.append_batch(
         call.engine, await _find(call), call.body, call.caller
@@ -127,7 +129,8 @@ async def end_run(call: Call[NoQuery, wire.RunEnd]) -> Shown[wire.Run]:
     """End a run: publish its outputs if it succeeded, and seal it.
 
     Raises:
-        RunEndedError, RefMovedError
+        RunEndedError
+        RefMovedError
     """
     run = await ending.end_run(call.engine, await _find(call), call.body, call.caller)
     return answer(show_run(await details.get_details(call.engine, run)))
@@ -137,7 +140,8 @@ async def keep_run_file(call: Call[RunPartQuery, Streamed]) -> Created[wire.Kept
     """Keep a file with a run that goes on, in place of one of that name.
 
     Raises:
-        RunEndedError, TooManyError
+        RunEndedError
+        TooManyError
     """
     run = await _find(call)
     check_name("name", call.query.name)
