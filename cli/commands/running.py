@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -151,6 +152,8 @@ def tell(end: CommandEnd) -> int:
     from lakebed.client.runs.process import CommandNotStartedError
 
     code = end.exit_code
+    if end.is_line_open and sys.stderr.isatty():
+        say("")
     if end.problem is not None:
         say(f"error: {escape(str(end.problem))}")
         failed_alone = code == ExitCode.FAILED

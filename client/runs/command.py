@@ -61,6 +61,8 @@ class CommandEnd:
     """None: the server does not know yet that it has ended."""
     problem: Exception | None = None
     """What failed beside the command."""
+    is_line_open: bool = False
+    """Whether what was shown last, on a terminal, may stand in a line without an end."""
 
 
 class CommandRun(Recording):
@@ -78,6 +80,8 @@ class CommandRun(Recording):
         self._client = client
         self._command = command
         self._watch = watch
+        self._environ: dict[str, str] = {}
+        self._is_line_open = False
 
     def run(self) -> CommandEnd:
         """Run the command, and return what came of it.
@@ -98,7 +102,8 @@ class CommandRun(Recording):
         if code == 0 and problem is not None:
             code = 1
         failure = problem if isinstance(problem, Exception) else None
-        return CommandEnd(self.id, code, self.result, failure)
+        is_open = self._is_line_open or outcome.status == "interrupted"
+        return CommandEnd(self.id, code, self.result, failure, is_open)
 
     def _start(self) -> None:
         command, plan = self._command, self._plan
@@ -190,6 +195,7 @@ class CommandRun(Recording):
             )
         finally:
             log.finish()
+            self._is_line_open = log.is_line_open
 
     def _look_up(self) -> wire.Run | None:
         with suppress(ClientError, RuntimeError):

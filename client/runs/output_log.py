@@ -36,9 +36,12 @@ class OutputLog:
         self._tail: deque[str] = deque()
         self._tail_chars = 0
         self._left_out_chars = 0
+        self.is_line_open = False
+        """Whether what came last has no end of line."""
 
     def take(self, data: bytes) -> None:
         """Take what the command wrote."""
+        self.is_line_open = not data.endswith(b"\n")
         self._take_text(self._decoder.decode(data))
 
     def finish(self) -> None:

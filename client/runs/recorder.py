@@ -33,6 +33,7 @@ from ..errors import ClientError
 from ..retrying import RetryPolicy
 from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
 from .pending import POINTS_MAX, Pending
+from .reach import RunAddress
 from .sending import Verdict, judge, send
 from .spool import Spool, SpooledFile, SpoolFullError, SpoolHead, SpoolItem
 
@@ -62,18 +63,6 @@ class Pace:
     """The same when somebody waits for the end of the run."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     """Within one try."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunAddress:
-    """A run, and how to reach it."""
-
-    server: str
-    """An URL."""
-    repository: str
-    run: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
 
 
 def warn(text: str) -> None:

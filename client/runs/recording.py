@@ -6,9 +6,11 @@ or asks for an answer (`input`, `output`, the end), waits and says what went wro
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from contextvars import Token
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,17 +38,21 @@ from .checkout import check_out
 from .outcome import Outcome, not_published
 from .pending import as_number, check_name
 from .plan import Parts, Plan, capture_here, clean_params, make_creation
-from .recorder import Recorder, RunAddress, warn
-from .syncing import send_left_behind
+from .reach import RunAddress
+from .recorder import Recorder, warn
+from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import REGION, environment_of, find_attached, s3_endpoint
 
 T = TypeVar("T")
 
-FINISH_S = 60.0
+FINISH_VARIABLE = "LAKEBED_RUN_FINISH_S"
+FINISH_S = float(os.environ.get(FINISH_VARIABLE) or 60.0)
 """How long the end of a run waits for a server that is away, before it leaves the rest to
 a later process: a restart takes seconds, and somebody sits before it."""
 
+OTHERS_S = 5.0
+"""How long the end of a run waits for what earlier ones left behind."""
 AT_EXIT_S = 10.0
 """The same where the program ends without having ended its run."""
 
@@ -84,6 +90,7 @@ class Recording:
         self._parts: Parts | None = None
         self._seeds: Seeds | None = None
         self._uploaded: set[str] = set()
+        self._others: Future[None] | None = None
         self.status: Status = "new"
         self.result: wire.Run | None = None
         """All that is known of the run, when it has ended."""
@@ -257,6 +264,9 @@ class Recording:
             start.secret_access_key,
         )
         self._take_up(address, saved_server=self._server)
+        self._others = self._running.call(
+            lambda _: send_of_others(self._server, address.server)
+        )
         parts, self._parts = self._parts, None
         if parts is None:
             return
@@ -420,6 +430,8 @@ class Recording:
     def _over(self, status: Status) -> None:
         self.status = status
         current.leave(self, self._token)
+        if self._others is not None:
+            concurrent.futures.wait([self._others], OTHERS_S)
         if self._recorder is not None:
             self._recorder.close()
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from ..address import ServerDirectory, parse_server
 from ..async_client import AsyncClient
 from ..errors import ClientError
-from .recorder import RunAddress
+from .reach import RunAddress
 from .sending import judge, send
 from .spool import SUFFIX, Spool, SpoolHead, spool_folder
+
+OTHERS_MAX = 20
+"""Runs that one run sends the rest of, when it begins; `lakebed runs sync` sends all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Synced:
 def list_left_behind(run: str = "", *, folder: Path | None = None) -> list[Path]:
     """Return the files of runs, of `run` if it is said, the oldest first."""
     found = (folder or spool_folder()).glob(f"{run}*{SUFFIX}")
-    return sorted(found, key=lambda path: path.stat().st_mtime)
+    return sorted(found, key=_age)
 
 
 async def send_left_behind(lake: AsyncClient, address: RunAddress) -> None:
@@ -46,6 +49,29 @@ async def send_left_behind(lake: AsyncClient, address: RunAddress) -> None:
         spool = await asyncio.to_thread(_open, path)
         if spool is not None:
             await _send_all(lake, spool)
+
+
+async def send_of_others(saved_server: str, url: str) -> None:
+    """Send what earlier runs of the server left behind, as far as that goes quickly.
+
+    Args:
+        saved_server: the server as their files name it.
+        url: where it is now.
+    """
+    for path in (await asyncio.to_thread(list_left_behind))[:OTHERS_MAX]:
+        spool = await asyncio.to_thread(_open, path)
+        if spool is None:
+            continue
+        if spool.head.server != saved_server or not len(spool):
+            spool.leave()
+            continue
+        client = AsyncClient(
+            url,
+            access_key_id=spool.head.access_key_id,
+            secret_access_key=spool.head.secret_access_key,
+        )
+        async with client:
+            await _send_all(client, spool)
 
 
 async def sync(
@@ -92,23 +118,25 @@ async def _sync_one(
 async def _send_all(lake: AsyncClient, spool: Spool) -> Synced:
     """Send what `spool` has; it is removed if nothing is left."""
     head, sent, problem, is_late = spool.head, 0, "", False
-    while (item := spool.first()) is not None:
-        try:
-            await send(lake, head.repository, head.run, item)
-        except Exception as error:  # noqa: BLE001 - `judge` raises what it does not know
-            verdict = judge(error)
-            problem = str(error)
-            if verdict != "refused":
-                is_late = verdict == "gone"
-                break
+    try:
+        while (item := spool.first()) is not None:
+            try:
+                await send(lake, head.repository, head.run, item)
+            except Exception as error:  # noqa: BLE001 - `judge` raises what it does not know
+                verdict = judge(error)
+                problem = str(error)
+                if verdict != "refused":
+                    is_late = verdict == "gone"
+                    break
+            else:
+                sent += 1
+            spool.drop_first()
+    finally:
+        left = len(spool)
+        if left:
+            spool.leave()
         else:
-            sent += 1
-        spool.drop_first()
-    left = len(spool)
-    if left:
-        spool.leave()
-    else:
-        spool.remove()
+            spool.remove()
     return Synced(head.run, str(spool.path), sent, left, problem, is_late)
 
 
@@ -134,3 +162,10 @@ def _open(path: Path) -> Spool | None:
         return Spool.open(path)
     except OSError:
         return None
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # somebody else has sent it
+        return 0.0

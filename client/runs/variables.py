@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..address import KEY_ID_VARIABLE, SECRET_VARIABLE, SERVER_VARIABLE
 from ..profiles import PROFILE_VARIABLE
-from .recorder import RunAddress
+from .reach import RunAddress
 
 RUN_VARIABLE = "LAKEBED_RUN_ID"
 REPOSITORY_VARIABLE = "LAKEBED_RUN_REPOSITORY"
