@@ -20,6 +20,7 @@ from . import (
     lineage,
     looking,
     merging,
+    models,
     moves,
     removing,
     repositories,
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
+    app.add_typer(models.app, name="model")
     for module in (
         demo,
         serving,

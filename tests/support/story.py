@@ -149,10 +149,10 @@ _BUNDLE = bundle.encode_bundle(
 
 async def tell_of_models(engine: Engine) -> None:
     """Have versions of `fraud`, with an alias that was at two of them, and a spare."""
-    for model in ("fraud", "fraud", "spare"):
-        await make_version(engine, model)
     await train(engine, name=RUN, is_own_input=True)
     await register(engine, ANN, "fraud", RUN)
+    for model in ("fraud", "fraud", "spare"):
+        await make_version(engine, model)
     for number in (2, 1):
         await promote(engine, ANN, "fraud", "prod", number)
 
