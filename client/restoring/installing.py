@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .pythons import without_python_variables
 _TIMEOUT_S = 3600.0
 """torch with its CUDA libraries is 5 GB."""
 _SAID_CHARS_MAX = 400
+_HAS_PIP = importlib.util.find_spec("pip") is not None
 _OFFLINE = re.compile(
     r"(?i)network is unreachable|name resolution|failed to resolve|dns error|offline|"
     r"connection (?:refused|error|reset|timed out)|error sending request|newconnectionerror|"
@@ -51,7 +54,10 @@ class Installer:
                 str(python),
             ]
         else:
-            command = [str(python), "-m", "venv"]
+            # Our own pip serves as well, and takes a tenth of the time that it takes to
+            # put one there.
+            bare = ["--without-pip"] if _HAS_PIP else []
+            command = [str(python), "-m", "venv", *bare]
         done = self._run([*command, str(self.prefix)])
         if done.returncode:
             said = _last_line(done)
@@ -101,8 +107,11 @@ class Installer:
                 str(self.python),
             ]
         else:
+            pip = [str(self.python), "-m", "pip"]
+            if _HAS_PIP:
+                pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
             quiet = ("-q", "--disable-pip-version-check", "--no-input")
-            command = [str(self.python), "-m", "pip", "install", *quiet]
+            command = [*pip, "install", *quiet]
         return [*command, *self._pip_options]
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
