@@ -23,6 +23,7 @@ from ..profiles import find_target
 from ..text import escape
 
 if TYPE_CHECKING:
+    from lakebed.client import ClientError
     from lakebed.client.rerunning.options import RerunOptions
     from lakebed.client.rerunning.outcome import RerunOutcome
     from lakebed.client.rerunning.verifying import Tolerances
@@ -108,6 +109,7 @@ def rerun(
     try:
         found = _run(subject, wanted, server)
     except ClientError as error:
+        error.args = (f"{error}{_way_out(error)}",)
         if _is_used(folder):
             error.args = (f"{error}; what is there so far is in '{folder}'",)
         else:
@@ -171,6 +173,22 @@ def _code_source(code: str | None) -> Path | str | None:
     if code is None or "://" in code or not Path(code).is_dir():
         return code
     return Path(code).absolute()
+
+
+def _way_out(error: ClientError) -> str:
+    from lakebed.client.rerunning import errors
+
+    match error:
+        case errors.CodeNotRestoredError():
+            return "; --code DIR|URL names a repository that has it"
+        case errors.EnvironmentNotRestoredError():
+            return "; --env current takes the environment that is here"
+        case errors.ProgramMissingError():
+            return "; install it, or --env recreate makes the recorded environment"
+        case errors.NothingToCompareError():
+            return "; without --verify it is only done again"
+        case _:
+            return ""
 
 
 def _is_used(folder: Path) -> bool:

@@ -59,7 +59,6 @@ def run_again(
 
     Raises:
         RerunError: it cannot be done again, or not be compared.
-        RestoreError: its code or its environment cannot be had.
         NotFoundError: there is no such run, or an input is not there any more.
     """
     check_folder(options.folder)

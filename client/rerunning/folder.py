@@ -19,9 +19,9 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ..capture import MASK
-from ..restoring import recreate_environment, restore_code
+from ..restoring import RestoreError, recreate_environment, restore_code
 from ..wire import Code, Configuration, Environment, InputWish, OutputWish, Run, Seeds
-from .errors import RerunError
+from .errors import CodeNotRestoredError, EnvironmentNotRestoredError, RerunError
 from .options import RerunOptions
 from .parts import Parts
 from .places import Places, make_places
@@ -63,8 +63,7 @@ async def prepare_folder(
         environ: what the command will find beside what was recorded.
 
     Raises:
-        RerunError: the run cannot be done again.
-        RestoreError: its code or environment cannot be had.
+        RerunError: the run cannot be done again; its class says what is in the way.
     """
     parts = Parts.of(first)
     code = _check(first, parts)
@@ -109,12 +108,15 @@ def _restore(
     environ: Mapping[str, str],
 ) -> Prepared:
     options.tell("the code")
-    restored = restore_code(
-        code,
-        read_file,
-        options.folder / "work" / _name_of(code),
-        fetch_from=options.code_from,
-    )
+    try:
+        restored = restore_code(
+            code,
+            read_file,
+            options.folder / "work" / _name_of(code),
+            fetch_from=options.code_from,
+        )
+    except RestoreError as error:
+        raise CodeNotRestoredError(error.message) from error
     interpreter, notes = _make_environment(
         first, parts, options, read_file, restored.moved
     )
@@ -167,21 +169,23 @@ def _make_environment(
     if options.environment == "current":
         return None, ()
     if environment is None:
-        raise RerunError(
-            f"cannot make the environment of run '{first.id}' again: it was not "
-            "recorded; --env current takes the one that is here"
+        raise EnvironmentNotRestoredError(
+            f"cannot make the environment of run '{first.id}' again: it was not recorded"
         )
     if not environment.python:
         # The command is no Python: what it needs is on this machine or is not.
         return None, ("the command is no Python: it runs in the environment here",)
     options.tell(f"the environment, Python {environment.python}")
-    made = recreate_environment(
-        environment,
-        read_file,
-        options.folder / "env",
-        pip_options=options.pip_options,
-        moved=moved,
-    )
+    try:
+        made = recreate_environment(
+            environment,
+            read_file,
+            options.folder / "env",
+            pip_options=options.pip_options,
+            moved=moved,
+        )
+    except RestoreError as error:
+        raise EnvironmentNotRestoredError(error.message) from error
     return made.python, made.notes
 
 

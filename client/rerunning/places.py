@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from ..wire import Code, Environment
-from .errors import RerunError
+from .errors import ProgramMissingError, RerunError
 
 SYSTEM_MANAGERS = ("", "system")
 """Of an environment whose prefix is that of the whole system: `/usr` stays `/usr`."""
@@ -98,7 +98,8 @@ class Places:
             path: the variable PATH that the command will have.
 
         Raises:
-            RerunError: there is no such program here.
+            ProgramMissingError: there is no such program here.
+            RerunError: there is no command.
         """
         if not argv:
             raise RerunError("cannot run again: no command was recorded")
@@ -112,9 +113,8 @@ class Places:
         else:
             found = shutil.which(program, path=path) or ""
         if not found:
-            raise RerunError(
-                f"cannot run again: there is no program '{program}' here; install it, "
-                "or give --env recreate"
+            raise ProgramMissingError(
+                f"cannot run again: there is no program '{program}' here"
             )
         return [found, *map(self.map_text, argv[1:])]
 

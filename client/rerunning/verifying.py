@@ -25,7 +25,7 @@ from ..wire import (
     RunOutput,
     VerdictCreation,
 )
-from .errors import RerunError
+from .errors import NothingToCompareError, RerunError
 
 DIFFERENCES_MAX = 1000
 """Differences that a verdict lists: who has more looks at none of them singly."""
@@ -87,15 +87,15 @@ def check_verifiable(first: Run) -> None:
     """Make sure that there is something to compare with.
 
     Raises:
-        RerunError: there is not.
+        NothingToCompareError: there is not.
     """
     if first.status != "succeeded":
-        raise RerunError(
+        raise NothingToCompareError(
             f"cannot verify run '{first.id}': it {_past(first.status)}, so that there is "
-            "nothing to compare with; without --verify it is only done again"
+            "nothing to compare with"
         )
     if not any(each.identity for each in first.outputs) and not first.metrics:
-        raise RerunError(
+        raise NothingToCompareError(
             f"cannot verify run '{first.id}': it published nothing and logged no metric"
         )
 

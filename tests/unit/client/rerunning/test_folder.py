@@ -182,7 +182,7 @@ async def test_the_environment_that_is_here_is_taken_when_asked_for(
     ("changes", "message"),
     [
         ({"code": {}}, "its code was not recorded"),
-        ({"environment": {}}, "--env current takes the one that is here"),
+        ({"environment": {}}, "again: it was not recorded"),
         (
             {"code": msgspec.structs.replace(CODE, argv=["fit", "--token=***"])},
             "a secret, which was not recorded: '--token=\\*\\*\\*'",
