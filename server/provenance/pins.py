@@ -21,24 +21,42 @@ Pins = Mapping[tuple[int, str], CommitId]
 NO_PINS: Pins = {}
 
 _KEPT_MAX = 256
-"""Runs whose pins a process keeps: those that are done again at one time, many times over."""
-_kept: OrderedDict[str, Pins] = OrderedDict()
-"""By the name of the first run: names are random, so that one store is as good as another."""
+"""Runs whose pins a process keeps: those that go on at one time, many times over."""
+
+# By the names of runs, which are random, so that one store is as good as another.
+_of_first: OrderedDict[str, Pins] = OrderedDict()
+_of_run: OrderedDict[str, Pins] = OrderedDict()
+
+
+async def find_pins_of(engine: Engine, run: str) -> Pins:
+    """Return what refs mean to the run called `run`; to most, nothing of their own."""
+    pins = _of_run.get(run)
+    if pins is None:
+        row = await engine.metadata.find_run(run)
+        first = None if row is None else row.rerun_of
+        pins = await find_pins(engine, first)
+        if first is None or first in _of_first:
+            _keep(_of_run, run, pins)
+    return pins
 
 
 async def find_pins(engine: Engine, first: str | None) -> Pins:
     """Return what refs mean to a run that does the run called `first` again."""
     if first is None:
         return NO_PINS
-    pins = _kept.get(first)
+    pins = _of_first.get(first)
     if pins is None:
         run = await engine.metadata.find_run(first)
         pins = NO_PINS if run is None else await _read(engine, run)
         if run is not None and run.is_sealed:  # from then on they never change
-            _kept[first] = pins
-            if len(_kept) > _KEPT_MAX:
-                _kept.popitem(last=False)
+            _keep(_of_first, first, pins)
     return pins
+
+
+def _keep(kept: OrderedDict[str, Pins], name: str, pins: Pins) -> None:
+    kept[name] = pins
+    if len(kept) > _KEPT_MAX:
+        kept.popitem(last=False)
 
 
 async def _read(engine: Engine, run: RunRow) -> Pins:
