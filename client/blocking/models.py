@@ -199,7 +199,7 @@ class BlockingModelOperations(BlockingOperations):
 
         Raises:
             NotFoundError: there never was such an alias.
-            InvalidRequestError: there is nothing to go back to.
+            ConflictError: there is nothing to go back to, or that version was deleted.
         """
         return self._loop.run(self._lake.rollback_model(name, alias, reason=reason))
 

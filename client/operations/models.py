@@ -252,7 +252,7 @@ class ModelOperations(Operations):
 
         Raises:
             NotFoundError: there never was such an alias.
-            InvalidRequestError: there is nothing to go back to.
+            ConflictError: there is nothing to go back to, or that version was deleted.
         """
         body = AliasRollback(reason=reason)
         path = routes.fill(routes.MODEL_ALIAS_ROLLBACK, model=name, alias=alias)

@@ -66,7 +66,7 @@ async def test_an_alias_moves_and_goes_back(server: Served, ask: Asker) -> None:
     last = await ask("POST", f"{MODELS}/fraud/aliases/prod/rollback", json={})
 
     assert seen == [b"1", b"2", b"3", b"2", b"1"]
-    assert last.status == 400
+    assert last.status == 409
     assert "it was nowhere before" in last.json["message"]
     log = (await ask("GET", f"{MODELS}/fraud/aliases/prod/log?amount=4")).json
     assert [(m["action"], m["old"], m["new"]) for m in log["results"]] == [
@@ -237,7 +237,7 @@ async def test_a_rollback_to_a_deleted_version_says_so(
 
     back = await ask("POST", f"{MODELS}/fraud/aliases/prod/rollback", json={})
 
-    assert back.status == 400
+    assert back.status == 409
     assert "version 1" in back.json["message"]
     assert "was deleted" in back.json["message"]
 

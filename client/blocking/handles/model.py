@@ -118,7 +118,7 @@ class Model:
 
         Raises:
             NotFoundError: there never was such an alias.
-            InvalidRequestError: there is nothing to go back to.
+            ConflictError: there is nothing to go back to, or that version was deleted.
         """
         return self.lake.client.rollback_model(self.name, alias, reason=reason)
 
