@@ -88,25 +88,37 @@ def _compare_row(
 def _walk(one: object, other: object, where: str, numbers: Numbers, depth: int) -> None:
     if depth > _DEPTH_MAX:
         raise NotComparableError("the document is nested too deep")
-    if isinstance(one, dict) and isinstance(other, dict):
-        left, right = cast("dict[str, object]", one), cast("dict[str, object]", other)
-        for name in [*left, *(name for name in right if name not in left)]:
-            place = f"{where}.{name}"
-            if name not in left or name not in right:
-                word = "is not there" if name in left else "was not there"
-                numbers.add_structure(f"{place} {word}")
-            else:
-                _walk(left[name], right[name], place, numbers, depth + 1)
-    elif isinstance(one, list) and isinstance(other, list):
-        items, others = cast("list[object]", one), cast("list[object]", other)
-        if len(items) != len(others):
-            numbers.add_structure(f"{where} has {len(items)} items is {len(others)}")
-        for index, (left, right) in enumerate(zip(items, others, strict=False)):
+    kinds = {type(one), type(other)}
+    if kinds == {dict}:
+        pair = cast("tuple[dict[str, object], dict[str, object]]", (one, other))
+        _walk_objects(*pair, where, numbers, depth)
+    elif kinds == {list}:
+        lists = cast("tuple[list[object], list[object]]", (one, other))
+        if len(lists[0]) != len(lists[1]):
+            counts = f"{len(lists[0])} items is {len(lists[1])}"
+            numbers.add_structure(f"{where} has {counts}")
+        for index, (left, right) in enumerate(zip(*lists, strict=False)):
             _walk(left, right, f"{where}[{index}]", numbers, depth + 1)
-    elif _is_number(one) and _is_number(other):
+    elif kinds <= {int, float}:
         numbers.add(cast("float", one), cast("float", other), where)
-    elif type(one) is not type(other) or one != other:
+    elif len(kinds) > 1 or one != other:
         numbers.add_structure(f"{where}: {_shown(one)} is {_shown(other)}")
+
+
+def _walk_objects(
+    one: dict[str, object],
+    other: dict[str, object],
+    where: str,
+    numbers: Numbers,
+    depth: int,
+) -> None:
+    for name in [*one, *(name for name in other if name not in one)]:
+        place = f"{where}.{name}"
+        if name not in one or name not in other:
+            word = "is not there" if name in one else "was not there"
+            numbers.add_structure(f"{place} {word}")
+        else:
+            _walk(one[name], other[name], place, numbers, depth + 1)
 
 
 def _load(path: Path) -> object:
@@ -121,10 +133,6 @@ def _parse(data: bytes) -> object:
     except (ValueError, RecursionError) as error:
         raise NotComparableError("no JSON") from error
     return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(text: str) -> float | None:

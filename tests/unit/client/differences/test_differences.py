@@ -8,6 +8,7 @@ import math
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -299,14 +300,15 @@ def test_other_documents_are_told_apart(
     assert same == (_typed(one) == _typed(other))
 
 
-def _typed(value: object) -> object:
+def _typed(value: Any) -> Any:
     match value:
         case bool():
             return ("bool", value)
         case list():
-            return [_typed(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+            return [_typed(each) for each in cast("list[Any]", value)]
         case dict():
-            return {name: _typed(each) for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
+            pairs = cast("dict[str, Any]", value).items()
+            return {name: _typed(each) for name, each in pairs}
         case _:
             return value
 
