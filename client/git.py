@@ -19,6 +19,8 @@ TIMEOUT_S = 30.0
 _OPTIONS = (
     *("--no-pager", "--no-optional-locks"),
     *("-c", "core.quotepath=off", "-c", "core.fsmonitor=false"),
+    # `diff` would write the index, whatever is said of optional locks.
+    *("-c", "diff.autoRefreshIndex=false"),
     *("-c", f"core.hooksPath={os.devnull}", "-c", "color.ui=false"),
     *("-c", "log.showSignature=false", "-c", "submodule.recurse=false"),
 )

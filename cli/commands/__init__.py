@@ -8,6 +8,7 @@ from . import (
     blaming,
     branches,
     commits,
+    compare,
     comparing,
     completion,
     copying,
@@ -16,18 +17,21 @@ from . import (
     grants,
     history,
     keys,
+    lineage,
     looking,
     merging,
     models,
     moves,
     removing,
     repositories,
+    rerunning,
     running,
     runs,
     serving,
     signing_in,
     tags,
     users,
+    why,
 )
 
 
@@ -57,5 +61,9 @@ def register(app: typer.Typer) -> None:
         merging,
         moves,
         running,
+        why,
+        rerunning,
+        compare,
+        lineage,
     ):
         module.register(app)

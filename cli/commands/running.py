@@ -118,6 +118,7 @@ def run(
         "outputs": outputs or [],
         "seed": seed,
         "experiment": name,
+        "params": params,
     }
     end = execute(
         server,

@@ -1,14 +1,10 @@
 """Code and environment of a run, made again. Read `code.py` first."""
 
 from .code import ReadFile, RestoredCode, restore_code
-from .environment import (
-    EnvironmentDifference,
-    Faithfulness,
-    RecreatedEnvironment,
-    check_environment,
-    recreate_environment,
-)
+from .comparing import EnvironmentDifference, check_environment
+from .environment import Faithfulness, RecreatedEnvironment, recreate_environment
 from .errors import RestoreError
+from .requirements import relocate
 
 __all__ = [
     "EnvironmentDifference",
@@ -19,5 +15,6 @@ __all__ = [
     "RestoredCode",
     "check_environment",
     "recreate_environment",
+    "relocate",
     "restore_code",
 ]
