@@ -54,6 +54,12 @@ if TYPE_CHECKING:
     from .operations.bundling import ObjectContent, ObjectUpload
     from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
+    from .runs.current import current_run
+    from .runs.here import run
+    from .runs.outcome import RunNotPublishedError
+    from .runs.recording import RunInput
+    from .runs.run import AsyncRun, Run
+    from .seeding import seed_everything
     from .values import (
         Change,
         Commit,
@@ -73,6 +79,7 @@ __all__ = [
     "AsyncModel",
     "AsyncRef",
     "AsyncRepository",
+    "AsyncRun",
     "AsyncTag",
     "AsyncTransaction",
     "Branch",
@@ -104,6 +111,9 @@ __all__ = [
     "Repository",
     "RetryPolicy",
     "Rows",
+    "Run",
+    "RunInput",
+    "RunNotPublishedError",
     "ServerBusyError",
     "ServerError",
     "ServerPartMissingError",
@@ -115,6 +125,9 @@ __all__ = [
     "UploadReport",
     "connect",
     "connect_async",
+    "current_run",
+    "run",
+    "seed_everything",
     "verify_proof",
 ]
 
@@ -125,6 +138,7 @@ _HOMES = {
     "AsyncModel": ".handles.model",
     "AsyncRef": ".handles.ref",
     "AsyncRepository": ".handles.repository",
+    "AsyncRun": ".runs.run",
     "AsyncTag": ".handles.ref",
     "AsyncTransaction": ".handles.transaction",
     "Branch": ".blocking.handles.branch",
@@ -147,12 +161,18 @@ _HOMES = {
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
     "Rows": ".values",
+    "Run": ".runs.run",
+    "RunInput": ".runs.recording",
+    "RunNotPublishedError": ".runs.outcome",
     "Size": ".values",
     "Tag": ".blocking.handles.ref",
     "Transaction": ".blocking.handles.transaction",
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
+    "current_run": ".runs.current",
+    "run": ".runs.here",
+    "seed_everything": ".seeding",
     "verify_proof": ".proofs",
 }
 
