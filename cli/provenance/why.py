@@ -103,7 +103,8 @@ def _code_lines(run: Run, code: Code | None) -> Iterable[Line]:
         yield Line("not in Git", "yellow")
     else:
         yield from _git_lines(run, code)
-    if code.entry is not None:
+    # What is at a commit says all of it: the hash of one file would say less.
+    if code.entry is not None and code.commit is None:
         yield Line(f"{code.entry.path}, SHA-256 {short(code.entry.sha256)}", fit="end")
     if code.notebook is not None:
         yield Line(f"cells of the notebook kept as '{code.notebook}'")
