@@ -33,7 +33,9 @@ def test_the_tour_ends_with_the_bytes_of_the_tag_and_leaves_nothing(
     )
 
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"run [0-9a-f]{32}\n(rerun: .*\n){3}.*\nrerun: .*\n", done.stderr)
+    assert re.fullmatch(
+        r"run [0-9a-f]{32}\n(rerun: .*\n){3}.*\nrerun: .*\n", done.stderr
+    )
     assert "344 rows, 11 of them incomplete: dropped" in done.stdout
     assert "Through S3 the tag gives the bytes that were tagged" in done.stdout
     tagged = re.search(r"that was tagged:\nv1.0 ([0-9a-f]{64})\n", done.stdout)
