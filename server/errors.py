@@ -251,7 +251,7 @@ class RunNotFoundError(NotFoundError):
 
     def __init__(self, run: str) -> None:
         super().__init__(f"run not found: '{run[:80]}'")
-        self.run = run
+        self.run = run[:80]
 
 
 class ModelNotFoundError(NotFoundError):

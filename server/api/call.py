@@ -38,6 +38,10 @@ class Streamed:
     """The operation reads the body itself, as it comes: whatever bytes it has."""
 
 
+class Kept(Streamed):
+    """The body is a file to keep, which may be empty."""
+
+
 class Uploaded(Streamed):
     """The body is an object: raw, or the field `content` of a form."""
 

@@ -11,7 +11,7 @@ from lakebed.client.wire import Conflict
 from ...auth.authorize import Permission
 from ...auth.requirements import Anyone, SignedIn, Themselves
 from ..answers import Answer, Bytes, CreatedText, NotBuilt
-from ..call import Uploaded
+from ..call import Kept, Uploaded
 from ..routing import Route, is_streamed, shape_of_body
 from .examples import example_of_body
 from .failures import describe_failures
@@ -76,7 +76,7 @@ def _describe_body(route: Route, schemas: Schemas) -> Schema | None:
                 "required": ["content"],
             }
         }
-    return {"required": True, "content": content}
+    return {"required": not issubclass(body, Kept), "content": content}
 
 
 def _forms_of(route: Route) -> list[Any]:
