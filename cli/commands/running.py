@@ -18,7 +18,8 @@ from ..running.arguments import parse_input, parse_output, parse_params
 from ..text import escape
 
 if TYPE_CHECKING:
-    from lakebed.client.runs.command import Command, CommandEnd
+    from lakebed.client.runs.capturing import Capturing, Command
+    from lakebed.client.runs.command import CommandEnd
     from lakebed.client.runs.plan import Plan
 
 
@@ -101,7 +102,7 @@ def run(
         raise typer.BadParameter(
             "name an input, an output or, with --repo, a repository"
         )
-    from lakebed.client.runs.command import Command
+    from lakebed.client.runs.capturing import Capturing, Command
     from lakebed.client.runs.plan import Plan
 
     plan = Plan(
@@ -120,15 +121,16 @@ def run(
         "experiment": name,
         "params": params,
     }
-    end = execute(
-        server,
-        plan,
-        Command(argv=command, directory=Path.cwd(), environ=os.environ, options=said),
-    )
+    what = Command(argv=command, directory=Path.cwd(), environ=os.environ, options=said)
+    # Before what speaks to the server is imported: that takes as long as git does.
+    capturing = Capturing(plan, what)
+    end = execute(server, plan, what, capturing)
     raise typer.Exit(tell(end))
 
 
-def execute(server: str | None, plan: Plan, command: Command) -> CommandEnd:
+def execute(
+    server: str | None, plan: Plan, command: Command, capturing: Capturing
+) -> CommandEnd:
     """Run `command` as a recorded run, and return what came of it.
 
     Raises:
@@ -143,7 +145,7 @@ def execute(server: str | None, plan: Plan, command: Command) -> CommandEnd:
         access_key_id=target.access_key_id,
         secret_access_key=target.secret_access_key,
     ) as client:
-        return CommandRun(client, plan, command).run()
+        return CommandRun(client, plan, command, capturing=capturing).run()
 
 
 def tell(end: CommandEnd) -> int:

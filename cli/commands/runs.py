@@ -107,9 +107,12 @@ def show(
     if as_document:
         print_json(found)
         return
-    from ..running.showing import print_run
+    from lakebed.client.wire import Why
 
-    print_run(found)
+    from ..provenance.screen import print_facts
+    from ..provenance.why import facts_of
+
+    print_facts(facts_of(Why(subject=found.id, run=found)), all_lines=True)
 
 
 @app.command()

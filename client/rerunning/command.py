@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ..blocking.client import Client
-from ..runs.command import Command, CommandEnd, CommandRun, Watch
+from ..runs.capturing import Command
+from ..runs.command import CommandEnd, CommandRun, Watch
 from ..runs.plan import Plan
 from ..wire import Run
 from .errors import RerunError

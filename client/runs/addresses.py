@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
+
+import msgspec
 
 from ..errors import InvalidRequestError
 from ..wire.runs import InputWish, OutputWish
@@ -12,7 +15,7 @@ SCHEMES = ("lakebed://", "s3://")
 
 Inputs = Iterable[str] | Mapping[str, str | Path | None]
 """Addresses; with where each is checked out to, if it is."""
-Outputs = Mapping[str | Path, str] | Mapping[str, str] | Mapping[Path, str]
+Outputs = Mapping[str, str] | Mapping[Path, str]
 """Files and folders, and the address where each goes."""
 
 
@@ -43,28 +46,39 @@ def input_wish(address: str, local: str | Path | None = None) -> InputWish:
 
 
 def output_wish(local: str | Path | None, address: str) -> OutputWish:
-    """Return `address` as an output that is taken from `local`.
+    """Return `address` as an output that will be taken from `local`.
 
-    A folder goes below a prefix, and a file into one under its own name.
+    Whether that will be a file or a folder may not be known yet: `settle` says more.
 
     Raises:
         InvalidRequestError: it is no address.
     """
     repository, branch, path = parse_address(address)
-    if local is not None:
-        is_folder = Path(local).is_dir() or str(local).endswith("/")
-        if is_folder and path and not path.endswith("/"):
-            path += "/"
-        elif not is_folder and (not path or path.endswith("/")):
-            path += Path(local).name
     where = None if local is None else str(local)
+    if where is not None and where.endswith("/") and path and not path.endswith("/"):
+        path += "/"
     return OutputWish(repository=repository, branch=branch, path=path, local=where)
+
+
+def settle(wish: OutputWish, local: Path) -> OutputWish:
+    """Return `wish` with the path that it has, now that `local` is there.
+
+    A folder goes below a prefix, and a file into one under its own name.
+    """
+    path = wish.path
+    if local.is_dir():
+        if path and not path.endswith("/"):
+            path += "/"
+    elif not path or path.endswith("/"):
+        path += local.name
+    return msgspec.structs.replace(wish, path=path)
 
 
 def input_wishes(inputs: Inputs) -> list[InputWish]:
     """Return `inputs` as wishes."""
     if isinstance(inputs, Mapping):
-        return [input_wish(address, local) for address, local in inputs.items()]
+        named = cast("Mapping[str, str | Path | None]", inputs)
+        return [input_wish(address, local) for address, local in named.items()]
     return [input_wish(address) for address in inputs]
 
 

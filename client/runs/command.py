@@ -12,12 +12,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,28 +24,19 @@ from ..blocking.client import Client
 from ..capture import mask_argv
 from ..errors import ClientError
 from ..operations.uploading import Progress
-from ..seeding import seed_variables, seeds_of_variables
+from ..seeding import seeds_of_variables
+from ..wire.run_parts import Code
+from .capturing import Capturing, Command
 from .checkout import check_out
 from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
-from .plan import Parts, Plan, capture, make_creation
+from .plan import Parts, Plan, make_creation
 from .process import CommandNotStartedError, Ended, run_process
 from .recording import Recording
 from .variables import environment_of, find_attached
 
 Watch = Callable[[str, int | None], Progress]
 """Called with what is moved, and how many bytes it has; gives whom to tell of each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What is run."""
-
-    argv: Sequence[str]
-    directory: Path
-    environ: Mapping[str, str] = field(repr=False)
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Of `lakebed run` itself, for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +63,23 @@ class CommandRun(Recording):
         plan: Plan,
         command: Command,
         *,
+        capturing: Capturing | None = None,
         watch: Watch | None = None,
     ) -> None:
+        """Prepare to run `command`.
+
+        Args:
+            client: who begins the run.
+            plan: what it is begun with.
+            command: what is run.
+            capturing: what is being captured of it already.
+            watch: is told of what is moved.
+        """
         super().__init__(plan, client.server)
         self._client = client
         self._command = command
         self._watch = watch
-        self._environ: dict[str, str] = {}
+        self._capturing = capturing or Capturing(plan, command)
         self._is_line_open = False
 
     def run(self) -> CommandEnd:
@@ -110,40 +109,23 @@ class CommandRun(Recording):
         outer = find_attached(self._server)
         if outer is not None and plan.parent is None:
             plan = replace(plan, parent=outer.run)
-        environ = dict(command.environ)
-        if plan.seed is not None:
-            environ |= seed_variables(plan.seed)
-        self._environ = environ
         self._plan = plan
-        with ThreadPoolExecutor(1) as beside:
-            capturing = beside.submit(
-                capture,
-                plan,
-                command.directory,
-                command.argv,
-                options=command.options,
-                environ=environ,
-                exclude=self._places(),
-            )
-            creation = make_creation(plan, None, seeds=seeds_of_variables(environ))
-            code = {
-                "kind": "none",
-                "argv": mask_argv(command.argv),
-                "directory": str(command.directory),
-            }
-            creation = msgspec.structs.replace(creation, code=code)
-            started = self._client.begin_run(plan.choose_repository(), creation)
-            self._begin(started, self._client.get_url())
-            self._add_parts(capturing.result())
-
-    def _places(self) -> list[Path]:
-        """Return where inputs and outputs lie: they are data, and no code beside a commit."""
-        named = [wish.local for wish in self._plan.inputs]
-        named += [wish.local for wish in self._plan.outputs]
-        return [self._place(local) for local in named if local is not None]
+        creation = make_creation(
+            plan, None, seeds=seeds_of_variables(self._capturing.environ)
+        )
+        # Lists show the command from the start; the rest of the part comes with it again.
+        code = Code(
+            kind="none",
+            argv=mask_argv(command.argv),
+            directory=str(command.directory),
+        )
+        creation = msgspec.structs.replace(creation, code=msgspec.to_builtins(code))
+        started = self._client.begin_run(plan.choose_repository(), creation)
+        self._begin(started, self._client.get_url())
+        self._add_parts(self._capturing.result())
 
     def _place(self, local: str) -> Path:
-        return self._command.directory / local
+        return self._command.place(local)
 
     def _add_parts(self, parts: Parts) -> None:
         recorder = self._running
@@ -184,7 +166,7 @@ class CommandRun(Recording):
 
     def _run_process(self) -> Ended:
         recorder, command = self._running, self._command
-        environ = environment_of(self._known).apply(self._environ)
+        environ = environment_of(self._known).apply(self._capturing.environ)
         log = OutputLog(recorder.log_text, find_secrets(environ))
         try:
             return run_process(

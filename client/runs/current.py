@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
@@ -20,6 +21,19 @@ def current_run() -> Recording | None:
     if found is not None and found.is_going_on:
         return found
     going_on = [each for each in _started if each.is_going_on]
+    return going_on[-1] if going_on else None
+
+
+def only_run() -> Recording | None:
+    """Return the run that what happens in this process belongs to, if there is no doubt.
+
+    That is the one that goes on, or the innermost of those that are one in the other. Of
+    several beside each other, nobody knows which a request of a library is made for.
+    """
+    going_on = [each for each in _started if each.is_going_on]
+    for outer, inner in itertools.pairwise(going_on):
+        if inner.parent != outer.id:
+            return None
     return going_on[-1] if going_on else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -158,7 +157,7 @@ def _as_param(value: object) -> ParamValue:
     item = getattr(value, "item", None)  # a number of NumPy or torch
     if callable(item) and getattr(value, "shape", None) == ():
         return _as_param(item())
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    return str(value)
 
 
 def make_plan(
@@ -183,7 +182,7 @@ def make_plan(
         repository=repository,
         params=clean_params(params) if params else {},
         inputs=input_wishes(inputs),
-        outputs=output_wishes(outputs or {}),
+        outputs=output_wishes(outputs) if outputs else [],
         config=[Path(file) for file in config],
         seed=seed,
         lost_after_s=lost_after_s,

@@ -31,9 +31,9 @@ from ..errors import (
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
-from ..wire.runs import RunEnd, RunStart
+from ..wire.runs import OutputWish, RunEnd, RunStart
 from . import current
-from .addresses import input_wish, output_wish
+from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
 from .outcome import Outcome, not_published
 from .pending import as_number, check_name
@@ -113,6 +113,11 @@ class Recording:
         return self._plan.experiment
 
     @property
+    def parent(self) -> str | None:
+        """The id of the run that it is a part of."""
+        return self._plan.parent
+
+    @property
     def is_going_on(self) -> bool:
         """Whether it has begun and not ended."""
         return self.status == "running"
@@ -157,6 +162,12 @@ class Recording:
             "aws_secret_access_key": known.secret_access_key,
             "region_name": REGION,
         }
+
+    def speaks_for(self, server: str) -> RunAddress | None:
+        """Return where and how to ask as the run, if `server` is its server."""
+        known = self._known
+        named = {known.server, self._server, _place_of(self._server)}
+        return known if self.pid == os.getpid() and server in named else None
 
     # What is logged -------------------------------------------------------------------
 
@@ -263,9 +274,10 @@ class Recording:
             start.access_key_id,
             start.secret_access_key,
         )
-        self._take_up(address, saved_server=self._server)
+        saved = _place_of(self._server)
+        self._take_up(address, saved_server=saved)
         self._others = self._running.call(
-            lambda _: send_of_others(self._server, address.server)
+            lambda _: send_of_others(saved, address.server)
         )
         parts, self._parts = self._parts, None
         if parts is None:
@@ -307,15 +319,8 @@ class Recording:
         return self._ask(work)
 
     def _output(self, local: str | Path, address: str) -> str:
-        recorder = self._running
-        wish = output_wish(local, address)
-
-        async def work(lake: AsyncClient) -> None:
-            await upload(lake, Path(local), wish)
-            await recorder.declare(lake, outputs=[wish])
-
-        self._ask(work)
-        self._uploaded.add(str(local))
+        wish = settle(output_wish(local, address), Path(local))
+        self._upload(wish, Path(local))
         return f"lakebed://{wish.repository}/{wish.branch}/{wish.path}"
 
     def _keep(self, file: str | Path | bytes, name: str | None) -> None:
@@ -341,9 +346,18 @@ class Recording:
                 raise InvalidRequestError(
                     f"output '{wish.local}' is not there: nothing is published"
                 )
-            self._ask(
-                lambda lake, place=place, wish=wish: upload(lake, place, wish)  # type: ignore[misc]
-            )
+            self._upload(settle(wish, place), place)
+
+    def _upload(self, wish: OutputWish, place: Path) -> None:
+        """Upload what is at `place`, and declare it."""
+        recorder = self._running
+
+        async def work(lake: AsyncClient) -> None:
+            await upload(lake, place, wish)
+            await recorder.declare(lake, outputs=[wish])
+
+        self._ask(work)
+        if wish.local is not None:
             self._uploaded.add(wish.local)
 
     def _place(self, local: str) -> Path:
@@ -456,3 +470,10 @@ def _find_commit(run: wire.Run, wish: wire.InputWish) -> str:
         ):
             return found.commit
     return wish.ref
+
+
+def _place_of(server: str) -> str:
+    """Return an URL as it is, and a directory as others find it."""
+    if "://" in server:
+        return server
+    return str(Path(server).expanduser().absolute())

@@ -31,7 +31,7 @@ from . import current
 from .outcome import EndStatus, Outcome, outcome_of
 from .plan import Plan, clean_params
 from .recorder import warn
-from .recording import Recording, RunInput
+from .recording import Recording, RunInput, Status
 
 if TYPE_CHECKING:
     from ..blocking.handles.lake import Lake
@@ -47,6 +47,25 @@ class Run(Recording):
     def __init__(self, lake: Lake, plan: Plan) -> None:
         super().__init__(plan, lake.server)
         self._lake = lake
+        self._as_run: Lake | None = None
+
+    @property
+    def lake(self) -> Lake:
+        """The lake as the run sees it: what is read is pinned and recorded.
+
+        And what is written is published when the run has succeeded. It closes with the run.
+        """
+        _ = self._running
+        if self._as_run is None:
+            from ..connecting import connect
+
+            known = self._known
+            self._as_run = connect(
+                known.server,
+                access_key_id=known.access_key_id,
+                secret_access_key=known.secret_access_key,
+            )
+        return self._as_run
 
     def start(self) -> Self:
         """Begin the run, where `with` does not fit: in a notebook. `end` ends it.
@@ -150,6 +169,11 @@ class Run(Recording):
             return self._lake.client.get_run(self.id)
         return None
 
+    def _over(self, status: Status) -> None:
+        super()._over(status)
+        if self._as_run is not None:
+            self._as_run.close()
+
 
 class AsyncRun(Recording):
     """A run; made by `lake.run`, begun by `async with` or `start`.
@@ -160,7 +184,18 @@ class AsyncRun(Recording):
     def __init__(self, lake: AsyncLake, plan: Plan) -> None:
         super().__init__(plan, lake.server)
         self._lake = lake
+        self._as_run: AsyncLake | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def lake(self) -> AsyncLake:
+        """The lake as the run sees it: what is read is pinned and recorded.
+
+        And what is written is published when the run has succeeded. It closes with the run.
+        """
+        _ = self._running
+        assert self._as_run is not None
+        return self._as_run
 
     async def start(self) -> Self:
         """Begin the run, where `with` does not fit: in a notebook. `end` ends it.
@@ -176,6 +211,15 @@ class AsyncRun(Recording):
             repository = self._plan.choose_repository()
             started = await client.begin_run(repository, self._creation())
             self._begin(started, await client.get_url())
+        from ..connecting import connect_async
+
+        known = self._known
+        self._as_run = connect_async(
+            known.server,
+            access_key_id=known.access_key_id,
+            secret_access_key=known.secret_access_key,
+        )
+        await self._as_run.__aenter__()
         return self
 
     async def end(
@@ -194,7 +238,10 @@ class AsyncRun(Recording):
             RunNotPublishedError: what it wrote could not be published.
         """
         outcome = _outcome(status, exit_code)
-        await asyncio.to_thread(self._finish, outcome, message=message)
+        try:
+            await asyncio.to_thread(self._finish, outcome, message=message)
+        finally:
+            await self._close_lake()
         return self.result
 
     async def input(self, address: str, local: str | Path | None = None) -> RunInput:
@@ -238,9 +285,16 @@ class AsyncRun(Recording):
     ) -> None:
         if self.is_going_on:
             outcome = outcome_of(error)
-            await asyncio.to_thread(
-                _close, lambda: self._finish(outcome, message=""), error
-            )
+            try:
+                await asyncio.to_thread(
+                    _close, lambda: self._finish(outcome, message=""), error
+                )
+            finally:
+                await self._close_lake()
+
+    async def _close_lake(self) -> None:
+        if self._as_run is not None:
+            await self._as_run.close()
 
     def __call__(
         self, function: Callable[P, Coroutine[Any, Any, R]]

@@ -22,7 +22,7 @@ async def upload(
     *,
     progress: Progress | None = None,
 ) -> int:
-    """Write `local` to where `wish` says, with the key of the run; return its files.
+    """Write `local` to where `wish`, settled, says, with the key of the run; return its files.
 
     Raises:
         InvalidRequestError: there is no such file, or its name cannot be that of an
@@ -30,11 +30,8 @@ async def upload(
         OSError: a file cannot be read.
     """
     if await asyncio.to_thread(local.is_dir):
-        prefix = wish.path
-        if prefix and not prefix.endswith("/"):
-            prefix += "/"
         report = await lake.upload_objects(
-            wish.repository, wish.branch, _walk(local, prefix), progress=progress
+            wish.repository, wish.branch, _walk(local, wish.path), progress=progress
         )
         if report.failed:
             raise report.failed[0][1]

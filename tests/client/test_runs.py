@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+import fsspec
 import lakebed.client
 import pytest
 from lakebed.client import (
@@ -26,7 +27,7 @@ from lakebed.client import (
 )
 from lakebed.client.wire import Run as Known
 
-from support.s3server import ADMIN_ENVIRONMENT, ServerProcess, run_server
+from support.s3server import ADMIN, ADMIN_ENVIRONMENT, ServerProcess, run_server
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,14 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
+
+
+def as_run_of(options: dict[str, str]) -> Lake:
+    return connect(
+        options["server"],
+        access_key_id=options["access_key_id"],
+        secret_access_key=options["secret_access_key"],
+    )
 
 
 def known(run: Run) -> Known:
@@ -162,7 +171,7 @@ def test_a_run_in_a_run_is_its_child(lake: Lake, repository: Repository) -> None
 def test_a_notebook_starts_and_ends_a_run(lake: Lake, repository: Repository) -> None:
     run = lake.run("notebook", repository="penguins").start()
     assert current_run() is run
-    assert "running" in run._repr_html_()
+    assert "running" in str(run)
     ended = run.end("failed")
 
     assert ended is not None
@@ -240,6 +249,7 @@ def test_outputs_are_published_as_one_commit_when_the_run_succeeds(
     assert main.read("made/report.md") == b"good"
     assert len(list(main.log())) == 2
     assert {each.path for each in known(run).outputs if each.how == "declared"} == {
+        "made/",
         "made/model/",
         "made/report.md",
     }
@@ -263,7 +273,7 @@ def test_the_key_of_a_run_reads_as_the_run_and_ends_with_it(
     repository.branch("main").commit("Add")
     with lake.run(repository="penguins") as run:
         options = run.storage_options
-        with connect(**options) as as_run:  # type: ignore[arg-type]
+        with as_run_of(options) as as_run:
             main = as_run.repository("penguins").branch("main")
             assert main.read("birds.csv") == b"1"
         assert run.environment["LAKEBED_RUN_ID"] == run.id
@@ -272,8 +282,55 @@ def test_the_key_of_a_run_reads_as_the_run_and_ends_with_it(
     assert ("birds.csv", "observed") in {
         (each.path, each.how) for each in known(run).inputs
     }
-    with connect(**options) as later, pytest.raises(ClientError):  # type: ignore[arg-type]
+    with as_run_of(options) as later, pytest.raises(ClientError):
         later.repositories().collect()
+
+
+def test_what_is_done_with_the_lake_of_a_run_is_recorded_and_published(
+    lake: Lake, repository: Repository
+) -> None:
+    main = repository.branch("main")
+    main.upload("birds.csv", b"1")
+    first = main.commit("Add")
+    with lake.run(repository="penguins") as run:
+        main.upload("birds.csv", b"2")
+        main.commit("Change")
+        as_run = run.lake.repository("penguins").branch("main")
+        as_run.upload("sum.txt", as_run.read("birds.csv") + b"!")
+        assert as_run.read("sum.txt") == b"1!"
+        assert not main.exists("sum.txt")
+
+    assert main.read("sum.txt") == b"1!"
+    read = {(each.path, each.commit, each.how) for each in known(run).inputs}
+    assert read == {("birds.csv", first.id, "observed")}
+    assert [each.path for each in known(run).outputs] == ["sum.txt"]
+
+
+async def test_the_same_with_await(async_lake: AsyncLake) -> None:
+    main = (await async_lake.create_repository("penguins")).branch("main")
+    async with async_lake.run(repository="penguins") as run:
+        await run.lake.repository("penguins").branch("main").upload("a", b"1")
+
+    assert await main.read("a") == b"1"
+
+
+def test_what_fsspec_does_meanwhile_belongs_to_the_run(
+    lake: Lake, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEBED_SERVER", lake.server)
+    main = repository.branch("main")
+    main.upload("birds.csv", b"1")
+    main.commit("Add")
+    with (
+        lake.run(repository="penguins") as run,
+        fsspec.open("lakebed://penguins/main/birds.csv") as read,
+    ):
+        with fsspec.open("lakebed://penguins/main/copy.csv", "wb") as written:
+            written.write(read.read())
+        assert not main.exists("copy.csv")
+
+    assert main.read("copy.csv") == b"1"
+    assert [each.path for each in known(run).inputs] == ["birds.csv"]
 
 
 def test_at_the_port_of_a_directory_nobody_is_let_in_but_a_run(
@@ -305,16 +362,13 @@ def test_a_seed_is_set_and_recorded(lake: Lake, repository: Repository) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
     with run_server(tmp_path_factory.mktemp("runs") / "lake") as running:
-        with connect(running.url, **_keyword(ADMIN_ENVIRONMENT)) as opened:
+        with as_admin(running.url) as opened:
             opened.create_repository("penguins")
         yield running
 
 
-def _keyword(environment: dict[str, str]) -> dict[str, str]:
-    return {
-        name.removeprefix("LAKEBED_").lower(): value
-        for name, value in environment.items()
-    }
+def as_admin(url: str) -> Lake:
+    return connect(url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret)
 
 
 def execute(server: ServerProcess, source: str) -> subprocess.CompletedProcess[str]:
@@ -352,7 +406,7 @@ def test_a_process_that_ends_ends_its_run(
     done = execute(server, source)
 
     assert done.returncode == code, done.stderr
-    with connect(server.url, **_keyword(ADMIN_ENVIRONMENT)) as lake:
+    with as_admin(server.url) as lake:
         found = lake.client.get_run(done.stdout.strip())
     assert found.status == (status or "interrupted")
 
@@ -374,7 +428,7 @@ def test_children_that_were_forked_log_into_the_same_run(server: ServerProcess) 
     )
 
     assert done.returncode == 0, done.stderr
-    with connect(server.url, **_keyword(ADMIN_ENVIRONMENT)) as lake:
+    with as_admin(server.url) as lake:
         points = lake.client.get_run_metrics("penguins", done.stdout.strip(), "loss")
     assert sorted(points.steps) == [0, 1, 2]
 
@@ -393,7 +447,7 @@ def test_what_was_left_behind_is_sent_by_the_next_run(server: ServerProcess) -> 
     again = execute(server, "with lake.run(repository='penguins') as run: pass")
 
     assert again.returncode == 0, again.stderr
-    with connect(server.url, **_keyword(ADMIN_ENVIRONMENT)) as lake:
+    with as_admin(server.url) as lake:
         found = lake.client.get_run(name)
     assert [(each.name, each.count) for each in found.metrics] == [("loss", 1)]
     assert found.status == "running"
