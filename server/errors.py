@@ -491,7 +491,7 @@ class StillNeededError(ConflictError):
 
 
 class UnusableRunError(ConflictError):
-    """A run is not what a version or a check can be made of: it goes on, it failed ..."""
+    """A run is not what a version or a check can be made of: it failed, read nothing of it ..."""
 
     code = "unusable-run"
 

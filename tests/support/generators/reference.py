@@ -24,6 +24,7 @@ HANDLES = (
     ("writing.py", "Writable"),
     ("branch.py", "Branch"),
     ("transaction.py", "Transaction"),
+    ("model.py", "Model"),
     ("listing.py", "Listing"),
 )
 VALUES = ("Commit", "Change", "Conflict", "ObjectInfo", "Move", "Size", "Rows")
@@ -37,6 +38,7 @@ FLAT = (
     "folders",
     "transactions",
     "people",
+    "models",
 )
 
 INTERNAL = ("settle",)
@@ -66,7 +68,7 @@ with main.transaction("Clean the table") as tx:
 print(tx.commit)
 ```
 
-**Handles** (lake, repository, ref, branch, tag) are names with methods: to make one asks
+**Handles** (lake, repository, ref, branch, tag, model) are names with methods: to make one asks
 nobody, two that name the same are equal, and they are pickled by server and name, never
 with a key. **What is sent again** after a broken connection is what cannot happen twice by
 that: reads, writes of the same bytes, and whatever makes a commit, a branch or a tag, which
