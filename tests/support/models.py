@@ -30,6 +30,10 @@ class Somebody:
     run: RunScope | None = None
     is_admin: bool = True
 
+    @property
+    def is_admin(self) -> bool:
+        return self.readable is None
+
     def require_read(self, repository: str, ref: str | None) -> None:
         if self.readable is not None and (repository, ref) not in self.readable:
             raise PermissionDeniedError(f"access denied: '{repository}/{ref}'")
