@@ -301,6 +301,8 @@ class ModelContract:
         assert await needs(other) == [("check", "bias of fraud@1")]
         assert await needs(lonely) == []
         assert len(await metadata.list_needs_of_repository(repository.id, limit=1)) == 1
+        await metadata.write(lambda tx: tx.delete_repository(other.id))
+        assert await needs(repository) == [("version", "fraud@1")], "not yet purged"
 
     @pytest.mark.parametrize(
         ("repository_name", "path", "is_prefix", "identity", "commit", "is_read"),
