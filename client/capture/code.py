@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..git import GitError, GitMissingError, GitOutputTooLargeError
@@ -30,12 +31,14 @@ def capture_code(
     argv: Sequence[str],
     *,
     environ: Mapping[str, str] | None = None,
+    exclude: Sequence[Path] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Captured[Code]:
     """Return the code that `argv`, run in `directory`, would use.
 
     Writes nothing, neither into the work tree nor into Git's folder. Never raises for
-    what cannot be had: that is in `missing`.
+    what cannot be had: that is in `missing`. Untracked files at and below the paths of
+    `exclude` are data, and left alone.
     """
     directory = Path(os.path.abspath(directory))  # noqa: PTH100 (links stay)
     entry = read_command(
@@ -45,9 +48,27 @@ def capture_code(
     try:
         root = find_root(directory, timeout_s=limits.git_timeout_s)
         tree = read_work_tree(root, timeout_s=limits.git_timeout_s)
+        tree = _without(tree, exclude)
     except GitError as error:
         return _capture_loose(directory, words, entry, _why_no_git(error, directory), limits)
     return _capture_tree(tree, directory, words, entry, limits)
+
+
+def _without(tree: WorkTree, exclude: Sequence[Path]) -> WorkTree:
+    """Return `tree` without the untracked files at and below the paths of `exclude`."""
+    places = [
+        os.fsencode(os.path.relpath(os.path.abspath(path), tree.root))  # noqa: PTH100
+        for path in exclude
+    ]
+    untracked = tuple(
+        path
+        for path in tree.untracked
+        if not any(
+            path.rstrip(b"/") == place or path.startswith(place + b"/")
+            for place in places
+        )
+    )
+    return replace(tree, untracked=untracked)
 
 
 def _capture_tree(

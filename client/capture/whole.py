@@ -22,6 +22,7 @@ def capture_run(
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     in_process: bool = False,
+    exclude: Sequence[Path] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> CapturedRun:
     """Return all that is recorded of a command before it begins.
@@ -35,9 +36,12 @@ def capture_run(
         options: of `lakebed run` itself.
         environ: what the command will have in its environment; None: what we have.
         in_process: the command is this very process.
+        exclude: where data lies; what is untracked there is not code.
     """
     code_call = begin(
-        lambda: capture_code(directory, argv, environ=environ, limits=limits)
+        lambda: capture_code(
+            directory, argv, environ=environ, exclude=exclude, limits=limits
+        )
     )
     environment_call = begin(
         lambda: capture_environment(
