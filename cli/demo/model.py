@@ -21,6 +21,11 @@ MODEL = "species"
 SEED = 7
 SCRIPTS = ("train.py", "drop_incomplete.py", "keep_species.py", "read_with_s3.py")
 _GIT_NAME = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
+"""Not shown: whoever types it has a name in the configuration of Git."""
+
+_LOCK = 'lock-version = "1.0"\ncreated-by = "by hand"\npackages = []\n'
+"""Of a script that needs nothing but Python."""
+_IGNORED = "*.csv\n*.json\nenv/\n"
 
 
 def train(shell: Shell) -> None:
@@ -29,19 +34,20 @@ def train(shell: Shell) -> None:
     Raises:
         StepFailedError: a command failed.
     """
-    shell.title("Code goes into Git, as yours does")
+    shell.title("Code goes into Git, as yours does, with what pins its environment")
+    shell.other("python -m venv --without-pip env")
     if shutil.which("git") is None:
         print_line(
-            "git is not installed: the run is recorded without its code in Git, and its "
-            "grade says so."
+            "git is not installed: the run is recorded without a commit of its code, and "
+            "its grade says so."
         )
     else:
         _keep_code(shell)
-    shell.title("Train a model of it, and record what it is made of")
+    shell.title("Train a model on main, and record what it is made of")
     shell.lakebed(
         "lakebed run -i lakebed://penguins/main/penguins.csv=birds.csv "
         f"-o model.json=lakebed://penguins/main/model.json --seed {SEED} "
-        f"--name {MODEL} -- python train.py birds.csv model.json"
+        f"--name {MODEL} -- env/bin/python train.py birds.csv model.json"
     )
     run = asyncio.run(_find_last_run())
     shell.lakebed(f"lakebed model register {MODEL} --run {run.id[:12]}")
@@ -49,11 +55,14 @@ def train(shell: Shell) -> None:
 
 
 def _keep_code(shell: Shell) -> None:
+    (shell.folder / "pylock.toml").write_text(_LOCK)
+    (shell.folder / ".gitignore").write_text(_IGNORED)
     shell.other("git init -q -b main .")
-    (shell.folder / ".gitignore").write_text("*.csv\n*.json\n")
-    shell.other(f"git add .gitignore {' '.join(SCRIPTS)}")
-    # As it would be typed by somebody who has a name in Git's configuration.
+    shell.other(f"git add .gitignore pylock.toml {' '.join(SCRIPTS)}")
     shell.other('git commit -q -m "Train on four measures"', hidden=_GIT_NAME)
+    shell.other("git init -q --bare ../code.git")
+    shell.other("git remote add origin ../code.git")
+    shell.other("git push -q origin main")
 
 
 async def _find_last_run() -> RunSummary:
@@ -82,6 +91,5 @@ def prove(shell: Shell) -> None:
         StepFailedError: it did not come out the same.
     """
     shell.title("And again: the same code, the data of then, the same bytes?")
-    # The environment of the demo is the one that is here: it installs nothing.
-    shell.lakebed(f"lakebed rerun {MODEL}@prod --verify --env current")
+    shell.lakebed(f"lakebed rerun {MODEL}@prod --verify")
     print_line("The model was made again, to the byte.", style="bold green")

@@ -36,11 +36,15 @@ def render_tree(lineage: Lineage) -> Iterator[str]:
     shown: set[str] = set()
     for root in _roots(lineage):
         # Not by calling itself: a chain may be longer than Python's stack.
-        todo: list[tuple[str, str, str, str]] = [(root.id, "", "", "")]
+        todo: list[tuple[str, str, str, str, str]] = [(root.id, "", "", "", "")]
         while todo:
-            id_, how, lead, below = todo.pop()
+            id_, how, lead, below, parent = todo.pop()
             told = _text(nodes[id_]) + (f"  ({how})" if how else "")
-            children = [each for each in next_ones[id_] if each[0] in nodes]
+            children = [
+                each
+                for each in next_ones[id_]
+                if each[0] in nodes and each[0] != parent
+            ]
             if id_ in shown:
                 yield f"{lead}{told}{', as above' if children else ''}"
                 continue
@@ -48,7 +52,7 @@ def render_tree(lineage: Lineage) -> Iterator[str]:
             yield lead + told
             for number, (child, kind) in enumerate(reversed(children)):
                 lane = "   " if number == 0 else "|  "
-                todo.append((child, kind, f"{below}+- ", below + lane))
+                todo.append((child, kind, f"{below}+- ", below + lane, id_))
 
 
 def _roots(lineage: Lineage) -> Sequence[LineageNode]:

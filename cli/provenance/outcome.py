@@ -35,7 +35,7 @@ def _verdict_line(found: RerunOutcome) -> Line:
         return Line("it ran; --verify compares what came of it")
     compared = format_count(verdict.compared, "output")
     if verdict.is_identical:
-        return Line(f"identical, {compared} and every metric compared", "bold green")
+        return Line(f"identical, {compared} compared", "bold green")
     if not found.differs:
         return Line(f"within the tolerance, {compared} compared", "bold yellow")
     return Line(f"differs: {_counts_text(verdict)}", "bold red")

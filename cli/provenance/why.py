@@ -50,7 +50,7 @@ def facts_of(why: Why) -> list[Fact]:
         Fact("outputs", list(_output_lines(run, why.output)), FIRST_LINES),
         Fact("grade", list(_grade_lines(run)), FIRST_LINES),
         Fact("re-runs", [_verdict_line(each) for each in reversed(run.verdicts)]),
-        Fact("missing", [Line(f"{each.what}: {each.reason}") for each in run.missing]),
+        Fact("missing", list(_missing_lines(run))),
     ]
 
 
@@ -103,7 +103,8 @@ def _code_lines(run: Run, code: Code | None) -> Iterable[Line]:
         yield Line("not in Git", "yellow")
     else:
         yield from _git_lines(run, code)
-    if code.entry is not None:
+    # What is at a commit says all of it: the hash of one file would say less.
+    if code.entry is not None and code.commit is None:
         yield Line(f"{code.entry.path}, SHA-256 {short(code.entry.sha256)}", fit="end")
     if code.notebook is not None:
         yield Line(f"cells of the notebook kept as '{code.notebook}'")
@@ -157,7 +158,8 @@ def _data_lines(inputs: Sequence[RunInput]) -> Iterable[Line]:
     for each in inputs:
         at = f"lakebed://{each.repository}/{short(each.commit)}/{each.path}"
         size = format_bytes(each.size_bytes)
-        yield Line(f"{at}  {size}  {short(each.identity)}  {each.how}", fit="end")
+        seen = "  observed" if each.how == "observed" else ""
+        yield Line(f"{at}  {size}  {short(each.identity)}{seen}", fit="end")
 
 
 def _config_lines(run: Run, parts: Parts) -> Iterable[Line]:
@@ -250,6 +252,13 @@ def _grade_lines(run: Run) -> Iterable[Line]:
     yield Line(f"{run.grade}{proven}", style)
     for reason in sorted(run.reasons, key=lambda each: each.grade, reverse=True):
         yield Line(f"{reason.grade}: {reason.text}", fit="fold")
+
+
+def _missing_lines(run: Run) -> Iterable[Line]:
+    """Yield what could not be recorded, but for what the grade has told."""
+    for each in run.missing:
+        if not any(each.reason in reason.text for reason in run.reasons):
+            yield Line(f"{each.what}: {each.reason}", fit="fold")
 
 
 def _verdict_line(verdict: Verdict) -> Line:

@@ -1,5 +1,6 @@
 """What is recorded of a run before it begins. Read `whole.py` first."""
 
+from .bundling import capture_commits
 from .captured import DEFAULT_LIMITS, Captured, CapturedRun, FileToKeep, Limits
 from .code import capture_code
 from .configuration import capture_configuration
@@ -19,6 +20,7 @@ __all__ = [
     "FileToKeep",
     "Limits",
     "capture_code",
+    "capture_commits",
     "capture_configuration",
     "capture_environment",
     "capture_hardware",

@@ -29,7 +29,7 @@ _CONFIGURATION = {
     ),
 }
 _ASSIGNED = re.compile(
-    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?\s*[:=]\s*
+    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*
     (?: \\?(?P<quote>["'])(?P<quoted>[^"'\n\\]*) | (?P<bare>[^\s"'#,{}\[\]]+) )""",
     re.VERBOSE,
 )

@@ -62,7 +62,8 @@ def capture_environment(
     if mismatch is not None and not _is_conda_locked(locks, bool(conda)):
         missing.append(mismatch)
     for each in installed:
-        if each.url is not None and _is_elsewhere(each.url, root):
+        # What records is not what is recorded: it is named with its version.
+        if each.name != "lakebed" and _is_elsewhere(each.url or "", root):
             text = (
                 f"'{each.name}' is installed from {each.url}: its code is not recorded"
             )

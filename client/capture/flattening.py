@@ -142,7 +142,8 @@ def _is_plain_list(data: Sequence[object]) -> bool:
 
 
 def _quoted(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False) if "." in key or not key else key
+    is_plain = key and "." not in key and '"' not in key
+    return key if is_plain else json.dumps(key, ensure_ascii=False)
 
 
 def _read_ini(text: str) -> object:

@@ -29,9 +29,8 @@ def mask_configuration(path: PurePath, content: bytes) -> bytes | None:
             if mask_shapes(content.decode("latin-1")).encode("latin-1") == content
             else None
         )
-    masked = mask_text(mask_shapes(text))
-    if path.suffix.lower() != ".json":
-        masked = _mask_lines(masked)
+    masked = text if path.suffix.lower() == ".json" else _mask_lines(text)
+    masked = mask_text(masked)
     try:
         secrets = list(iter_secrets(read_configuration(path, content)))
     except UnreadableError:
@@ -50,8 +49,12 @@ def _mask_lines(text: str) -> str:
     depth: int | None = None
     for number, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
-        if depth is not None and line.strip() and indent <= depth:
-            depth = None
+        if depth is not None and line.strip():
+            # YAML's lists may stand as deep as the name that they belong to.
+            is_below = indent > depth or (
+                indent == depth and line.lstrip().startswith("- ")
+            )
+            depth = depth if is_below else None
         if depth is not None:
             lines[number] = " " * indent + MASK if line.strip() else line
             continue
@@ -61,13 +64,7 @@ def _mask_lines(text: str) -> str:
         value = found["value"].strip()
         if value in ("", "|", ">", "|-", ">-", "|+", ">+"):
             depth = indent
-        elif MASK not in value and value.lower() not in (
-            "null",
-            "~",
-            "none",
-            "true",
-            "false",
-        ):
+        elif value.lower() not in ("null", "~", "none", "true", "false"):
             lines[number] = found["before"] + MASK
     return "\n".join(lines)
 

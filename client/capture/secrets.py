@@ -13,12 +13,13 @@ from .shapes import MASK, mask_shapes, replace_users
 
 _BEARER = re.compile(r"(?i)\b(bearer|basic|token)\s+([\w+/=.~-]{8,})")
 _NAMED = re.compile(
-    r"""(?P<name>[A-Za-z_][\w.-]*) (?P<between>["']?\s*(?:=>|:=|=|:)\s*)
-    (?: (?P<quote>["'])(?P<quoted>(?:\\.|(?!(?P=quote)).)*)(?P=quote)
-      | (?P<bare>[^\s"'&;,|()\[\]{}<>]++) (?!\() )
+    r"""(?P<name>[A-Za-z_][\w.-]*) (?P<between>["']?[ \t]*(?:=>|:=|=|:)[ \t]*)
+    (?: (?P<quote>["'])(?P<quoted>(?:\\.|(?!(?P=quote)).){0,4096})(?P=quote)
+      | (?P<bare>[^\s"'&;,|()\[\]{}<>]{1,4096}+) (?!\() )
     """,
     re.VERBOSE,
 )
+"""A value has an end, so that a line of megabytes is not read once for every `=` in it."""
 _OPTION = re.compile(
     r"(?<!\S)(?P<name>--?[A-Za-z][\w.-]*)(?P<between>\s+)(?P<value>[^\s-]\S*)"
 )
@@ -45,7 +46,7 @@ def mask_text(text: str) -> str:
     """Return `text` with what is a secret by shape or by name masked."""
     text = mask_shapes(text)
     text = _BEARER.sub(lambda found: f"{found[1]} {MASK}", text)
-    text = _NAMED.sub(_mask_named, text)
+    text = _mask_named(text)
     return _OPTION.sub(_mask_option, text)
 
 
@@ -86,14 +87,20 @@ def _option_of(word: str) -> str:
     return "" if re.split(r"[-_]", name.lower())[0] in _SWITCHES else name
 
 
-def _mask_named(found: re.Match[str]) -> str:
-    value = found["quoted"] if found["quote"] else found["bare"]
-    if not value or value == MASK or value.lower() in _TELLS_NOTHING:
-        return found[0]
-    if not is_secret_value(found["name"], value):
-        return found[0]
-    quote = found["quote"] or ""
-    return f"{found['name']}{found['between']}{quote}{MASK}{quote}"
+def _mask_named(text: str) -> str:
+    """Mask the values that stand behind names of secrets; within other values as well."""
+    pieces: list[str] = []
+    done = position = 0
+    while (found := _NAMED.search(text, position)) is not None:
+        group = "quoted" if found["quote"] else "bare"
+        position = found.start(group)
+        value = found[group]
+        if not value or value == MASK or value.lower() in _TELLS_NOTHING:
+            position = found.end(group)
+        elif is_secret_value(found["name"], value):
+            pieces += [text[done:position], MASK]
+            done = position = found.end(group)
+    return "".join(pieces) + text[done:]
 
 
 def _mask_option(found: re.Match[str]) -> str:

@@ -69,11 +69,11 @@ def bring_commit(into: Path, wanted: Wanted) -> None:
         return
     for url in _urls(wanted):
         place = _as_folder(url)
-        if place is not None:
-            if _borrow(into, place, wanted.commit):
-                return
+        if place is not None and _borrow(into, place, wanted.commit):
+            return
+        if place is not None and wanted.bundle is None:
             tried.append(f"'{url}' does not have it")
-        elif _fetch(into, url, wanted, tried):
+        elif _fetch(into, url, wanted, tried):  # what a bundle begins with is there
             return
     if wanted.bundle is not None and _unbundle(into, wanted, tried):
         return

@@ -22,6 +22,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """Of the commits that publish its outputs."""
     actor: str = ""
     """Who asked."""
+    denied: tuple[tuple[str, str], ...] = ()
+    """Repositories and branches that they may not write to: nothing is published there."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,13 @@ async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Publi
 async def _publish(
     engine: Engine, run: RunRow, row: WorkBranchRow, ending: Ending
 ) -> Published:
+    if (row.repository, row.branch) in ending.denied:
+        return Published(
+            row,
+            None,
+            failure=f"access denied: '{ending.actor}' may not write '{row.repository}' "
+            f"at '{row.branch}': merge branch '{row.work_branch}' by hand",
+        )
     try:
         where = await get_repository(engine, row.repository)
         history = engine.history(where)

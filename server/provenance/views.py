@@ -110,7 +110,8 @@ async def see(
     )
     if head is not None:
         return View(head.hex() + _rest(expression, ref).rstrip("@"), ref)
-    if isinstance(branch, Branch) and expression.is_plain_name:
+    is_plain = isinstance(branch, Branch) and expression.is_plain_name
+    if is_plain and not where.read_only:
         return View(f"{ref}@", ref)  # what is not committed has no version
     return View(ref, ref)
 

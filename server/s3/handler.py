@@ -35,7 +35,7 @@ from .address import (
 )
 from .body import awaits_continue
 from .call import Call, Gateway
-from .dispatch import Dispatcher, check_headers
+from .dispatch import Dispatcher, check_headers, use_of
 from .errors import S3Error
 from .form import Form, is_form
 from .form_upload import read_key, store
@@ -169,7 +169,7 @@ class S3Handler:
         view = None
         if verified.principal.run is not None and object_name is not None:
             view, object_name = await self._see(
-                verified.principal.run, object_name, operation.use
+                verified.principal.run, object_name, use_of(operation)
             )
         call = Call(
             self._gateway,

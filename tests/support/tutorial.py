@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import getpass
 import os
+import platform
 import re
+import subprocess
 import sys
+import sysconfig
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from support.readme_session import COLUMNS, LINES, run_on_terminal
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial-models.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "tutorial-models.md"
 _BLOCK = re.compile(r"^```(python \S+|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARYING = (
     (re.compile(r"\b[0-9a-f]{7,64}\b"), "<id>"),
@@ -43,8 +48,9 @@ def run_tutorial(folder: Path) -> list[str]:
     """Run the page in `folder`; return its sessions with what they show now."""
     project = folder / "tumours"
     project.mkdir()
+    programs = make_environment(folder / "env")
     environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "LAKEBED_SERVER": "../lake",
@@ -70,9 +76,32 @@ def run_tutorial(folder: Path) -> list[str]:
             for command in commands
         ]
         session = "".join(shown).replace(str(folder), "/home/ann")
-        # Whoever runs it owns the directory; the names may be of any length.
+        session = session.replace(f" on {platform.node()}", " on laptop")
+        # Whoever runs it owns the directory.
         sessions.append(re.sub(rf"\b{re.escape(getpass.getuser())}\b", "ann", session))
     return sessions
+
+
+def make_environment(folder: Path) -> Path:
+    """Make an environment in which lakebed is installed as it is from an index.
+
+    In that of the tests it is a checkout, whose code no record has. All else is taken
+    from there. Returns the folder of its programs.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    build = ("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "wheels"))
+    subprocess.run([sys.executable, *build], check=True, cwd=ROOT, capture_output=True)
+    (wheel,) = (folder / "wheels").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (site / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    program = folder / "bin" / "lakebed"
+    program.write_text(
+        f"#!{folder}/bin/python\nfrom lakebed.cli.main import main\nmain()\n"
+    )
+    program.chmod(0o755)
+    return program.parent
 
 
 def shape(session: str) -> str:

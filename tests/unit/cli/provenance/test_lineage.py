@@ -82,13 +82,24 @@ def test_what_several_came_from_is_drawn_once() -> None:
 
 
 def test_a_circle_ends() -> None:
+    nodes = [node("run:a", depth=0), node("run:b"), node("run:c")]
+    edges = [("run:a", "run:b"), ("run:b", "run:c"), ("run:c", "run:a")]
+
+    lines = list(render_tree(make_lineage(nodes, edges)))
+
+    assert [line.strip("+- |") for line in lines] == [
+        "run a  run:a",
+        "run c  run:c  (declared)",
+        "run b  run:b  (declared)",
+        "run a  run:a  (declared), as above",
+    ]
+
+
+def test_the_way_back_is_not_drawn() -> None:
     nodes = [node("run:a", depth=0), node("run:b")]
+    edges = [("run:a", "run:b"), ("run:b", "run:a")]
 
-    lines = list(
-        render_tree(make_lineage(nodes, [("run:a", "run:b"), ("run:b", "run:a")]))
-    )
-
-    assert len(lines) == 3
+    assert len(list(render_tree(make_lineage(nodes, edges)))) == 2
 
 
 def test_a_chain_of_thousands_is_drawn() -> None:

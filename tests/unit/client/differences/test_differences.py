@@ -305,7 +305,8 @@ def _typed(value: Any) -> Any:
         case bool():
             return ("bool", value)
         case list():
-            return [_typed(each) for each in cast("list[Any]", value)]
+            items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return [_typed(each) for each in items]
         case dict():
             pairs = cast("dict[str, Any]", value).items()
             return {name: _typed(each) for name, each in pairs}

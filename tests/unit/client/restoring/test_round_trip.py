@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lakebed.client.capture import Captured, capture_code
+from lakebed.client.capture import Captured, Limits, capture_code, capture_commits
 from lakebed.client.restoring import RestoredCode, RestoreError, restore_code
 from lakebed.client.wire import Code
 
@@ -502,3 +502,68 @@ def test_only_an_empty_folder_is_written_to(tmp_path: Path) -> None:
         restore(captured, tmp_path / "again")
 
     assert [path.name for path in (tmp_path / "again").iterdir()] == ["mine"]
+
+
+# What no remote has ------------------------------------------------------------------
+
+
+def test_commits_that_are_not_pushed_are_kept_as_a_bundle(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work", commits=3)
+    repository.push_to(tmp_path / "bare.git")
+    repository.write("train.py", "print('not pushed')\n")
+    repository.commit("Not pushed")
+    repository.write("notes.txt", "nor this\n")
+    repository.commit("Not pushed either")
+    untracked(repository)
+    before, state = picture(repository.root), state_of_git(repository.root)
+    captured = capture_code(repository.root, ["python", "train.py"])
+
+    with_commits = capture_commits(captured.part)
+
+    assert state_of_git(repository.root) == state
+    assert with_commits.part.bundle == "code.bundle"
+    assert len(with_commits.files[0].content) < 2000
+    moved_away(repository)
+    whole = Captured(with_commits.part, captured.files + with_commits.files)
+    assert picture(restore(whole, tmp_path / "again").root) == before
+
+
+def test_without_a_remote_the_commit_is_kept_alone(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work", commits=3)
+    repository.write("weights.bin", os.urandom(20_000))
+    repository.commit("Large")
+    repository.write("weights.bin", b"small")
+    repository.commit("Small")
+    before = picture(repository.root)
+    captured = capture_code(repository.root, ["python", "train.py"])
+
+    first, second = capture_commits(captured.part), capture_commits(captured.part)
+
+    assert first.part.bundle == "code.pack"
+    assert first == second
+    assert len(first.files[0].content) < 5000
+    moved_away(repository)
+    restored = restore(first, tmp_path / "again")
+    assert picture(restored.root) == before
+    assert git(restored.root, "log", "--format=%s") == "Small"
+
+
+def test_a_pushed_commit_needs_no_bundle(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    repository.push_to(tmp_path / "bare.git")
+    captured = capture_code(repository.root, ["python", "train.py"])
+
+    assert capture_commits(captured.part) == Captured(captured.part)
+
+
+def test_commits_that_are_too_large_to_keep_are_a_gap(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    repository.write("weights.bin", os.urandom(20_000))
+    repository.commit("Large")
+    captured = capture_code(repository.root, ["python", "train.py"])
+
+    kept = capture_commits(captured.part, limits=Limits(bundle_bytes_max=10_000))
+
+    assert kept.part == captured.part
+    assert [each.what for each in kept.missing] == ["code.bundle"]
+    assert "push it" in kept.missing[0].reason
