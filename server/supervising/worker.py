@@ -100,17 +100,19 @@ class _Supervised:
         channel.send(Leaving())
 
     async def _obey(self, channel: Channel[Order], worker: Worker) -> None:
-        async for order in channel.messages():
-            match order:
-                case AskFigures(number):
-                    channel.send(_read_figures(worker, number))
-                case AcceptFor(slots):
-                    await self._accept_for(set(slots), worker)
-                case ReadAgain():
-                    worker.read_again()
-                case Part():
-                    worker.part()
-        worker.stop()  # nobody is there any more who could say so
+        try:
+            async for order in channel.messages():
+                match order:
+                    case AskFigures(number):
+                        channel.send(_read_figures(worker, number))
+                    case AcceptFor(slots):
+                        await self._accept_for(set(slots), worker)
+                    case ReadAgain():
+                        worker.read_again()
+                    case Part():
+                        worker.part()
+        finally:
+            worker.stop()  # nobody is there any more who could say so
 
     async def _accept_for(self, slots: set[int], worker: Worker) -> None:
         for slot in self._accepted ^ slots:
