@@ -31,7 +31,9 @@ class Server:
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
-        protocol = self.draining.listen(self._answer, lambda *_: web.Response())
+        protocol = self.draining.listen(
+            self._answer, lambda exchange, too_long: web.Response()
+        )
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(protocol, "127.0.0.1", 0)
         self.address = self._listener.sockets[0].getsockname()

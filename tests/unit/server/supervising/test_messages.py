@@ -48,7 +48,13 @@ async def test_orders_arrive_in_order() -> None:
         end.setblocking(False)
     sender = await Channel[News].open(NEWS, ours)
     receiver = await Channel[Order].open(ORDERS, theirs)
-    orders = [AskFigures(7), AcceptFor((1, 2)), AcceptFor(()), ReadAgain(), Part()]
+    orders: list[Order] = [
+        AskFigures(7),
+        AcceptFor((1, 2)),
+        AcceptFor(()),
+        ReadAgain(),
+        Part(),
+    ]
 
     for order in orders:
         sender.send(order)
