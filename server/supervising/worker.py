@@ -29,6 +29,7 @@ from .messages import (
     AcceptFor,
     AskFigures,
     Channel,
+    CutOff,
     Failed,
     Figures,
     Leaving,
@@ -81,6 +82,7 @@ class _Supervised:
             self._bound[self._place.slot],
             on_ready=lambda worker: channel.send(Ready()),
             on_leaving=lambda worker: self._leave(channel),
+            is_alone=False,
         )
         obeying = asyncio.ensure_future(self._obey(channel, worker))
         try:
@@ -111,6 +113,8 @@ class _Supervised:
                         worker.read_again()
                     case Part():
                         worker.part()
+                    case CutOff():
+                        worker.cut_off()
         finally:
             worker.stop()  # nobody is there any more who could say so
 
