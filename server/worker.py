@@ -261,6 +261,8 @@ class Worker:
 
     async def _leave(self) -> None:
         """Accept no more, and let what runs finish."""
+        # What waits to be accepted was promised as much as what is: one turn takes it.
+        await asyncio.sleep(0)
         for one in list(self._listening):
             self.refuse(one)
         for one in self._bound:

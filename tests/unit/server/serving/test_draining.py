@@ -180,6 +180,32 @@ async def test_without_a_look_at_what_has_come_it_is_dropped(
     assert answer == b""
 
 
+async def test_the_first_request_of_a_connection_is_waited_for(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, server.address)
+        stopping = asyncio.ensure_future(server.draining.stop(LONG_S))
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+        assert b"Connection: close" in await ask(client)
+
+        async with asyncio.timeout(LONG_S):
+            await stopping
+
+
+async def test_who_connects_and_asks_nothing_holds_up_no_stop(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, server.address)
+        async with asyncio.timeout(LONG_S):
+            await server.draining.stop(10 * LONG_S)
+
+        assert await receive(client) == b""
+
+
 async def test_a_head_that_does_not_come_to_its_end_holds_up_no_stop(
     server: Server, connect: Connect
 ) -> None:
