@@ -2,9 +2,9 @@
 
 aiohttp's own shutdown drops whatever of a request body has not arrived yet, at once.
 Here a stop first lets go of idle connections, then waits for the requests that run,
-each of which is the last on its connection, and only then shuts down (P14). Before a stop
-that another process takes over from, `part` lets each client go with its next answer, so
-that none finds its connection closed just when it asks. One of these serves all listeners
+each of which is the last on its connection, and only then shuts down (P14). Before it,
+`part` lets each client go with its next answer, so that none finds its connection closed
+just when it asks. One of these serves all listeners
 of a process, so that limits and the stop are of all together.
 """
 
@@ -166,8 +166,7 @@ class DrainingServer:
     async def part(self, timeout_s: float) -> None:
         """Close each connection after its next answer; wait for that until `timeout_s`.
 
-        Others take new connections meanwhile. Accept nothing new before this; `stop`
-        comes after it.
+        Accept nothing new before this; `stop` comes after it.
         """
         self._parting = True
         if self._open or self._accepted:
