@@ -67,6 +67,11 @@ def complete_ref_beside(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, lambda lake: _find_refs(lake, repository, incomplete))
 
 
+def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete NAME, and behind an `@` its versions and aliases."""
+    return _complete(ctx, lambda lake: _find_models(lake, incomplete))
+
+
 def complete_path_beside(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete PATH, at the ref that the argument before it names."""
     named = [text for text in ctx.params.values() if isinstance(text, str) and text]
@@ -125,6 +130,17 @@ def _named_server(ctx: typer.Context) -> str | None:
 async def _find_repositories(lake: AsyncClient, prefix: str, *, end: str) -> list[str]:
     listing = lake.iter_repositories(prefix=prefix, limit=CANDIDATES_MAX)
     return [found.id + end async for found in listing]
+
+
+async def _find_models(lake: AsyncClient, text: str) -> list[str]:
+    name, sign, at = text.partition("@")
+    if not sign:
+        listing = lake.iter_models(prefix=name, limit=CANDIDATES_MAX)
+        return [found.name async for found in listing]
+    model = await lake.get_model(name)
+    versions = lake.iter_model_versions(name, limit=CANDIDATES_MAX)
+    names = [*model.aliases, *[str(found.version) async for found in versions]]
+    return [f"{name}@{found}" for found in names if found.startswith(at)]
 
 
 async def _find_refs(

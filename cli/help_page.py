@@ -29,6 +29,7 @@ Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
 Manage     repo  branch  tag     create, list, show, delete
            user  key  grant      who may do what, and keys to sign in with
+           model                 versions of models, and aliases that move over them
            whoami  completion    who you are here; what makes a shell complete
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,

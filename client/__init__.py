@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .blocking.client import Client
     from .blocking.handles.branch import Branch
     from .blocking.handles.lake import Lake
+    from .blocking.handles.model import Model
     from .blocking.handles.ref import Ref, Tag
     from .blocking.handles.repository import Repository
     from .blocking.handles.transaction import Transaction
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
     from .handles.branch import AsyncBranch
     from .handles.lake import AsyncLake
+    from .handles.model import AsyncModel
     from .handles.ref import AsyncRef, AsyncTag
     from .handles.repository import AsyncRepository
     from .handles.transaction import AsyncTransaction
@@ -57,6 +59,7 @@ __all__ = [
     "AsyncBranch",
     "AsyncClient",
     "AsyncLake",
+    "AsyncModel",
     "AsyncRef",
     "AsyncRepository",
     "AsyncTag",
@@ -73,6 +76,7 @@ __all__ = [
     "InvalidRequestError",
     "Lake",
     "MergeConflictError",
+    "Model",
     "Move",
     "NotFoundError",
     "NothingToCommitError",
@@ -103,6 +107,7 @@ _HOMES = {
     "AsyncBranch": ".handles.branch",
     "AsyncClient": ".async_client",
     "AsyncLake": ".handles.lake",
+    "AsyncModel": ".handles.model",
     "AsyncRef": ".handles.ref",
     "AsyncRepository": ".handles.repository",
     "AsyncTag": ".handles.ref",
@@ -114,6 +119,7 @@ _HOMES = {
     "Conflict": ".values",
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
+    "Model": ".blocking.handles.model",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
     "ObjectContent": ".operations.bundling",

@@ -17,6 +17,7 @@ from typing import Self
 from .address import find_access_key, parse_server
 from .operations.folders import FolderOperations
 from .operations.history import HistoryOperations
+from .operations.models import ModelOperations
 from .operations.people import PeopleOperations
 from .operations.repositories import RepositoryOperations
 from .operations.transactions import TransactionOperations
@@ -37,6 +38,7 @@ class AsyncClient(
     TransactionOperations,
     HistoryOperations,
     FolderOperations,
+    ModelOperations,
 ):
     """A client of one server."""
 

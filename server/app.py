@@ -27,6 +27,7 @@ from .figures import list_figures
 from .httprules.streams import Streams
 from .httprules.whole import WholeAnswer, send_earlier_answers
 from .metadata.metadata import SqlMetadata
+from .provenance.losing import LostRuns
 from .repository.engine import Engine
 from .s3.address import Addressing
 from .s3.handler import S3Handler
@@ -67,6 +68,7 @@ class Application:
         auth: Authenticator,
         people: People,
         access_log: AccessLog | None,
+        listening_since_ms: int,
     ) -> None:
         """Use `open` instead."""
         self._metadata = metadata
@@ -76,7 +78,10 @@ class Application:
         self.engine = Engine.create(metadata, storage)
         self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
         self._s3 = S3Handler(self.engine, auth, settings, self._streams)
-        self._api = ApiHandler(self.engine, auth, people, settings, self._streams)
+        self.lost_runs = LostRuns(self.engine, listening_since_ms)
+        self._api = ApiHandler(
+            self.engine, auth, people, settings, self._streams, self.lost_runs
+        )
         self.edge = Edge(settings, access_log)
 
     @classmethod
@@ -115,7 +120,9 @@ class Application:
                 directory_token=directory_token,
             )
             people = People(metadata, master_key, metadata.clock)
-            return cls(settings, metadata, storage, auth, people, access_log)
+            # In a directory that a command line opens nobody else could be heard.
+            since_ms = 0 if directory_token is not None else metadata.clock()
+            return cls(settings, metadata, storage, auth, people, access_log, since_ms)
         except BaseException:
             metadata.close()
             storage.close()

@@ -146,6 +146,7 @@ class Worker:
                 start_full_purge(application.engine)
                 if settings.uploads_kept_h:
                     start_expiring(application.engine, settings.uploads_kept_h)
+                application.lost_runs.start()
                 if sets_up:
                     await self._set_up(key)
                 self._heed_signals()

@@ -18,6 +18,7 @@ from . import (
     keys,
     looking,
     merging,
+    models,
     moves,
     removing,
     repositories,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
+    app.add_typer(models.app, name="model")
     for module in (
         demo,
         serving,

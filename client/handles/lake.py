@@ -8,7 +8,9 @@ from typing import Self
 from .. import tables, wire
 from ..async_client import AsyncClient
 from ..errors import ConflictError
+from ..wire.models import Model as ModelBody
 from .listing import AsyncListing
+from .model import AsyncModel
 from .repository import AsyncRepository
 
 
@@ -81,6 +83,23 @@ class AsyncLake:
             NotFoundError: there is none.
         """
         await self.client.delete_repository(name)
+
+    def model(self, name: str) -> AsyncModel:
+        """Return the model `name`; asks nobody."""
+        return AsyncModel(self, name)
+
+    def models(
+        self, prefix: str = "", *, limit: int | None = None
+    ) -> AsyncListing[AsyncModel]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> AsyncIterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return AsyncListing(
+            title, ask, lambda found: self.model(found.name), limit=limit
+        )
 
     async def user(self) -> wire.User:
         """Return whom the server takes us for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .body import Body, RequestBody
 from .runs import ArtifactKind, Grade
 
@@ -12,7 +14,7 @@ class AliasRule(RequestBody, frozen=True, kw_only=True):
     alias: str
     needs_approval: bool = False
     """By somebody else than who registered the version and who moves the alias."""
-    checks: list[str] = []
+    checks: list[str] = msgspec.field(default_factory=list[str])
     """Names of checks that must have passed."""
 
 
@@ -44,7 +46,7 @@ class ModelRegistration(RequestBody, frozen=True, kw_only=True):
     path: str | None = None
     """Which output, where there are several: its path, or a prefix of outputs."""
     description: str = ""
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 class Check(Body, frozen=True, kw_only=True):

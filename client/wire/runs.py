@@ -3,12 +3,14 @@
 The parts that a recorder fills (`code`, `configuration`, `environment`, `hardware`,
 `seeds`) travel as JSON objects: a server keeps fields that it does not know, so that a
 newer recorder loses nothing with an older server. `docs/format/run.md` lists their fields;
-the shapes here are how they are read, and pass over what they do not know.
+the shapes of `run_parts.py` are how they are read.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
+
+import msgspec
 
 from .body import Body, RequestBody
 
@@ -16,7 +18,6 @@ RunStatus = Literal["running", "succeeded", "failed", "interrupted", "lost"]
 Grade = Literal["A", "B", "C", "D"]
 How = Literal["declared", "observed"]
 ArtifactKind = Literal["file", "prefix"]
-Direction = Literal["up", "down"]
 
 ParamValue = bool | int | float | str | None
 MetricValue = float | Literal["nan", "inf", "-inf"]
@@ -37,157 +38,6 @@ class Missing(RequestBody, frozen=True, kw_only=True):
     what: str
     """`code`, `code.diff`, `environment.lock` ...: the field that is not there."""
     reason: str
-
-
-# The parts ---------------------------------------------------------------------------
-
-
-class LeftOut(Body, frozen=True, kw_only=True):
-    """An untracked file that was not kept."""
-
-    path: str
-    size_bytes: int
-    reason: str
-
-
-class Submodule(Body, frozen=True, kw_only=True):
-    """A Git submodule as it was checked out."""
-
-    path: str
-    commit: str
-    remote: str | None = None
-    is_dirty: bool = False
-
-
-class EntryFile(Body, frozen=True, kw_only=True):
-    """The file that the command runs, as it was."""
-
-    path: str
-    """Relative to the root of the work tree if it lies in it, else absolute."""
-    sha256: str
-    size_bytes: int
-
-
-class Code(Body, frozen=True, kw_only=True):
-    """The code of a run."""
-
-    kind: Literal["git", "none"]
-    argv: list[str]
-    """The command, secrets masked."""
-    directory: str
-    """Where it ran: relative to the root of the work tree, else absolute."""
-    root: str = ""
-    """Absolute path of the work tree, as it was."""
-    remote: str | None = None
-    """Where it can be fetched from, without credentials."""
-    commit: str | None = None
-    """None: the work tree has no commit yet."""
-    branch: str | None = None
-    """None: a detached head."""
-    tree: str | None = None
-    """Git's hash of the tree of the commit."""
-    is_pushed: bool | None = None
-    """Whether a remote-tracking branch holds the commit; None: there is no remote."""
-    is_dirty: bool = False
-    diff: str | None = None
-    """Name of the kept file that has the binary-safe diff of tracked files."""
-    untracked: str | None = None
-    """Name of the kept tar file of untracked, unignored files."""
-    untracked_left_out: list[LeftOut] = []
-    submodules: list[Submodule] = []
-    entry: EntryFile | None = None
-    notebook: str | None = None
-    """Name of the kept file that has the cells of a notebook as they ran."""
-
-
-class Distribution(Body, frozen=True, kw_only=True):
-    """An installed Python distribution."""
-
-    name: str
-    version: str
-    url: str | None = None
-    """Its direct URL, if it was not installed from an index; without credentials."""
-
-
-class LockFile(Body, frozen=True, kw_only=True):
-    """A file that pins the environment, kept by content."""
-
-    path: str
-    kind: Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile"]
-    file: str
-    """Name of the kept file."""
-    sha256: str
-
-
-class Environment(Body, frozen=True, kw_only=True):
-    """What the command ran in."""
-
-    python: str
-    """Version; empty if it was no Python."""
-    implementation: str = ""
-    executable: str = ""
-    prefix: str = ""
-    manager: str = ""
-    """`venv`, `uv`, `poetry`, `conda`, `system`."""
-    locks: list[LockFile] = []
-    distributions: list[Distribution] = []
-    conda: list[Distribution] = []
-    container: str | None = None
-    """`docker`, `podman`, `kubernetes` ...; None: no container."""
-    image: str | None = None
-    """Digest of the image, if the container says it."""
-    os: str = ""
-    kernel: str = ""
-    libc: str = ""
-    variables: dict[str, str] = {}
-    """Those on the list of what may be recorded."""
-
-
-class Gpu(Body, frozen=True, kw_only=True):
-    """A graphics processor."""
-
-    name: str
-    driver: str = ""
-    cuda: str = ""
-    memory_bytes: int = 0
-
-
-class Hardware(Body, frozen=True, kw_only=True):
-    """The machine."""
-
-    machine: str
-    cpu: str = ""
-    cores: int = 0
-    memory_bytes: int = 0
-    gpus: list[Gpu] = []
-
-
-class Seeds(Body, frozen=True, kw_only=True):
-    """What was set before the work began."""
-
-    seed: int | None = None
-    set: dict[str, int] = {}
-    """By library: `python`, `numpy`, `torch`, `tensorflow`."""
-    pythonhashseed: str | None = None
-    deterministic: dict[str, bool] = {}
-    """Flags that ask a library for reproducible work."""
-
-
-class ConfigFile(Body, frozen=True, kw_only=True):
-    """A configuration file, kept by content."""
-
-    path: str
-    file: str
-    """Name of the kept file."""
-    sha256: str
-
-
-class Configuration(Body, frozen=True, kw_only=True):
-    """What the command was told, beside its arguments."""
-
-    files: list[ConfigFile] = []
-    options: dict[str, Any] = {}
-    """Of `lakebed run` itself."""
 
 
 # Requests ----------------------------------------------------------------------------
@@ -223,14 +73,14 @@ class RunCreation(RequestBody, frozen=True, kw_only=True):
     started_ms: int | None = None
     """By the clock of the recorder; None: now."""
     host: str = ""
-    code: dict[str, Any] = {}
-    configuration: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
-    hardware: dict[str, Any] = {}
-    seeds: dict[str, Any] = {}
-    params: dict[str, ParamValue] = {}
-    inputs: list[InputWish] = []
-    outputs: list[OutputWish] = []
+    code: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    configuration: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    environment: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    hardware: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    seeds: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    params: dict[str, ParamValue] = msgspec.field(default_factory=dict[str, ParamValue])
+    inputs: list[InputWish] = msgspec.field(default_factory=list[InputWish])
+    outputs: list[OutputWish] = msgspec.field(default_factory=list[OutputWish])
     lost_after_s: int = 300
     """The run counts as lost when nothing was heard of it for so long."""
 
@@ -255,19 +105,19 @@ class RunBatch(RequestBody, frozen=True, kw_only=True):
     """Names the process that writes; random."""
     sequence: int
     """1, 2, 3 ... within the writer."""
-    params: dict[str, ParamValue] = {}
-    metrics: list[MetricPoints] = []
+    params: dict[str, ParamValue] = msgspec.field(default_factory=dict[str, ParamValue])
+    metrics: list[MetricPoints] = msgspec.field(default_factory=list[MetricPoints])
     log: str = ""
     """What came on stdout and stderr since the last batch."""
-    inputs: list[InputWish] = []
-    outputs: list[OutputWish] = []
+    inputs: list[InputWish] = msgspec.field(default_factory=list[InputWish])
+    outputs: list[OutputWish] = msgspec.field(default_factory=list[OutputWish])
     code: dict[str, Any] | None = None
     """Replaces the part; so do those below."""
     configuration: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
     hardware: dict[str, Any] | None = None
     seeds: dict[str, Any] | None = None
-    missing: list[Missing] = []
+    missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
 class RunEnd(RequestBody, frozen=True, kw_only=True):
@@ -278,7 +128,7 @@ class RunEnd(RequestBody, frozen=True, kw_only=True):
     ended_ms: int | None = None
     message: str = ""
     """Of the commits that publish outputs; empty: one that names the run."""
-    missing: list[Missing] = []
+    missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
 class Difference(RequestBody, frozen=True, kw_only=True):
@@ -300,7 +150,7 @@ class VerdictCreation(RequestBody, frozen=True, kw_only=True):
     is_identical: bool
     compared: int
     """Outputs that were compared."""
-    differences: list[Difference] = []
+    differences: list[Difference] = msgspec.field(default_factory=list[Difference])
 
 
 # Answers -----------------------------------------------------------------------------
@@ -449,50 +299,3 @@ class BatchTaken(Body, frozen=True, kw_only=True):
     """How far a writer's batches were taken."""
 
     sequence: int
-
-
-class Why(Body, frozen=True, kw_only=True):
-    """What produced something."""
-
-    subject: str
-    """As it was asked."""
-    run: Run
-    model: str | None = None
-    version: int | None = None
-    aliases: list[str] = []
-    output: RunOutput | None = None
-    """What of the run it was asked for."""
-    others: list[str] = []
-    """Other runs that produced the same bytes, newest first, up to 10."""
-
-
-class LineageNode(Body, frozen=True, kw_only=True):
-    """A run, a file or prefix, or a version of a model."""
-
-    id: str
-    """`run:ID`, `model:NAME@VERSION`, `file:IDENTITY` or `prefix:IDENTITY`."""
-    kind: Literal["run", "file", "prefix", "model"]
-    label: str
-    repository: str | None = None
-    path: str | None = None
-    commit: str | None = None
-    depth: int = 0
-
-
-class LineageEdge(Body, frozen=True, kw_only=True):
-    """From what was read to what came of it."""
-
-    source: str
-    target: str
-    how: Literal["declared", "observed", "output", "registered", "rerun"]
-
-
-class Lineage(Body, frozen=True, kw_only=True):
-    """What something came from, or what came of it."""
-
-    subject: str
-    direction: Direction
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
-    is_complete: bool
-    """False: there is more than was asked for (`amount`, `depth`)."""

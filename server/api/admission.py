@@ -8,7 +8,7 @@ could do something of the kind somewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -21,10 +21,12 @@ from ..auth.authorize import (
     authorize_for_user,
 )
 from ..auth.principal import Principal
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
+from ..provenance.views import Use, View, see
+from ..runs.rows import RunScope
 from .call import Call, NoQuery
 
-Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves
+Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves | ForEach
 
 USER = "user"
 """The name of a template that stands for a user."""
@@ -34,15 +36,19 @@ USER = "user"
 class Place:
     """Where a request names a repository or a ref."""
 
-    part: Literal["path", "query", "body"]
+    part: Literal["path", "query", "body", "fixed"]
     field: str
+    """Of the part; where it is `fixed`, what every request names."""
 
     @classmethod
     def parse(cls, text: str) -> Place:
         """Return the place that a row of the table writes as `text`.
 
-        `branch` is a name in the path; `query.ref` and `body.source` are fields.
+        `branch` is a name in the path; `query.ref` and `body.source` are fields;
+        `=models` is always `models`.
         """
+        if text.startswith("="):
+            return cls("fixed", text[1:])
         match text.split("."):
             case [field]:
                 return cls("path", field)
@@ -53,6 +59,11 @@ class Place:
             case _:
                 raise TypeError(f"'{text}' is no place in a request")
 
+    @property
+    def text(self) -> str:
+        """The place as a row of the table writes it."""
+        return self.field if self.part == "path" else f"{self.part}.{self.field}"
+
     def check(
         self, names: tuple[str, ...], query: type[NoQuery], body: type[Any]
     ) -> None:
@@ -62,6 +73,7 @@ class Place:
             TypeError: they have not. The server must not start then.
         """
         has = {
+            "fixed": (self.field,),
             "path": names,
             "query": query.__struct_fields__,
             "body": (
@@ -75,6 +87,8 @@ class Place:
         """Return what `call` has there; None if it leaves it out."""
         if self.part == "path":
             return call.names[self.field]
+        if self.part == "fixed":
+            return self.field
         value: str | None = getattr(getattr(call, self.part), self.field)
         return value or None
 
@@ -90,6 +104,8 @@ class Admission:
     """None: it is about the repository itself."""
     reads: tuple[Place, ...] = ()
     """Further refs, which the operation reads."""
+    use: Use = Use.ITSELF
+    """What it does with `ref`, for whom the key of a run is used."""
 
     def check(
         self, names: tuple[str, ...], query: type[NoQuery], body: type[Any]
@@ -117,6 +133,13 @@ class Admission:
                     _read_path(self.repository, names),
                     _read_path(self.ref, names),
                 )
+            case ForEach(permission):
+                self._ask(
+                    principal,
+                    permission,
+                    _read_path(self.repository, names),
+                    SOMEWHERE,
+                )
             case Anyone() | SignedIn():
                 pass
         for place in self.reads:
@@ -139,6 +162,35 @@ class Admission:
             if _is_behind(place) and (ref := place.find(call)) is not None:
                 authorize(call.principal, Permission.READ, repository, ref)
 
+    async def see(self, call: Call[Any, Any], run: RunScope) -> Call[Any, Any]:
+        """Return `call` with each ref as `run` sees it; it was let in to them before.
+
+        Raises:
+            RunEndedError, PermissionDeniedError, and what `views.see` raises.
+        """
+        views: dict[str, View] = {}
+        repository = self.repository.find(call) if self.repository else None
+        places = [(place, Use.READ) for place in self.reads]
+        if self.ref is not None:
+            places.insert(0, (self.ref, self.use))
+        for place, use in places:
+            ref = place.find(call)
+            if ref is None or repository is None:
+                continue
+            views[place.text] = await see(call.engine, run, repository, ref, use)
+        names, query, body = dict(call.names), call.query, call.body
+        for place, _ in places:
+            view = views.get(place.text)
+            if view is None:
+                continue
+            if place.part == "path":
+                names[place.field] = view.ref
+            elif place.part == "query":
+                query = msgspec.structs.replace(query, **{place.field: view.ref})
+            else:
+                body = msgspec.structs.replace(body, **{place.field: view.ref})
+        return replace(call, names=names, query=query, body=body, views=views)
+
     @staticmethod
     def _ask(
         principal: Principal,
@@ -154,10 +206,12 @@ class Admission:
 
 def _is_behind(place: Place | None) -> bool:
     """Tell whether `place` is read after the path."""
-    return place is not None and place.part != "path"
+    return place is not None and place.part in ("query", "body")
 
 
 def _read_path(place: Place | None, names: Mapping[str, str]) -> str | Somewhere | None:
     if place is None:
         return None
+    if place.part == "fixed":
+        return place.field
     return names[place.field] if place.part == "path" else SOMEWHERE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -11,13 +11,19 @@ from aiohttp import web
 
 from ..auth.authenticate import Authenticator, Principal
 from ..auth.authorize import Permission, is_allowed
+from ..auth.caller import PrincipalCaller
 from ..auth.people import People
 from ..httprules.streams import Streams
 from ..ids import CommitId
+from ..provenance.losing import LostRuns
+from ..provenance.observing import Observer
+from ..provenance.views import View
+from ..refs.store import Repository
 from ..repository.engine import Engine
 from ..repository.once import Once, run_once
 from ..repository.paging import Filter
 from ..settings import Settings
+from ..tree.entry import Entry
 
 
 class NoQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +61,35 @@ class Call(Generic[Q, B]):
     """The names in the path, decoded."""
     query: Q
     body: B
+    lost_runs: LostRuns
+    observer: Observer
     once: Once | None = None
     """The idempotency key, if the route honours one and the request has one."""
+
+    views: Mapping[str, View] = field(default_factory=dict[str, View])
+    """If the key is a run's: refs as it sees them, by their places in the request."""
+
+    def written(self, place: str) -> str:
+        """Return the ref at `place`, a name in the path, as the request has it."""
+        view = self.views.get(place)
+        return self.names[place] if view is None else view.written
+
+    async def observe(
+        self,
+        place: str,
+        where: Repository,
+        entries: Sequence[Entry],
+        commit_id: CommitId | None,
+    ) -> None:
+        """Record that the caller reads `entries` of the ref at `place`, if it is a run."""
+        run, view = self.principal.run, self.views.get(place)
+        if run is not None and view is not None:
+            await self.observer.observe(run, view, where, entries, commit_id)
+
+    @property
+    def caller(self) -> PrincipalCaller:
+        """Who asks, as operations on runs see it."""
+        return PrincipalCaller(self.principal)
 
     @property
     def actor(self) -> str:

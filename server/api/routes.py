@@ -11,7 +11,9 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
+from ..provenance.views import Use
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
+from .model_routes import MODEL_ROUTES
 from .operations import (
     branches,
     bundles,
@@ -21,11 +23,13 @@ from .operations import (
     objects,
     people,
     repositories,
+    runs,
     service,
     tags,
+    tracing,
     writing,
 )
-from .routing import Anyone, Route, SignedIn, Themselves
+from .routing import Anyone, ForEach, Route, SignedIn, Themselves
 from .unbuilt import UNBUILT
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
@@ -115,10 +119,13 @@ ROUTES: tuple[Route, ...] = (
         "body.name",
         reads=("body.source",),
         is_idempotent=True,
+        use=Use.ITSELF,
     ),
     Route("GET", routes.BRANCH, branches.get_branch, READ, "branch"),
     Route("PUT", routes.BRANCH, branches.reset_branch, WRITE, "branch"),
-    Route("DELETE", routes.BRANCH, branches.delete_branch, WRITE, "branch"),
+    Route(
+        "DELETE", routes.BRANCH, branches.delete_branch, WRITE, "branch", use=Use.MOVE
+    ),
     Route(
         "POST",
         routes.BRANCH_COMMITS,
@@ -127,7 +134,14 @@ ROUTES: tuple[Route, ...] = (
         "branch",
         is_idempotent=True,
     ),
-    Route("GET", routes.BRANCH_DIFF, merges.diff_branch, READ, "branch"),
+    Route(
+        "GET",
+        routes.BRANCH_DIFF,
+        merges.diff_branch,
+        READ,
+        "branch",
+        use=Use.WRITE,  # what the run itself has not committed
+    ),
     Route(
         "POST",
         routes.BRANCH_REVERT,
@@ -216,9 +230,10 @@ ROUTES: tuple[Route, ...] = (
         "body.id",
         reads=("body.ref",),
         is_idempotent=True,
+        use=Use.ITSELF,
     ),
-    Route("GET", routes.TAG, tags.get_tag, READ, "tag"),
-    Route("DELETE", routes.TAG, tags.delete_tag, WRITE, "tag"),
+    Route("GET", routes.TAG, tags.get_tag, READ, "tag", use=Use.ITSELF),
+    Route("DELETE", routes.TAG, tags.delete_tag, WRITE, "tag", use=Use.ITSELF),
     # History.
     Route("GET", routes.COMMIT, commits.get_commit, READ, "commit"),
     Route(
@@ -277,7 +292,29 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
     # What moved a ref.
-    Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
-    Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name", use=Use.ITSELF),
+    Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name", use=Use.MOVE),
+    # Runs.
+    Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
+    Route("GET", routes.ANY_RUN, runs.find_run, SignedIn()),
+    Route("GET", routes.WHY, tracing.get_why, SignedIn()),
+    Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
+    Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),
+    Route("DELETE", routes.RUN, runs.delete_run, ADMIN),
+    Route("POST", routes.RUN_BATCHES, runs.append_run_batch, ForEach(WRITE)),
+    Route("POST", routes.RUN_END, runs.end_run, ForEach(WRITE)),
+    Route(
+        "POST",
+        routes.RUN_FILES,
+        runs.keep_run_file,
+        ForEach(WRITE),
+        body_bytes_max=None,
+    ),
+    Route("GET", routes.RUN_FILES, runs.get_run_file, READ),
+    Route("GET", routes.RUN_METRICS, runs.get_run_metric, READ),
+    Route("GET", routes.RUN_LOG, runs.get_run_log, READ),
+    Route("GET", routes.RUN_RECORD, runs.get_run_record, READ),
+    Route("POST", routes.RUN_VERDICTS, runs.add_run_verdict, ForEach(WRITE)),
+    *MODEL_ROUTES,
     *UNBUILT,
 )

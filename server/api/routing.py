@@ -17,8 +17,10 @@ import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.authorize import Permission
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
+from ..provenance.views import Use
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
 from .headers import Header
@@ -27,6 +29,7 @@ from .targets import QueryReader, decode_component
 __all__ = [
     "Anyone",
     "Compiled",
+    "ForEach",
     "Requirement",
     "Route",
     "Router",
@@ -58,12 +61,16 @@ class Route:
     """Where further refs are, which must be readable. Every ref that a request can name
     is here or in `ref_name`."""
     repository_name: str = "repository"
-    """Where the repository is; where the template has no such name, and this is not
-    said, the operation is about the lake."""
+    """Where the repository is, or `=NAME` if it is always the same; where the template
+    has no such name, and this is not said, the operation is about the lake."""
     body_bytes_max: int | None = JSON_BYTES_MAX
     """Longest body; None: as long as it likes, because it is streamed."""
     is_idempotent: bool = False
     """An `Idempotency-Key` is honoured: the effect happens once a key."""
+
+    use: Use | None = None
+    """What it does with the ref that `ref_name` says, for whom the key of a run is used;
+    None: what its permission says. `provenance/views.py`."""
 
     headers: tuple[Header, ...] = ()
     """Headers that the handler reads, beside those that every request may have."""
@@ -81,6 +88,13 @@ class Route:
             return self.operation
         first, *others = self.handler.__name__.split("_")
         return first + "".join(map(str.capitalize, others))
+
+    @property
+    def use_of_ref(self) -> Use:
+        """What it does with its ref, as the key of a run sees it."""
+        if self.use is not None:
+            return self.use
+        return Use.READ if self.requirement is Permission.READ else Use.WRITE
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,6 +188,7 @@ def _compile_admission(
         repository if has_repository else None,
         Place.parse(route.ref_name) if route.ref_name is not None else None,
         tuple(Place.parse(place) for place in route.reads),
+        route.use_of_ref,
     )
     try:
         admission.check(names, query, body)

@@ -17,7 +17,8 @@ from ..history.commit import decode_commit
 from ..history.step import step_of
 from .database import WRITER_CACHE_KIB, Session
 from .refs import record_step
-from .schema import ADDED_IN_2, ADDED_IN_3, APPLICATION_ID, SCHEMA_VERSION
+from .run_tables import ADDED_IN_3
+from .schema import ADDED_IN_2, APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[Session], None]
 

@@ -7,10 +7,15 @@ from typing import NoReturn, cast
 from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
+from .graph import GraphReads
 from .idempotency import IdempotencyWrites
+from .model_writes import ModelWrites
+from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
+from .run_reads import RunReads
+from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 
@@ -25,7 +30,16 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
+class SqlSnapshot(
+    RefReads,
+    StagingReads,
+    ChunkReads,
+    UploadReads,
+    RunReads,
+    GraphReads,
+    ModelReads,
+    AuthReads,
+):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:
@@ -34,7 +48,14 @@ class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
+    RefWrites,
+    StagingWrites,
+    ChunkWrites,
+    UploadWrites,
+    RunWrites,
+    ModelWrites,
+    IdempotencyWrites,
+    AuthWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 

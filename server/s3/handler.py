@@ -19,10 +19,20 @@ from ..auth.requirements import ForEach, SignedIn
 from ..auth.target import Target
 from ..errors import BodyStalledError, LakeError
 from ..httprules.streams import Streams
+from ..provenance.observing import Observer
+from ..provenance.views import Use, View, see
 from ..repository.engine import Engine
+from ..runs.rows import RunScope
 from ..serving.exchange import Exchange
 from ..settings import Settings
-from .address import PATH_STYLE, Addressing, Level, name_object, read_host
+from .address import (
+    PATH_STYLE,
+    Addressing,
+    Level,
+    ObjectName,
+    name_object,
+    read_host,
+)
 from .body import awaits_continue
 from .call import Call, Gateway
 from .dispatch import Dispatcher, check_headers
@@ -44,7 +54,7 @@ class S3Handler:
         self, engine: Engine, auth: Authenticator, settings: Settings, streams: Streams
     ) -> None:
         """Serve the repositories of `engine` to whom `auth` lets in."""
-        self._gateway = Gateway(engine, settings, streams)
+        self._gateway = Gateway(engine, settings, streams, Observer(engine))
         self._auth = auth
         self._dispatcher = Dispatcher(TABLE)
 
@@ -156,6 +166,11 @@ class S3Handler:
         ):
             ref = None  # what makes or removes a bucket does it to all of its refs
         _admit(verified.principal, operation.requirement, repository, ref, parameters)
+        view = None
+        if verified.principal.run is not None and object_name is not None:
+            view, object_name = await self._see(
+                verified.principal.run, object_name, operation.use
+            )
         call = Call(
             self._gateway,
             request,
@@ -165,8 +180,16 @@ class S3Handler:
             bucket,
             object_name,
             addressing,
+            view,
         )
         return await operation.handler(call)
+
+    async def _see(
+        self, run: RunScope, name: ObjectName, use: Use
+    ) -> tuple[View, ObjectName]:
+        """Return what a ref is for a run, and the object there."""
+        view = await see(self._gateway.engine, run, name.repository, name.ref, use)
+        return view, ObjectName(name.repository, view.ref, name.path, name.is_ref_alone)
 
     async def _take_form(
         self,
@@ -198,6 +221,11 @@ class S3Handler:
             object_name.repository,
             object_name.ref,
         )
+        view = None
+        if verified.principal.run is not None:
+            view, object_name = await self._see(
+                verified.principal.run, object_name, Use.WRITE
+            )
         call = Call(
             self._gateway,
             request,
@@ -207,6 +235,7 @@ class S3Handler:
             bucket,
             object_name,
             addressing,
+            view,
         )
         return await store(call, form, policy)
 

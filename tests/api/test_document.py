@@ -12,14 +12,21 @@ import pytest
 from aiohttp import ClientSession
 from lakebed.client.wire.routes import BASE
 from lakebed.server.api.document.operations import UNTOLD
+from lakebed.server.api.model_routes import MODEL_ROUTES
 from lakebed.server.api.routes import ROUTES
 
 from support.api import Served
 from support.story import BUILT, DOCUMENT, OPERATIONS, Operation, Teller
 
-ELSEWHERE = {"setup": 409, "login": 401}
+ELSEWHERE = {
+    "setup": 409,
+    "login": 401,
+    "deleteRun": 409,
+    "getRunRecord": 409,
+    "addRunVerdict": 404,
+}
 """Examples that cannot succeed in the lake of the story, and their status: it has its
-first user."""
+first user, and its run goes on."""
 OF_LAKEFS = [
     "abortPresignMultipartUpload",
     "cherryPick",
@@ -87,13 +94,16 @@ OF_LAKEFS = [
 OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
-    "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
+    "undoRefMove", "listBlame", "listRuns", "findRun", "beginRun", "deleteRun",
+    "appendRunBatch", "endRun", "keepRunFile", "getRunFile", "getRunMetric", "getRunLog",
+    "getRunRecord", "addRunVerdict", "getWhy", "getLineage", "uploadBundle", "linkObjects", "readBundle",
+    *(route.name for route in MODEL_ROUTES),
 }  # fmt: skip
 
 
 @pytest.fixture
-async def teller(session: ClientSession) -> Teller:
-    return Teller(session)
+async def teller(server: Served, session: ClientSession) -> Teller:
+    return Teller(session, server.engine)
 
 
 def test_the_document_is_valid() -> None:
@@ -218,7 +228,8 @@ async def test_head_says_what_get_would_say(
         return
     await teller.tell()
     got = await teller.ask(operation)
-    names = {"key": teller.key} if "key" in operation.names else {}
+    own = {"key": teller.key, "run": teller.run}
+    names = {name: own[name] for name in own if name in operation.names}
 
     headed = await teller.send("HEAD", operation.fill(names))
 

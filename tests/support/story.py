@@ -18,12 +18,18 @@ from lakebed.client.wire import bundle
 from lakebed.client.wire.routes import BASE
 from lakebed.server.api.document.openapi import describe
 from lakebed.server.api.routes import ROUTES
+from lakebed.server.provenance.aliases import promote
+from lakebed.server.provenance.registering import register
+from lakebed.server.repository.engine import Engine
 from yarl import URL
 
 from .asking import Answer
+from .models import ANN, make_version, train
 
 DOCUMENT: dict[str, Any] = describe(ROUTES, "0")
 LAKE = "/repositories/penguins"
+RUN = "4f1d7c3a9be04b62a5f0c8d2e6137a95"
+"""The run of the examples."""
 STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
     "createUser": (("POST", "/auth/users", {"id": "ann"}),),
     "createCredentials": (("POST", "/auth/users/ann/credentials", None),),
@@ -52,6 +58,22 @@ STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ),
     ),
     "createTag": (("POST", f"{LAKE}/tags", {"id": "v1.0", "ref": "main"}),),
+    "beginRun": (("POST", f"{LAKE}/runs", {}),),
+    "appendRunBatch": (
+        (
+            "POST",
+            f"{LAKE}/runs/RUN/batches",
+            {
+                "writer": "w",
+                "sequence": 1,
+                "log": "begun",
+                "metrics": [
+                    {"name": "main", "values": [1], "steps": [1], "times_ms": [1]}
+                ],
+            },
+        ),
+    ),
+    "keepRunFile": (("POST", f"{LAKE}/runs/RUN/files?name=main", b"kept"),),
 }
 """What the operations do that make what others need; in this order."""
 
@@ -125,13 +147,27 @@ _BUNDLE = bundle.encode_bundle(
 )
 
 
+async def tell_of_models(engine: Engine) -> None:
+    """Have versions of `fraud`, with an alias that was at two of them, and a spare."""
+    await train(engine, name=RUN, is_own_input=True)
+    await register(engine, ANN, "fraud", RUN)
+    for model in ("fraud", "fraud", "spare"):
+        await make_version(engine, model)
+    for number in (2, 1):
+        await promote(engine, ANN, "fraud", "prod", number)
+
+
 class Teller:
     """Sends requests, and holds each answer to the document."""
 
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: ClientSession, engine: Engine | None = None) -> None:
         self.session = session
+        self.engine = engine
+        """Of the server, to make models in that no request can make."""
         self.key = "nosuch"
         """The id of the access key of `ann`."""
+        self.run = "nosuch"
+        """The id of the run."""
 
     async def send(self, method: str, target: str, body: Any = None) -> Answer:
         """Send a request; a body of bytes goes as it is, any other as JSON."""
@@ -154,17 +190,25 @@ class Teller:
             if name == until:
                 return
             for method, target, body in requests:
+                target = target.replace("RUN", self.run)
                 answer = await self.send(method, target, body)
                 assert answer.status < 300, (method, target, answer)
                 if name == "createCredentials":
                     self.key = answer.json["access_key_id"]
+                if name == "beginRun":
+                    self.run = answer.json["run"]["id"]
+        if self.engine is not None:
+            await tell_of_models(self.engine)
+            route = "/models/fraud/versions/1/approvals"
+            assert (await self.send("POST", route, {"alias": "prod"})).status == 201
 
     async def ask(self, operation: Operation, **changes: Any) -> Answer:
         """Send the example of `operation`, with `changes` of its parts."""
         body = operation.body
         if "requestBody" in operation.described and body is None:
             body = b"a,b"
-        names = {"key": self.key} if "key" in operation.names else {}
+        own = {"key": self.key, "run": self.run}
+        names = {name: own[name] for name in own if name in operation.names}
         target = operation.fill(
             {**names, **changes.get("names", {})}, changes.get("query")
         )

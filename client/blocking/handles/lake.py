@@ -8,8 +8,10 @@ from typing import Self
 
 from ... import tables, wire
 from ...errors import ConflictError
+from ...wire.models import Model as ModelBody
 from ..client import Client
 from .listing import Listing
+from .model import Model
 from .repository import Repository
 
 
@@ -80,6 +82,19 @@ class Lake:
             NotFoundError: there is none.
         """
         self.client.delete_repository(name)
+
+    def model(self, name: str) -> Model:
+        """Return the model `name`; asks nobody."""
+        return Model(self, name)
+
+    def models(self, prefix: str = "", *, limit: int | None = None) -> Listing[Model]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> Iterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return Listing(title, ask, lambda found: self.model(found.name), limit=limit)
 
     def user(self) -> wire.User:
         """Return whom the server takes us for."""

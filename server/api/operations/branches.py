@@ -15,6 +15,7 @@ from ...errors import InvalidValueError
 from ...ids import CommitId
 from ...repository import branches, picking
 from ...repository.paths import check_path, encode_path
+from ...repository.resolving import resolve
 from ..answers import (
     CreatedText,
     Nothing,
@@ -70,9 +71,11 @@ async def create_branch(call: Call[NoQuery, BranchCreation]) -> CreatedText:
 
 async def get_branch(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     """Get a branch."""
-    branch = await branches.get_branch(
-        call.engine, call.repository, call.names["branch"]
-    )
+    name, written = call.names["branch"], call.written("branch")
+    if name != written:  # as a run sees it
+        seen = await resolve(call.engine, call.repository, name)
+        return answer(Ref(id=written, commit_id=seen.commit.id.hex()))
+    branch = await branches.get_branch(call.engine, call.repository, name)
     return answer(show_branch(branch))
 
 

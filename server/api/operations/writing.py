@@ -118,6 +118,12 @@ async def copy_object(call: Call[CopyQuery, ObjectCopy]) -> Created[ObjectStats]
     source = await objects.stat_object(
         call.engine, call.repository, source_ref, check_path(body.src_path)
     )
+    await call.observe(
+        "body.src_ref" if body.src_ref else "branch",
+        source.repository,
+        (source.entry,),
+        source.commit_id,
+    )
     entry = await copies.copy_object(
         call.engine,
         call.repository,
