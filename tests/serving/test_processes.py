@@ -65,6 +65,10 @@ class Process:
         is_json = "json" in answer.headers.get("content-type", "")
         return answer.status, json.loads(answer.body) if is_json else answer.body
 
+    def answer(self, route: Name, **more: Any) -> tuple[int, Any]:
+        """Return the same as `ask`."""
+        return self.ask(route, **more)
+
     def done(self, route: Name, body: Any = None, **more: Any) -> Any:
         """Return what is answered to what must succeed."""
         status, answer = self.ask(route, body, **more)
@@ -537,9 +541,8 @@ def runs(twins: Twins) -> None:
         return seeing.done(("GET", paths.ANY_RUN), run=run["run"])
 
     def read_with_key() -> tuple[int, Any]:
-        where = {"repository": twins.repository, "ref": "main"}
-        read = partial(seeing.ask, READ, query="?path=out", key=key)
-        return read(**where)
+        names = {**one, "ref": "main"}
+        return seeing.answer(READ, query="?path=out", key=key, **names)
 
     batch = {"writer": "w", "sequence": 1, "params": {"rate": 0.1}}
     twins.changes(seen, lambda: doing.done(("POST", paths.RUN_BATCHES), batch, **run))
@@ -583,7 +586,7 @@ def models(twins: Twins) -> None:
     prod = {**model, "alias": "prod"}
 
     def see(template: str, **names: str) -> Callable[[], tuple[int, Any]]:
-        return partial(seeing.ask, ("GET", template), **names)
+        return lambda: seeing.answer(("GET", template), **names)
 
     def act(
         method: str, template: str, body: Any = None, query: str = "", **names: str
@@ -622,8 +625,8 @@ def models(twins: Twins) -> None:
     twins.changes(
         see(paths.MODEL_RULES, **model), act("PUT", paths.MODEL_RULES, rules, **model)
     )
-    move = ("PUT", paths.MODEL_ALIAS)
-    assert seeing.status(move, {"version": 2}, **prod) in (400, 409)
+    forbidden = seeing.status(("PUT", paths.MODEL_ALIAS), {"version": 2}, **prod)
+    assert forbidden in (400, 409)
     drop = act("DELETE", paths.MODEL_ALIAS, **prod)
     twins.changes(see(paths.MODEL_ALIAS, **prod), drop)
     twins.changes(
