@@ -49,6 +49,16 @@ def complete_object(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, lambda lake: _find_below(lake, incomplete, paths=True))
 
 
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run, of the newest ones."""
+
+    async def find(lake: AsyncClient) -> list[str]:
+        listing = lake.iter_runs(limit=CANDIDATES_MAX)
+        return [run.id async for run in listing if run.id.startswith(incomplete)]
+
+    return _complete(ctx, find)
+
+
 def complete_location(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete an address with a scheme; a local path is the shell's own affair."""
     if not incomplete.startswith(SCHEMES):

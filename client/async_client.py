@@ -20,6 +20,7 @@ from .operations.history import HistoryOperations
 from .operations.models import ModelOperations
 from .operations.people import PeopleOperations
 from .operations.repositories import RepositoryOperations
+from .operations.runs import RunOperations
 from .operations.transactions import TransactionOperations
 from .retrying import RetryPolicy
 from .transport import Transport
@@ -38,6 +39,7 @@ class AsyncClient(
     TransactionOperations,
     HistoryOperations,
     FolderOperations,
+    RunOperations,
     ModelOperations,
 ):
     """A client of one server."""

@@ -149,6 +149,7 @@ class Application:
             request: web.BaseRequest, exchange: Exchange
         ) -> Awaitable[web.StreamResponse]:
             send_earlier_answers(request)
+            exchange.only_runs = role.only_runs
             return answer(request, exchange)
 
         return self.edge.listen(

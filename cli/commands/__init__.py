@@ -8,6 +8,7 @@ from . import (
     blaming,
     branches,
     commits,
+    compare,
     comparing,
     completion,
     copying,
@@ -16,16 +17,22 @@ from . import (
     grants,
     history,
     keys,
+    lineage,
     looking,
     merging,
     models,
     moves,
+    proving,
     removing,
     repositories,
+    rerunning,
+    running,
+    runs,
     serving,
     signing_in,
     tags,
     users,
+    why,
 )
 
 
@@ -34,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(repositories.app, name="repo")
     app.add_typer(branches.app, name="branch")
     app.add_typer(tags.app, name="tag")
+    app.add_typer(runs.app, name="runs")
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
@@ -44,6 +52,7 @@ def register(app: typer.Typer) -> None:
         signing_in,
         completion,
         looking,
+        proving,
         finding,
         copying,
         removing,
@@ -53,5 +62,10 @@ def register(app: typer.Typer) -> None:
         blaming,
         merging,
         moves,
+        running,
+        why,
+        rerunning,
+        compare,
+        lineage,
     ):
         module.register(app)

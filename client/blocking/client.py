@@ -21,6 +21,7 @@ from .history import BlockingHistoryOperations
 from .models import BlockingModelOperations
 from .people import BlockingPeopleOperations
 from .repositories import BlockingRepositoryOperations
+from .runs import BlockingRunOperations
 from .transactions import BlockingTransactionOperations
 
 
@@ -30,6 +31,7 @@ class Client(
     BlockingTransactionOperations,
     BlockingHistoryOperations,
     BlockingFolderOperations,
+    BlockingRunOperations,
     BlockingModelOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""

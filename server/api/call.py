@@ -38,6 +38,10 @@ class Streamed:
     """The operation reads the body itself, as it comes: whatever bytes it has."""
 
 
+class Kept(Streamed):
+    """The body is a file to keep, which may be empty."""
+
+
 class Uploaded(Streamed):
     """The body is an object: raw, or the field `content` of a form."""
 
@@ -99,6 +103,12 @@ class Call(Generic[Q, B]):
     async def run_once(self, operation: Callable[[], Awaitable[CommitId]]) -> CommitId:
         """Return what `operation` comes to, or came to at the first such request."""
         return await run_once(self.engine, self.once, operation)
+
+    def may_force(self, wanted: bool) -> bool:
+        """Tell whether `force`, if it is `wanted`, counts: from who administers it."""
+        return wanted and is_allowed(
+            self.principal, Permission.ADMIN, self.repository, None
+        )
 
     @property
     def shown_repositories(self) -> Filter | None:

@@ -117,8 +117,8 @@ class ApiHandler:
         route = compiled.route
         exchange.operation = route.name
         principal = await self._admit(request, compiled, names, query)
-        if principal is not ANONYMOUS:
-            exchange.user = principal.name
+        user = None if principal is ANONYMOUS else principal.name
+        exchange.identify(user, is_run=principal.run is not None)
         body = await self._read_body(request, compiled)
         once = None
         if route.is_idempotent and (key := read_idempotency_key(request.headers)):

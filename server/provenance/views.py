@@ -26,6 +26,7 @@ from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.resolving import get_writable_branch
 from ..runs.rows import RunScope, WorkBranchRow
+from .pins import find_pins_of
 
 NAMES_MAX = 1000
 """Work branches of one run, and names that are tried for one: others may have taken some."""
@@ -101,12 +102,16 @@ async def see(
         work = await _make_work_branch(engine, run, where, branch)
     if work is not None:
         return _see_work(work, expression, ref)
+    pin = (await find_pins_of(engine, run.name)).get((where.id, ref))
+    if pin is not None:
+        return View(pin.hex(), ref)
     head = await engine.metadata.find_head_at(
         where.id, expression.name, run.log_sequence
     )
     if head is not None:
         return View(head.hex() + _rest(expression, ref).rstrip("@"), ref)
-    if isinstance(branch, Branch) and expression.is_plain_name:
+    is_plain = isinstance(branch, Branch) and expression.is_plain_name
+    if is_plain and not where.read_only:
         return View(f"{ref}@", ref)  # what is not committed has no version
     return View(ref, ref)
 

@@ -35,7 +35,7 @@ from .address import (
 )
 from .body import awaits_continue
 from .call import Call, Gateway
-from .dispatch import Dispatcher, check_headers
+from .dispatch import Dispatcher, check_headers, use_of
 from .errors import S3Error
 from .form import Form, is_form
 from .form_upload import read_key, store
@@ -143,7 +143,7 @@ class S3Handler:
                     "CORSResponse: CORS is not enabled for this bucket",
                 )
             raise S3Error("AccessDenied", "access denied: the request is not signed")
-        exchange.user = verified.principal.name
+        _identify(exchange, verified.principal)
         address = addressing.locate(target.path, read_host(headers))
         parameters = _read_parameters(target) if target.pairs else _NONE
         operation = self._dispatcher.find(method, address.level, parameters, headers)
@@ -169,7 +169,7 @@ class S3Handler:
         view = None
         if verified.principal.run is not None and object_name is not None:
             view, object_name = await self._see(
-                verified.principal.run, object_name, operation.use
+                verified.principal.run, object_name, use_of(operation)
             )
         call = Call(
             self._gateway,
@@ -210,7 +210,7 @@ class S3Handler:
         if "policy" not in form.fields:
             raise S3Error("AccessDenied", "access denied: the form is not signed")
         verified = await self._auth.verify_form(form.fields, service="s3")
-        exchange.user = verified.principal.name
+        _identify(exchange, verified.principal)
         object_name = name_object(bucket, read_key(form))
         policy = PostPolicy.parse(form.fields["policy"])
         now_ms = self._gateway.engine.clock()
@@ -238,6 +238,10 @@ class S3Handler:
             view,
         )
         return await store(call, form, policy)
+
+
+def _identify(exchange: Exchange, principal: Principal) -> None:
+    exchange.identify(principal.name, is_run=principal.run is not None)
 
 
 def _admit(

@@ -16,7 +16,6 @@ from aiohttp import web
 
 from ..auth.authorize import Permission
 from ..auth.requirements import ForEach, SignedIn
-from ..provenance.views import Use
 from . import (
     access_lists,
     attributes,
@@ -69,11 +68,6 @@ class Operation:
     """It heeds `x-amz-meta-`."""
     header: str | None = None
     """The header that selects it among those of the same parameter."""
-
-    @property
-    def use(self) -> Use:
-        """What it does with the ref of its object: `provenance/views.py`."""
-        return Use.READ if self.requirement is Permission.READ else Use.WRITE
 
 
 _HOISTED = VALUE_HEADERS | {NAMED_HEADER, "x-amz-checksum-mode"}

@@ -131,7 +131,13 @@ async def test_an_approval_that_comes_in_between_counts(fraud: Engine) -> None:
     assert moved.number == 2
 
 
-@pytest.mark.parametrize("what", ["version", "model"])
+DELETIONS: dict[str, Step] = {
+    "version": lambda e: models.delete_version(e, ANN, "fraud", "2"),
+    "model": lambda e: models.delete_model(e, ANN, "fraud"),
+}
+
+
+@pytest.mark.parametrize("what", DELETIONS)
 async def test_what_gets_an_alias_in_between_is_not_deleted(
     fraud: Engine, what: str
 ) -> None:
@@ -140,10 +146,7 @@ async def test_what_gets_an_alias_in_between_is_not_deleted(
     )
 
     with pytest.raises(StillNeededError):
-        if what == "model":
-            await models.delete_model(schedule.engine, ANN, "fraud")
-        else:
-            await models.delete_version(schedule.engine, ANN, "fraud", "2")
+        await DELETIONS[what](schedule.engine)
 
     schedule.check_all_ran()
     assert await at(fraud, "fraud@dev") == await at(fraud, "fraud@2")

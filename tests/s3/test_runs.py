@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.provenance.views import Use
+from lakebed.server.s3.dispatch import use_of
 from lakebed.server.s3.table import TABLE
 
 from support.s3server import ADMIN, ServerProcess
@@ -436,7 +437,7 @@ def test_every_operation_on_an_object_says_what_it_does_with_its_ref() -> None:
 
     for operation in TABLE:
         if operation.level.value == "object":
-            assert operation.use is decided[operation.name], operation.name
+            assert use_of(operation) is decided[operation.name], operation.name
         elif operation.level.value == "bucket":
             takes_keys = operation.name in LISTINGS | OF_KEYS
             assert (

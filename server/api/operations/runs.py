@@ -39,7 +39,7 @@ from ..answers import (
     name_answer,
 )
 from ..bodies import is_small, open_upload
-from ..call import Call, NoBody, NoQuery, Streamed
+from ..call import Call, Kept, NoBody, NoQuery
 from ..parameters import RunPartQuery, RunsQuery
 from ..run_shapes import (
     show_kept_file,
@@ -52,7 +52,12 @@ from ..run_shapes import (
 
 
 async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary]]:
-    """List runs, newest first; only those that the caller may read."""
+    """List runs, newest first; only those that the caller may read.
+
+    Raises:
+        RepositoryNotFoundError
+        RunNotFoundError
+    """
     query = call.query
     await call.lost_runs.seal()
     page = await finding.list_runs(
@@ -136,7 +141,7 @@ async def end_run(call: Call[NoQuery, wire.RunEnd]) -> Shown[wire.Run]:
     return answer(show_run(await details.get_details(call.engine, run)))
 
 
-async def keep_run_file(call: Call[RunPartQuery, Streamed]) -> Created[wire.KeptFile]:
+async def keep_run_file(call: Call[RunPartQuery, Kept]) -> Created[wire.KeptFile]:
     """Keep a file with a run that goes on, in place of one of that name.
 
     Raises:
@@ -151,9 +156,7 @@ async def keep_run_file(call: Call[RunPartQuery, Streamed]) -> Created[wire.Kept
         return await _keep(call, run)
 
 
-async def _keep(
-    call: Call[RunPartQuery, Streamed], run: RunRow
-) -> Created[wire.KeptFile]:
+async def _keep(call: Call[RunPartQuery, Kept], run: RunRow) -> Created[wire.KeptFile]:
     body = await open_upload(call.request, Patience.of(call.settings))
     file = await adding.keep_file(call.engine, run, call.query.name, body, call.caller)
     return answer_created(show_kept_file(file))

@@ -24,9 +24,19 @@ HANDLES = (
     ("writing.py", "Writable"),
     ("branch.py", "Branch"),
     ("transaction.py", "Transaction"),
+    ("model.py", "Model"),
     ("listing.py", "Listing"),
 )
-VALUES = ("Commit", "Change", "Conflict", "ObjectInfo", "Move", "Size", "Rows")
+VALUES = (
+    "Commit",
+    "Change",
+    "Conflict",
+    "ObjectInfo",
+    "Move",
+    "Size",
+    "Measured",
+    "Rows",
+)
 FLAT = (
     "repositories",
     "refs",
@@ -37,6 +47,7 @@ FLAT = (
     "folders",
     "transactions",
     "people",
+    "models",
 )
 
 INTERNAL = ("settle",)
@@ -66,7 +77,7 @@ with main.transaction("Clean the table") as tx:
 print(tx.commit)
 ```
 
-**Handles** (lake, repository, ref, branch, tag) are names with methods: to make one asks
+**Handles** (lake, repository, ref, branch, tag, model) are names with methods: to make one asks
 nobody, two that name the same are equal, and they are pickled by server and name, never
 with a key. **What is sent again** after a broken connection is what cannot happen twice by
 that: reads, writes of the same bytes, and whatever makes a commit, a branch or a tag, which
@@ -101,6 +112,10 @@ def make_page() -> str:
     values = load("values.py")
     for name in VALUES:
         lines += of_value(values.classes[name])
+    lines.append("## Proofs\n")
+    proofs = load("proofs.py")
+    lines += of_value(proofs.classes["Proof"])
+    lines += of_function(proofs.functions["verify_proof"], "###")
     lines.append("## Errors\n")
     errors = load("errors.py")
     assert errors.docstring is not None

@@ -1,0 +1,73 @@
+"""What doing a run again came to: the document of `lakebed rerun --json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ..wire import Run, RunInput, RunStatus, VerdictCreation
+from ..wire.body import Body
+
+
+class RerunOutcome(Body, frozen=True, kw_only=True):
+    """A run that was done again."""
+
+    run: str
+    """Id of the first run."""
+    rerun: str
+    """Id of the one that did it again."""
+    status: RunStatus
+    exit_code: int | None
+    verdict: VerdictCreation | None
+    """None: it was not compared."""
+    notes: list[str]
+    """What was not as the first time, a sentence each."""
+    folder: str | None
+    """Where all of it still is; None: it was removed."""
+
+    @property
+    def could_run(self) -> bool:
+        """Whether the command went through."""
+        return self.status == "succeeded"
+
+    @property
+    def differs(self) -> bool:
+        """Whether something came out differently, by more than is tolerated."""
+        return self.verdict is not None and not all(
+            each.is_within_tolerance for each in self.verdict.differences
+        )
+
+    def without_folder(self) -> RerunOutcome:
+        """Return the same, when the folder is gone."""
+        return msgspec.structs.replace(self, folder=None)
+
+
+def compare_inputs(first: Run, again: Run) -> list[str]:
+    """Return what the second run read differently, a sentence each.
+
+    Where that is so, nothing follows from what came of it.
+    """
+    before, after = _by_place(first.inputs), _by_place(again.inputs)
+    notes = [
+        f"read '{repository}/{path}' with another content than the first time"
+        for (repository, path), identities in before.items()
+        if (there := after.get((repository, path))) and there != identities
+    ]
+    if left_out := before.keys() - after.keys():
+        notes.append(f"did not read {_names(left_out)}, as the first run did")
+    if further := after.keys() - before.keys():
+        notes.append(f"read {_names(further)}, which the first run did not")
+    return notes
+
+
+def _by_place(inputs: Iterable[RunInput]) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for each in inputs:
+        found.setdefault((each.repository, each.path), set()).add(each.identity)
+    return found
+
+
+def _names(places: Iterable[tuple[str, str]]) -> str:
+    names = sorted(f"'{repository}/{path}'" for repository, path in places)
+    return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
