@@ -46,6 +46,7 @@ USES: dict[tuple[str, str], tuple[Use | None, tuple[str, ...]]] = {
     ("GET", paths.REF_BLAME): (READ, ()),
     ("GET", paths.REF_DIFF): (READ, ("left",)),
     ("GET", paths.REF_MERGE): (READ, ("destination",)),
+    ("GET", paths.MERGE_CONFLICTS): (READ, ("destination",)),
     ("POST", paths.REF_MERGE): (WRITE, ("source",)),
     ("GET", paths.REF_OBJECTS): (READ, ()),
     ("HEAD", paths.REF_OBJECTS): (READ, ()),
@@ -54,6 +55,7 @@ USES: dict[tuple[str, str], tuple[Use | None, tuple[str, ...]]] = {
     ("GET", paths.REF_OBJECT_PROPERTIES): (READ, ()),
     ("POST", paths.REF_OBJECTS_BUNDLE): (READ, ()),
     ("GET", paths.REF_DU): (READ, ()),
+    ("GET", paths.REF_PROOF): (READ, ()),
     ("GET", paths.REF_LOG): (ITSELF, ()),
     ("POST", paths.REF_UNDO): (MOVE, ()),
 }
@@ -128,6 +130,11 @@ async def test_reads_of_a_branch_are_those_of_its_start(
     bundled = await asked("POST", "/lake/refs/main/objects/bundle", json={"prefix": ""})
     assert b"first a" in bundled.data
     assert b"new" not in bundled.data
+    items = [{"ref": ref, "prefix": ""} for ref in ("main", "dev", "main~0")]
+    counted = await asked("POST", "/lake/commits/batch-stat", json={"items": items})
+    assert [each["object_count"] for each in counted.json["results"]] == [2, 2, 2]
+    proof = await asked("GET", "/lake/refs/main/proof?path=a")
+    assert proof.status == 200
 
 
 async def test_bytes_are_recorded_and_nothing_else(
