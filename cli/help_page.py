@@ -20,7 +20,7 @@ Git for data: branch, commit, merge and tag what lies in object storage.
 Begin      demo serve completion the whole road; serve a directory; for a shell
            login logout whoami   keep a server and a key; who you are here
 Look       ls  cat  stat  find   objects at a branch, tag or commit
-           du  diff              what they add up to; what differs between refs
+           du  diff  prove       what they add up to; what differs; proofs
            log  show  blame      history, and what changed each object last
 Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away

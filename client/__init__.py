@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ClientError,
         ConflictError,
         ForeignServerError,
+        InvalidProofError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .operations.bulk_download import DownloadReport, ObjectDownload
     from .operations.bulk_upload import UploadReport
     from .operations.bundling import ObjectContent, ObjectUpload
+    from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
     from .runs.current import current_run
     from .runs.here import run
@@ -58,7 +60,16 @@ if TYPE_CHECKING:
     from .runs.recording import RunInput
     from .runs.run import AsyncRun, Run
     from .seeding import seed_everything
-    from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
+    from .values import (
+        Change,
+        Commit,
+        Conflict,
+        Measured,
+        Move,
+        ObjectInfo,
+        Rows,
+        Size,
+    )
 
 __all__ = [
     "NO_RETRIES",
@@ -80,8 +91,10 @@ __all__ = [
     "ConflictError",
     "DownloadReport",
     "ForeignServerError",
+    "InvalidProofError",
     "InvalidRequestError",
     "Lake",
+    "Measured",
     "MergeConflictError",
     "Model",
     "Move",
@@ -93,6 +106,7 @@ __all__ = [
     "ObjectUpload",
     "PermissionDeniedError",
     "PreconditionFailedError",
+    "Proof",
     "Ref",
     "Repository",
     "RetryPolicy",
@@ -114,6 +128,7 @@ __all__ = [
     "current_run",
     "run",
     "seed_everything",
+    "verify_proof",
 ]
 
 _HOMES = {
@@ -133,6 +148,7 @@ _HOMES = {
     "Conflict": ".values",
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
+    "Measured": ".values",
     "Model": ".blocking.handles.model",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
@@ -140,6 +156,7 @@ _HOMES = {
     "ObjectDownload": ".operations.bulk_download",
     "ObjectInfo": ".values",
     "ObjectUpload": ".operations.bundling",
+    "Proof": ".proofs",
     "Ref": ".blocking.handles.ref",
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
@@ -156,6 +173,7 @@ _HOMES = {
     "current_run": ".runs.current",
     "run": ".runs.here",
     "seed_everything": ".seeding",
+    "verify_proof": ".proofs",
 }
 
 

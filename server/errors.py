@@ -564,8 +564,12 @@ class ReadOnlyRepositoryError(LakeError):
 
     code = "read-only-repository"
 
-    def __init__(self, repository: str) -> None:
-        super().__init__(f"cannot write to '{repository}': read-only repository")
+    def __init__(self, repository: str, *, can_be_forced: bool = False) -> None:
+        hint = "; who administers it can, over REST with 'force'"
+        super().__init__(
+            f"cannot write to '{repository}': read-only repository"
+            f"{hint if can_be_forced else ''}"
+        )
         self.repository = repository
 
 

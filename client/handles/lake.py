@@ -82,13 +82,17 @@ class AsyncLake:
                 raise
         return repository
 
-    async def delete_repository(self, name: str) -> None:
+    async def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.
+
+        Args:
+            force: also if it is read-only.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
-        await self.client.delete_repository(name)
+        await self.client.delete_repository(name, force=force)
 
     def run(
         self,

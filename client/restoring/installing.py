@@ -92,7 +92,8 @@ class Installer:
 
     def add_path(self, name: str, folder: Path) -> None:
         """Let modules in `folder` be imported as they lie."""
-        places = [each for each in (folder / "src", folder) if each.is_dir()][:1]
+        usual = [each for each in (folder / "src", folder) if each.is_dir()][:1]
+        places = _known_places(folder) or usual
         for site in self.prefix.glob("lib/python*/site-packages"):
             (site / f"_{name}.pth").write_text("".join(f"{each}\n" for each in places))
 
@@ -134,6 +135,18 @@ class Installer:
             raise RestoreError(
                 f"cannot start '{command[0]}': {error.strerror}"
             ) from error
+
+
+def _known_places(folder: Path) -> list[Path]:
+    """Return what our own environment, if it has the same project, imports from `folder`."""
+    found: list[Path] = []
+    for site in sys.path:
+        for path in (
+            sorted(Path(site).glob("*.pth")) if site.endswith("-packages") else []
+        ):
+            lines = path.read_text(errors="replace").splitlines()
+            found += [Path(line) for line in lines if line.startswith(str(folder))]
+    return [each for each in found if each.is_relative_to(folder) and each.is_dir()]
 
 
 def _explain(done: subprocess.CompletedProcess[str]) -> str:

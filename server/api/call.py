@@ -104,6 +104,12 @@ class Call(Generic[Q, B]):
         """Return what `operation` comes to, or came to at the first such request."""
         return await run_once(self.engine, self.once, operation)
 
+    def may_force(self, wanted: bool) -> bool:
+        """Tell whether `force`, if it is `wanted`, counts: from who administers it."""
+        return wanted and is_allowed(
+            self.principal, Permission.ADMIN, self.repository, None
+        )
+
     @property
     def shown_repositories(self) -> Filter | None:
         """What a listing of repositories shows the caller; None: everything."""

@@ -263,6 +263,14 @@ ROUTES: tuple[Route, ...] = (
         reads=("source",),
         is_idempotent=True,
     ),
+    Route(
+        "GET",
+        routes.MERGE_CONFLICTS,
+        merges.list_merge_conflicts,
+        READ,
+        "source",
+        reads=("destination",),
+    ),
     # Reading objects.
     Route(
         "GET",
@@ -291,6 +299,8 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
+    Route("POST", routes.BATCH_STAT, objects.measure_many, ForEach(READ)),
+    Route("GET", routes.REF_PROOF, objects.prove_object, READ, "ref"),
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name", use=Use.ITSELF),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name", use=Use.MOVE),

@@ -94,10 +94,11 @@ OF_LAKEFS = [
 OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
-    "undoRefMove", "listBlame", "listRuns", "findRun", "beginRun", "deleteRun",
+    "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
+    "proveObject", "measureMany", "listMergeConflicts",
+    "listRuns", "findRun", "beginRun", "deleteRun",
     "appendRunBatch", "endRun", "keepRunFile", "getRunFile", "getRunMetric", "getRunLog",
-    "getRunRecord", "addRunVerdict", "getWhy", "getLineage", "uploadBundle", "linkObjects", "readBundle",
-    *(route.name for route in MODEL_ROUTES),
+    "getRunRecord", "addRunVerdict", "getWhy", "getLineage", *(route.name for route in MODEL_ROUTES),
 }  # fmt: skip
 
 

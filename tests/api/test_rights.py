@@ -346,6 +346,15 @@ TABLE: dict[tuple[str, str], list[Case]] = {
         no(source="dev-x", destination="secret", json={}, **LAKE),
         no(source="main", destination="main", json={}, repository="other"),
     ],
+    ("GET", paths.MERGE_CONFLICTS): [
+        ok(200, source="main", destination="dev-x", **LAKE),
+        ok(200, source="main~0", destination="main", **LAKE),
+        no(source="secret", destination="main", **LAKE),
+        no(source="main", destination="secret", **LAKE),
+        no(source="main", destination=COMMIT, **LAKE),
+        no(source=COMMIT, destination="main", **LAKE),
+        no(source="main", destination="main", repository="other"),
+    ],
     ("GET", paths.REF_OBJECTS): reads(query="?path=a"),
     ("HEAD", paths.REF_OBJECTS): reads(query="?path=a"),
     ("GET", paths.REF_OBJECT_STAT): reads(query="?path=a"),
@@ -354,6 +363,14 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
     ("GET", paths.REF_BLAME): reads(),
     ("GET", paths.REF_DU): reads(),
+    ("POST", paths.BATCH_STAT): [
+        # Of what is not theirs each item says so: `test_batch_stat.py`.
+        ok(200, json={"items": [{"ref": "main"}]}, **LAKE),
+        ok(200, json={"items": [{"ref": "secret"}]}, **LAKE),
+        no(json={"items": [{"ref": "main"}]}, who="lead", **LAKE),
+        no(json={"items": [{"ref": "main"}]}, repository="other"),
+    ],
+    ("GET", paths.REF_PROOF): reads(query="?path=a"),
     ("GET", paths.REF_LOG): [
         ok(200, name="main", **LAKE),
         ok(404, name="dev-nosuch", **LAKE),

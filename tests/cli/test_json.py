@@ -63,6 +63,10 @@ FACTS = {
     "logout": {"profile", "server", "dry_run"},
     "merge": COMMIT,
     "mv": {"source", "destination", "object_count", "dry_run"},
+    "prove": {
+        *("path", "commit_id", "blob_id", "size_bytes", "mtime", "checksum"),
+        *("content_type", "metadata"),
+    },
     "repo create": {"id", "creation_date", "default_branch"},
     "repo delete": {"id", "dry_run"},
     "repo show": {"id", "creation_date", "default_branch"},
@@ -125,6 +129,7 @@ CASES: Mapping[str, Case] = {
     "ls": Case("ls R/main", TWO),
     "merge": Case("merge R/dev main", BRANCHES),
     "mv": Case("mv R/main/a R/main/b", TWO),
+    "prove": Case("prove R/main/a", TWO),
     "reflog": Case("reflog R/main", TWO),
     "repo create": Case("repo create R-more"),
     "repo delete": Case("repo delete R"),

@@ -152,6 +152,19 @@ def test_the_command_line_tells_two_versions_apart(
     assert b"a.json" not in out
 
 
+def test_a_grant_is_for_a_whole_model(environment: None, capfdbinary: Any) -> None:
+    assert run(["user", "create", "reader"]) == 0
+    assert run(["grant", "add", "reader", "read", "models/fraud@prod"]) == 1
+    assert b"a grant is for a model" in capfdbinary.readouterr().err
+
+
+def test_the_repository_shows_its_refs(environment: None, capfdbinary: Any) -> None:
+    assert run(["ls", "models"]) == 0
+    out = capfdbinary.readouterr().out
+    for ref in REFS:
+        assert ref.encode() in out
+
+
 def test_a_grant_of_a_model_is_one_of_its_versions_and_aliases(
     server: ServerProcess,
 ) -> None:

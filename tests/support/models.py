@@ -28,7 +28,10 @@ class Somebody:
     user_id: int = 101
     readable: tuple[tuple[str, str], ...] | None = None
     run: RunScope | None = None
-    is_admin: bool = True
+
+    @property
+    def is_admin(self) -> bool:
+        return self.readable is None
 
     def require_read(self, repository: str, ref: str | None) -> None:
         if self.readable is not None and (repository, ref) not in self.readable:

@@ -81,13 +81,17 @@ class Lake:
                 raise
         return repository
 
-    def delete_repository(self, name: str) -> None:
+    def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.
+
+        Args:
+            force: also if it is read-only.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
-        self.client.delete_repository(name)
+        self.client.delete_repository(name, force=force)
 
     def run(
         self,

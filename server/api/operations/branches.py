@@ -27,7 +27,7 @@ from ..answers import (
     answer_results,
 )
 from ..call import Call, NoBody, NoQuery
-from ..parameters import BranchesQuery, HardResetQuery, RefLogQuery
+from ..parameters import BranchesQuery, ForceQuery, HardResetQuery, RefLogQuery
 from ..shapes import show_branch, show_move
 
 
@@ -60,6 +60,7 @@ async def create_branch(call: Call[NoQuery, BranchCreation]) -> CreatedText:
             body.name,
             body.source,
             hidden=body.hidden,
+            force=call.may_force(body.force),
             actor=call.actor,
             once=call.once,
         )
@@ -79,14 +80,18 @@ async def get_branch(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     return answer(show_branch(branch))
 
 
-async def delete_branch(call: Call[NoQuery, NoBody]) -> Nothing:
+async def delete_branch(call: Call[ForceQuery, NoBody]) -> Nothing:
     """Delete a branch with its uncommitted changes.
 
     Raises:
         DeleteDefaultBranchError
     """
     await branches.delete_branch(
-        call.engine, call.repository, call.names["branch"], actor=call.actor
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        actor=call.actor,
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()
 
@@ -106,7 +111,12 @@ async def reset_branch(call: Call[NoQuery, BranchReset]) -> Nothing:
         else:
             prefix = encode_path(body.path)
     await branches.reset_branch(
-        call.engine, call.repository, call.names["branch"], path=path, prefix=prefix
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        path=path,
+        prefix=prefix,
+        force=call.may_force(body.force),
     )
     return answer_nothing()
 
@@ -123,6 +133,7 @@ async def hard_reset_branch(call: Call[HardResetQuery, NoBody]) -> Nothing:
         call.names["branch"],
         call.query.ref,
         actor=call.actor,
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()
 

@@ -27,7 +27,16 @@ HANDLES = (
     ("model.py", "Model"),
     ("listing.py", "Listing"),
 )
-VALUES = ("Commit", "Change", "Conflict", "ObjectInfo", "Move", "Size", "Rows")
+VALUES = (
+    "Commit",
+    "Change",
+    "Conflict",
+    "ObjectInfo",
+    "Move",
+    "Size",
+    "Measured",
+    "Rows",
+)
 FLAT = (
     "repositories",
     "refs",
@@ -103,6 +112,10 @@ def make_page() -> str:
     values = load("values.py")
     for name in VALUES:
         lines += of_value(values.classes[name])
+    lines.append("## Proofs\n")
+    proofs = load("proofs.py")
+    lines += of_value(proofs.classes["Proof"])
+    lines += of_function(proofs.functions["verify_proof"], "###")
     lines.append("## Errors\n")
     errors = load("errors.py")
     assert errors.docstring is not None

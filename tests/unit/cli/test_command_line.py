@@ -116,6 +116,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (client.ServerUnreachableError, 5),
         (client.ForeignServerError, 5),
         (client.ServerPartMissingError, 5),
+        (client.InvalidProofError, 6),
     ],
 )
 def test_every_error_has_its_exit_code(
