@@ -74,20 +74,31 @@ def from_canonical(value: object) -> Any:
             return value
         case bytes():
             return _read_float(value)
-        case (int(kind), tuple(items)) if kind == _ARRAY:
-            return [from_canonical(each) for each in cast("tuple[object, ...]", items)]
-        case (int(kind), tuple(items)) if kind == _OBJECT:
-            return dict(_read_pair(pair) for pair in cast("tuple[object, ...]", items))
+        case tuple():
+            return _read_compound(cast("tuple[object, ...]", value))
+        case _:
+            raise CorruptDataError("record holds a document that is malformed")
+
+
+def _read_compound(value: tuple[object, ...]) -> Any:
+    match value:
+        case (int(kind), tuple() as items) if kind in (_ARRAY, _OBJECT):
+            rows = cast("tuple[object, ...]", items)
+            if kind == _ARRAY:
+                return [from_canonical(each) for each in rows]
+            return dict(_read_pair(pair) for pair in rows)
         case _:
             raise CorruptDataError("record holds a document that is malformed")
 
 
 def _read_pair(pair: object) -> tuple[str, Any]:
-    match pair:
-        case (str(name), value):
-            return name, from_canonical(value)
-        case _:
-            raise CorruptDataError("record holds an object that is malformed")
+    if isinstance(pair, tuple):
+        match cast("tuple[object, ...]", pair):
+            case (str(name), value):
+                return name, from_canonical(value)
+            case _:
+                pass
+    raise CorruptDataError("record holds an object that is malformed")
 
 
 def _read_float(data: bytes) -> float:

@@ -169,7 +169,8 @@ def decode_record(data: bytes) -> RunRecord:
         raise CorruptDataError(f"record does not decode: {error}") from error
     if not isinstance(row, tuple) or len(row) != _FIELDS or row[0] != _VERSION:
         raise CorruptDataError("record is malformed or of an unknown version")
-    head, parts, rest = row[1:13], row[13:18], row[18:]
+    fields = cast("tuple[object, ...]", row)
+    head, parts, rest = fields[1:13], fields[13:18], fields[18:]
     match head, rest:
         case (
             (
@@ -254,6 +255,12 @@ def _read_status(word: str) -> Status:
     return status
 
 
+def _fields_of(row: object) -> tuple[object, ...]:
+    if not isinstance(row, tuple):
+        raise CorruptDataError("record has a row that is no array")
+    return cast("tuple[object, ...]", row)
+
+
 def _read_part(value: object) -> dict[str, Any]:
     part = from_canonical(value)
     if not isinstance(part, dict):
@@ -262,16 +269,18 @@ def _read_part(value: object) -> dict[str, Any]:
 
 
 def _read_param(row: object) -> tuple[str, ParamValue]:
-    match row:
+    match _fields_of(row):
         case (str(name), value):
             read = from_canonical(value)
             if read is None or isinstance(read, bool | int | float | str):
                 return name, read
+        case _:
+            pass
     raise CorruptDataError("record has a malformed parameter")
 
 
 def _read_metric(row: object) -> Metric:
-    match row:
+    match _fields_of(row):
         case (
             str(name),
             last,
@@ -286,11 +295,13 @@ def _read_metric(row: object) -> Metric:
                 first, second, third = cast("list[float | None]", numbers)
                 summary = Summary(first, last_step, second, third, count)
                 return Metric(name, summary, points)
+        case _:
+            pass
     raise CorruptDataError("record has a malformed metric")
 
 
 def _read_edge(row: object) -> Edge:
-    match row:
+    match _fields_of(row):
         case (
             str(repository),
             str(ref),

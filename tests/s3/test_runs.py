@@ -273,7 +273,7 @@ def test_large_uploads_in_parts_are_published_too(
     run, client = begin()
     place = {"Bucket": lake, "Key": "main/big"}
     upload = client.create_multipart_upload(**place)["UploadId"]
-    parts = []
+    parts: list[dict[str, object]] = []
     for number, body in ((1, b"x" * 5 * 1024 * 1024), (2, b"y")):
         done = client.upload_part(
             **place, UploadId=upload, PartNumber=number, Body=body
@@ -380,8 +380,9 @@ def test_a_key_that_is_used_after_the_end_is_refused_and_told_why(
     with pytest.raises(ClientError) as caught:
         read(client, lake, "main/data/a")
 
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+    error: Any = caught.value
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert error.response["Error"]["Code"] == "AccessDenied"
     assert run in str(caught.value)
     assert "has ended" in str(caught.value)
 

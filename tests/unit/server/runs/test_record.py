@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -116,12 +116,13 @@ def test_documents_round_trip_with_their_types(document: dict[str, Any]) -> None
     assert _types(back) == _types(document)
 
 
-def _types(value: Any) -> Any:
+def _types(value: object) -> object:
     match value:
         case list():
-            return [_types(each) for each in value]
+            return [_types(each) for each in cast("list[object]", value)]
         case dict():
-            return {name: _types(each) for name, each in value.items()}
+            items = cast("dict[str, object]", value).items()
+            return {name: _types(each) for name, each in items}
         case _:
             return type(value)
 
