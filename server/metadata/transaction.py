@@ -13,6 +13,7 @@ from .ref_writes import RefWrites
 from .refs import RefReads
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
+from .verifying import VerifyReads
 
 
 class _Over:
@@ -25,7 +26,9 @@ class _Over:
 _OVER = cast("Session", _Over())
 
 
-class SqlSnapshot(RefReads, StagingReads, ChunkReads, UploadReads, AuthReads):
+class SqlSnapshot(
+    RefReads, StagingReads, ChunkReads, UploadReads, VerifyReads, AuthReads
+):
     """`Snapshot` on a connection that holds a read transaction open."""
 
     def __init__(self, session: Session) -> None:

@@ -25,6 +25,7 @@ from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
+from .verifying.store import VerifyReader
 
 T = TypeVar("T")
 
@@ -53,7 +54,13 @@ class IdempotencyTransaction(Protocol):
 
 
 class Snapshot(
-    RefReader, StagingReader, StagingScanner, ChunkIndex, UploadReader, Protocol
+    RefReader,
+    StagingReader,
+    StagingScanner,
+    ChunkIndex,
+    UploadReader,
+    VerifyReader,
+    Protocol,
 ):
     """Everything readable, on one state."""
 

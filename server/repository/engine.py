@@ -113,6 +113,8 @@ class Engine:
     """One process's way to all repositories of a lake."""
 
     metadata: Metadata
+    storage: PackStorage
+    """Where the packs lie: for what reads them whole. All else reads `chunks`."""
     chunks: ChunkReader
     blobs: BlobReader
     nodes: StoredNodes
@@ -138,6 +140,7 @@ class Engine:
         chunks = ChunkReader(metadata, storage)
         return cls(
             metadata,
+            storage,
             chunks,
             BlobReader(chunks),
             StoredNodes(chunks, NodeCache(node_cache_bytes)),
