@@ -30,6 +30,7 @@ Combine    merge  cherry-pick    bring changes of one branch to another
 Manage     repo  branch  tag     create, list, show, delete
            user  key  grant      who may do what, and keys to sign in with
            whoami  completion    who you are here; what makes a shell complete
+           admin                 verify what is stored; make its index anew
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
 a commit id, or an expression such as main~2. A local file is a plain path.

@@ -17,6 +17,7 @@ from . import (
     history,
     keys,
     looking,
+    maintaining,
     merging,
     moves,
     removing,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
+    app.add_typer(maintaining.app, name="admin")
     for module in (
         demo,
         serving,

@@ -61,11 +61,12 @@ class PackCheck:
     """All frames of one pack, verified, in the order in which they lie."""
 
     def __init__(
-        self, storage: PackStorage, name: str, read_base: ReadBase
+        self, storage: PackStorage, name: str, read_base: ReadBase | None
     ) -> None:
         """Check pack `name` of `storage`; nothing is read before iteration.
 
-        `read_base` gives the base chunks of frames that have one.
+        `read_base` gives the base chunks of frames that have one; without it such a
+        frame is as good as the check of its payload says, and has no plain bytes.
         """
         self._storage = storage
         self._name = name
@@ -140,15 +141,17 @@ class PackCheck:
             at += 1
         return window.end
 
-    def _check(
-        self, header: FrameHeader, offset: int, window: _Window
-    ) -> CheckedFrame:
+    def _check(self, header: FrameHeader, offset: int, window: _Window) -> CheckedFrame:
         stored = header.located(self._name, offset)
         payload = window.read(stored.location.offset, header.stored_bytes)
         try:
             check_payload(header, payload)
             at = stored.location
-            base = None if at.base is None else self._read_base(at.base)
+            base = None
+            if at.base is not None:
+                if self._read_base is None:
+                    return CheckedFrame(stored, b"")
+                base = self._read_base(at.base)
             plain = decode(at.codec, payload, at.plain_bytes, base)
             if hash_stored(header.kind, plain) != header.id:
                 raise CorruptDataError("its bytes are not those of its id")

@@ -138,6 +138,16 @@ class VerifyReads:
         }
         return [wanted for wanted in commit_ids if wanted not in found]
 
+    async def page_lost_commits(self, *, after: bytes, limit: int) -> list[CommitId]:
+        """See `VerifyReader.page_lost_commits`."""
+        rows = self._session.rows(
+            "SELECT id FROM chunk WHERE kind = ? AND id > ? AND NOT EXISTS "
+            "(SELECT 1 FROM commit_record WHERE commit_record.id = chunk.id "
+            "AND repository_id IN (SELECT id FROM repository)) ORDER BY id LIMIT ?",
+            (int(Kind.COMMIT), after, limit),
+        )
+        return [CommitId(row[0]) for row in rows]
+
     async def page_staged(
         self, *, after: tuple[int, bytes, int], limit: int
     ) -> list[StagedRow]:
@@ -154,9 +164,7 @@ class VerifyReads:
         )
         return [StagedRow(*row) for row in rows]
 
-    async def page_parts(
-        self, *, after: tuple[str, int], limit: int
-    ) -> list[PartRow]:
+    async def page_parts(self, *, after: tuple[str, int], limit: int) -> list[PartRow]:
         """See `VerifyReader.page_parts`."""
         rows = self._session.rows(
             "SELECT upload_id, number, repository.name, ref.name, path, size_bytes, "

@@ -103,15 +103,18 @@ class PackVerifier:
             stored = frame.stored
             key = (stored.kind, stored.id)
             row, here = rows.get(key), stored.location
-            is_used = (
-                row is not None and (row.pack, row.offset) == (here.pack, here.offset)
+            is_used = row is not None and (row.pack, row.offset) == (
+                here.pack,
+                here.offset,
             )
             if is_used:
                 matched.append(here.offset)
             if frame.reason:
                 self._blame_frame(stored, frame.reason, is_used=is_used)
             elif is_used and row != here:
-                self._blame_row(stored, "the row of the index says other sizes or codec")
+                self._blame_row(
+                    stored, "the row of the index says other sizes or codec"
+                )
             elif is_used and stored.kind in self._look_into:
                 self._look_into[stored.kind](stored.id, frame.plain)
 

@@ -63,7 +63,9 @@ class RowVerifier:
         after, count = start, _PAGE_ROWS
         while count == _PAGE_ROWS:
 
-            def on_snapshot(snapshot: Snapshot, at: K = after) -> Awaitable[tuple[int, K]]:
+            def on_snapshot(
+                snapshot: Snapshot, at: K = after
+            ) -> Awaitable[tuple[int, K]]:
                 return check(snapshot, at)
 
             count, after = await self._metadata.snapshot(on_snapshot)
@@ -72,7 +74,9 @@ class RowVerifier:
     async def _check_database(self) -> None:
         """Let the database check its own pages, a table at a time."""
         try:
-            tables = await self._metadata.snapshot(lambda snapshot: snapshot.list_tables())
+            tables = await self._metadata.snapshot(
+                lambda snapshot: snapshot.list_tables()
+            )
             for table in tables:
                 problems = await self._metadata.snapshot(
                     lambda snapshot, name=table: snapshot.check_table(name)
@@ -145,20 +149,26 @@ class RowVerifier:
             row.repository_id, commit.generation, row.id
         )
         if step is None or step != step_of(commit, step.traces):
-            self._blame_commit(row, "its step is missing, or another one", "commit-step")
+            self._blame_commit(
+                row, "its step is missing, or another one", "commit-step"
+            )
         await self._check_parents(snapshot, row, commit)
         if row.expired:
             return  # retention has collected what it points to
         stored = await snapshot.find(Kind.COMMIT, [row.id])
         if row.id not in stored:
-            self._blame_commit(row, "no pack has its record: a lost database would lose it")
+            self._blame_commit(
+                row, "no pack has its record: a lost database would lose it"
+            )
         where = f"commit '{row.id.hex()}' of '{row.repository}'"
         if self._whole:
             content_id = self._structure.content_id_of(commit.tree_id, where)
             if content_id not in (None, commit.content_id):
                 self._blame_commit(row, "its content id is not that of its tree")
         elif commit.tree_id not in await snapshot.find(Kind.NODE, [commit.tree_id]):
-            fault = Fault("node", commit.tree_id.hex(), f"it is not stored: {where} needs it")
+            fault = Fault(
+                "node", commit.tree_id.hex(), f"it is not stored: {where} needs it"
+            )
             self._report.add(fault, [(Kind.NODE, commit.tree_id)])
 
     async def _check_parents(
@@ -243,7 +253,9 @@ class RowVerifier:
             pieces = list(decode_pieces(row.pieces))
             size_bytes = sum(piece.size_bytes for piece in pieces)
             if size_bytes != row.size_bytes:
-                raise CorruptDataError(f"it has {size_bytes} bytes, not {row.size_bytes}")
+                raise CorruptDataError(
+                    f"it has {size_bytes} bytes, not {row.size_bytes}"
+                )
         except CorruptDataError as error:
             self._report.add(Fault("upload-part", where, str(error), names=names))
             return

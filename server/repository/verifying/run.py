@@ -38,10 +38,12 @@ _TRACE_CACHE_BYTES = 16 * 1024 * 1024
 class Sample:
     """Which packs are looked at; all rows of the database are, whatever the sample."""
 
-    share: float
-    """Of the packs, above 0 and up to 1; one at least."""
     seed: int
     """Which ones: the same seed takes the same of the same packs."""
+    share: float = 0.0
+    """Of the packs, up to 1; one pack at least."""
+    packs: int = 0
+    """So many; counts if `share` is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Progress:
     packs_total: int
     packs: int
     pack_bytes: int
+    pack_bytes_total: int
+    """Of those that are sealed; another that is being written is not in it."""
     faults: int
 
 
@@ -104,7 +108,8 @@ async def verify(
 
 
 def _choose(packs: Sequence[PackRow], sample: Sample) -> list[PackRow]:
-    count = min(len(packs), max(1, round(len(packs) * sample.share)))
+    wanted = round(len(packs) * sample.share) if sample.share else sample.packs
+    count = min(len(packs), max(1, wanted))
     # No secret: whoever repeats it must get the same ones.
     chosen = random.Random(sample.seed).sample(packs, count)  # noqa: S311
     return sorted(chosen, key=lambda pack: pack.name)
@@ -121,6 +126,7 @@ async def _check_packs(
     count = min(threads or os.cpu_count() or 1, THREADS_MAX)
     waiting = iter(packs)
     stop = Event()
+    bytes_total = sum(pack.size_bytes for pack in packs)
 
     def check_some() -> None:
         while not stop.is_set():
@@ -130,7 +136,11 @@ async def _check_packs(
             verifier.check(pack)
             on_progress(
                 Progress(
-                    len(packs), report.packs, report.pack_bytes, len(report.faults)
+                    len(packs),
+                    report.packs,
+                    report.pack_bytes,
+                    bytes_total,
+                    len(report.faults),
                 )
             )
 
@@ -169,9 +179,7 @@ def _make_lister(
     return list_blocking
 
 
-def _note_strangers(
-    engine: Engine, packs: Sequence[PackRow], report: Report
-) -> None:
+def _note_strangers(engine: Engine, packs: Sequence[PackRow], report: Report) -> None:
     """Note packs that the database has never heard of: it is older than they are."""
     known = {pack.name for pack in packs}
     strangers = sum(1 for name in engine.storage.names() if name not in known)

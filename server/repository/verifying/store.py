@@ -122,15 +122,17 @@ class VerifyReader(Protocol):
         """Return those of `commit_ids` that the repository has not recorded."""
         ...
 
+    async def page_lost_commits(self, *, after: bytes, limit: int) -> list[CommitId]:
+        """Return commits that are stored and that no repository has recorded, by id."""
+        ...
+
     async def page_staged(
         self, *, after: tuple[int, bytes, int], limit: int
     ) -> list[StagedRow]:
         """Return live staged rows that are no tombstones, by (branch, path, epoch)."""
         ...
 
-    async def page_parts(
-        self, *, after: tuple[str, int], limit: int
-    ) -> list[PartRow]:
+    async def page_parts(self, *, after: tuple[str, int], limit: int) -> list[PartRow]:
         """Return parts of uploads that have not ended, by (upload, number)."""
         ...
 

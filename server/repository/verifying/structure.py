@@ -127,7 +127,9 @@ class Structure:
                 if found is None:
                     self._miss(Kind.CHUNK, row.id, where)
                 elif found != row.size_bytes:
-                    reason = f"it says that a chunk of {found} has {row.size_bytes} bytes"
+                    reason = (
+                        f"it says that a chunk of {found} has {row.size_bytes} bytes"
+                    )
                     self._blame(Kind.RECIPE, id_, reason)
             return
         for row in rows:
@@ -143,9 +145,7 @@ class Structure:
         except CorruptDataError as error:
             self._blame(Kind.COMMIT, id_, str(error))
 
-    def check_pieces(
-        self, where: str, chunks: Mapping[bytes, int]
-    ) -> None:
+    def check_pieces(self, where: str, chunks: Mapping[bytes, int]) -> None:
         """Check that the chunks of a part are stored, with the sizes that it says."""
         sizes = self._find_sizes(Kind.CHUNK, list(chunks))
         for id_, size in chunks.items():
@@ -191,7 +191,11 @@ class Structure:
 
     def _node_facts(self, id_: bytes, where: str) -> NodeFacts | None:
         return self._facts(
-            Kind.NODE, self._nodes, id_, where, lambda data: _facts_of(decode_node(data))
+            Kind.NODE,
+            self._nodes,
+            id_,
+            where,
+            lambda data: _facts_of(decode_node(data)),
         )
 
     def _recipe_facts(self, id_: bytes, where: str) -> RecipeFacts | None:
