@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import pwd
 import os
+import pwd
 import secrets
 import sys
 import time

@@ -17,6 +17,7 @@ from ..history.commit import decode_commit
 from ..history.step import step_of
 from .database import WRITER_CACHE_KIB, Session
 from .refs import record_step
+from .run_tables import ADDED_IN_3
 from .schema import ADDED_IN_2, APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[Session], None]
@@ -43,7 +44,11 @@ def _add_steps(session: Session) -> None:
             record_step(session, repository_id, step_of(decode_commit(record), None))
 
 
-STEPS: Mapping[int, Step] = {1: _add_what_came_with_2}
+def _add_what_came_with_3(session: Session) -> None:
+    session.run(ADDED_IN_3)
+
+
+STEPS: Mapping[int, Step] = {1: _add_what_came_with_2, 2: _add_what_came_with_3}
 
 
 def bring_up_to_date(

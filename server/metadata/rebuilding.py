@@ -35,7 +35,7 @@ _BATCH_COUNT = 4096
 
 _COLUMNS = "kind, id, pack_id, offset, stored_bytes, plain_bytes, codec, base"
 
-_DRAFT = f"""
+_DRAFT = """
 CREATE TABLE draft.chunk (
     kind, id, pack_id, offset, stored_bytes, plain_bytes, codec, base,
     PRIMARY KEY (kind, id)
@@ -257,7 +257,8 @@ class _Rebuild:
             return False
         try:
             stored = self._storage.read_blocking(pack, offset, stored_bytes)
-            return hash_stored(Kind(kind), decode(codec, stored, plain_bytes)) == id_
+            plain = decode(codec, stored, plain_bytes)
+            return hash_stored(Kind(kind), plain) == bytes(id_)
         except CorruptDataError:
             return False
 

@@ -16,10 +16,12 @@ import os
 import secrets
 from pathlib import Path
 
+from .run_tables import ADDED_IN_3
+
 APPLICATION_ID = 0x4C4B4244
 """`LKBD`, in the header of the file: says whose database it is."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """`PRAGMA user_version`. A step of `migrations.py` leads from each to the next."""
 
 _TABLES = """
@@ -247,7 +249,7 @@ def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None
 
     database = Database(draft)
     try:
-        database.executescript(_TABLES + ADDED_IN_2)
+        database.executescript(_TABLES + ADDED_IN_2 + ADDED_IN_3)
         settings = {
             "instance_id": secrets.token_hex(16),
             "created_by": created_by,

@@ -7,6 +7,7 @@ from typing import NoReturn, cast
 from .auth import AuthReads, AuthWrites
 from .chunks import ChunkReads, ChunkWrites
 from .database import Session
+from .graph import GraphReads
 from .idempotency import IdempotencyWrites
 from .purge import purge_some
 from .ref_writes import RefWrites
@@ -27,7 +28,13 @@ _OVER = cast("Session", _Over())
 
 
 class SqlSnapshot(
-    RefReads, StagingReads, ChunkReads, UploadReads, VerifyReads, AuthReads
+    RefReads,
+    StagingReads,
+    ChunkReads,
+    UploadReads,
+    GraphReads,
+    VerifyReads,
+    AuthReads,
 ):
     """`Snapshot` on a connection that holds a read transaction open."""
 

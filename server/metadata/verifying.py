@@ -28,9 +28,12 @@ class VerifyReads:
 
     async def list_pack_rows(self) -> list[PackRow]:
         """See `VerifyReader.list_pack_rows`."""
-        counts = dict(
-            self._session.rows("SELECT pack_id, count(*) FROM chunk GROUP BY pack_id")
-        )
+        counts: dict[int, int] = {
+            row[0]: row[1]
+            for row in self._session.rows(
+                "SELECT pack_id, count(*) FROM chunk GROUP BY pack_id"
+            )
+        }
         return [
             PackRow(name, state, size_bytes, counts.get(pack_id, 0))
             for pack_id, name, state, size_bytes in self._session.rows(
@@ -69,7 +72,7 @@ class VerifyReads:
             "WHERE ref.id > ? AND repository.name IS NOT NULL ORDER BY ref.id LIMIT ?",
             (after, limit),
         )
-        return [NamedCommit(*row[:4], (row[4],)) for row in rows]
+        return [NamedCommit(row[0], row[1], row[2], row[3], (row[4],)) for row in rows]
 
     async def page_ref_log(self, *, after: int, limit: int) -> list[NamedCommit]:
         """See `VerifyReader.page_ref_log`."""
@@ -81,7 +84,13 @@ class VerifyReads:
             (after, limit),
         )
         return [
-            NamedCommit(*row[:4], tuple(id_ for id_ in row[4:] if id_ is not None))
+            NamedCommit(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                tuple(id_ for id_ in row[4:] if id_ is not None),
+            )
             for row in rows
         ]
 
@@ -97,7 +106,9 @@ class VerifyReads:
             "ORDER BY repository_id, commit_record.id LIMIT ?",
             (*after, limit),
         )
-        return [CommitRecord(*row[:4], bool(row[4])) for row in rows]
+        return [
+            CommitRecord(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows
+        ]
 
     async def find_commit_step(
         self, repository_id: int, generation: int, commit_id: CommitId

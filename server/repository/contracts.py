@@ -23,6 +23,7 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
+from ..runs.graph import GraphReader
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 from .verifying.store import VerifyReader
@@ -59,6 +60,7 @@ class Snapshot(
     StagingScanner,
     ChunkIndex,
     UploadReader,
+    GraphReader,
     VerifyReader,
     Protocol,
 ):

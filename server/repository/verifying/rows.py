@@ -7,6 +7,7 @@ pages, so that a server beside us folds its write-ahead log as ever.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from ...chunks.pieces import decode_pieces
@@ -29,6 +30,18 @@ _TEXT_LISTED_MAX = 100
 """Rows of a kind that should not be there at all."""
 
 K = TypeVar("K")
+
+
+async def _call(
+    check: Callable[[Snapshot, K], Awaitable[tuple[int, K]]],
+    after: K,
+    snapshot: Snapshot,
+) -> tuple[int, K]:
+    return await check(snapshot, after)
+
+
+async def _check_table(table: str, snapshot: Snapshot) -> list[str]:
+    return await snapshot.check_table(table)
 
 
 class RowVerifier:
@@ -62,13 +75,7 @@ class RowVerifier:
     ) -> None:
         after, count = start, _PAGE_ROWS
         while count == _PAGE_ROWS:
-
-            def on_snapshot(
-                snapshot: Snapshot, at: K = after
-            ) -> Awaitable[tuple[int, K]]:
-                return check(snapshot, at)
-
-            count, after = await self._metadata.snapshot(on_snapshot)
+            count, after = await self._metadata.snapshot(partial(_call, check, after))
             self._report.rows[table] += count
 
     async def _check_database(self) -> None:
@@ -78,9 +85,7 @@ class RowVerifier:
                 lambda snapshot: snapshot.list_tables()
             )
             for table in tables:
-                problems = await self._metadata.snapshot(
-                    lambda snapshot, name=table: snapshot.check_table(name)
-                )
+                problems = await self._metadata.snapshot(partial(_check_table, table))
                 for problem in problems:
                     self._report.add(Fault("database", table, problem))
                 self._report.rows[table] += 0

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 from ...chunks.index import StoredFrame
 from ...tree.store import NodeCache, StoredNodes
-from ..contracts import Metadata
+from ..contracts import Metadata, Snapshot
 from ..engine import Engine
 from .packs import PackVerifier
 from .report import Report
@@ -159,15 +160,16 @@ def _make_lister(
 ) -> Callable[[str], list[StoredFrame]]:
     """Return what lists the rows of a pack, for threads."""
 
+    async def read_page(
+        snapshot: Snapshot, pack: str, after: tuple[int, bytes]
+    ) -> list[StoredFrame]:
+        return await snapshot.page_chunks_of(pack, after=after, limit=_ROWS_PAGE)
+
     async def list_rows(pack: str) -> list[StoredFrame]:
         found: list[StoredFrame] = []
         after = (-1, b"")
         while True:
-            page = await metadata.snapshot(
-                lambda snapshot, at=after: snapshot.page_chunks_of(
-                    pack, after=at, limit=_ROWS_PAGE
-                )
-            )
+            page = await metadata.snapshot(partial(read_page, pack=pack, after=after))
             found += page
             if len(page) < _ROWS_PAGE:
                 return found

@@ -13,13 +13,12 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ...chunks.cutting import LARGE_BYTES_MIN
-from ...chunks.recipe import Recipe, decode_recipe
 from ...chunks.reader import ChunkReader
+from ...chunks.recipe import Recipe, decode_recipe
 from ...errors import CorruptDataError, MissingDataError
 from ...history.commit import decode_commit
 from ...ids import Kind, hash_chunk
 from ...tree.codec import decode_node, encode_node
-from ...tree.entry import FIXED
 from ...tree.node import Inner, Leaf, Node, unpack_u64
 from .report import Fault, Key, Report
 from .sizes import FindSizes

@@ -7,6 +7,7 @@ many commits share it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ...chunks.cutting import LARGE_BYTES_MIN
 from ...chunks.pieces import decode_pieces
@@ -66,7 +67,7 @@ class Tracer:
 
         after: int | None = 0
         while after is not None:
-            after = await self._metadata.snapshot(lambda s, at=after: some(s, at))
+            after = await self._metadata.snapshot(partial(some, at=after))
 
     async def _trace_commits(self) -> None:
         """Name commits for what no ref has any more."""
@@ -89,7 +90,7 @@ class Tracer:
         self._report.broken = {key: before[key] for key in nameless}
         after: tuple[int, bytes] | None = (0, b"")
         while after is not None and nameless:
-            after = await self._metadata.snapshot(lambda s, at=after: some(s, at))
+            after = await self._metadata.snapshot(partial(some, at=after))
         self._report.broken = before
 
     async def _trace_commit(
@@ -206,7 +207,7 @@ class Tracer:
 
         after: tuple[int, bytes, int] | None = (0, b"", 0)
         while after is not None:
-            after = await self._metadata.snapshot(lambda s, at=after: some(s, at))
+            after = await self._metadata.snapshot(partial(some, at=after))
 
     async def _trace_parts(self) -> None:
         async def some(
@@ -229,7 +230,7 @@ class Tracer:
 
         after: tuple[str, int] | None = ("", 0)
         while after is not None:
-            after = await self._metadata.snapshot(lambda s, at=after: some(s, at))
+            after = await self._metadata.snapshot(partial(some, at=after))
 
 
 def _show(path: bytes) -> str:

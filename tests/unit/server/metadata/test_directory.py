@@ -103,12 +103,12 @@ async def test_an_existing_database_is_never_replaced(directory: Path) -> None:
         assert metadata.instance_id == instance_id
 
 
-def test_a_new_database_is_that_of_version_2(directory: Path) -> None:
+def test_a_new_database_is_that_of_version_3(directory: Path) -> None:
     """A failure here means that existing lakes need a migration: write one."""
     with open_metadata(directory):
         pass
 
-    assert read_schema(directory) == (GOLDEN / "database-v2.sql").read_text()
+    assert read_schema(directory) == (GOLDEN / "database-v3.sql").read_text()
 
 
 def read_schema(directory: Path) -> str:
@@ -226,7 +226,7 @@ def write_version_1(directory: Path, commit_id: CommitId, record: bytes) -> None
     connection.close()
 
 
-async def test_a_database_of_version_1_becomes_one_of_version_2(
+async def test_a_database_of_version_1_becomes_one_of_version_3(
     directory: Path,
 ) -> None:
     commit, record = make_commit(
@@ -247,7 +247,27 @@ async def test_a_database_of_version_1_becomes_one_of_version_2(
             CommitStep(commit.id, 0, b"", 5, None)
         ]
 
-    assert read_schema(directory) == (GOLDEN / "database-v2.sql").read_text()
+    assert read_schema(directory) == (GOLDEN / "database-v3.sql").read_text()
+
+
+def test_a_database_of_version_2_becomes_one_of_version_3(directory: Path) -> None:
+    with open_metadata(directory):
+        pass
+    connection = sqlite3.connect(directory / "lakebed.db")
+    for (table,) in connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    ).fetchall():
+        connection.execute(f"DROP TABLE {table}")
+    connection.executescript((GOLDEN / "database-v2.sql").read_text())
+    connection.execute("INSERT INTO setting VALUES ('instance_id', 'old')")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+
+    with open_metadata(directory) as metadata:
+        assert metadata.instance_id == "old"
+
+    assert read_schema(directory) == (GOLDEN / "database-v3.sql").read_text()
 
 
 def test_a_directory_in_use_is_not_migrated(directory: Path) -> None:

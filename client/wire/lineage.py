@@ -1,0 +1,60 @@
+"""Bodies of `/why` and `/lineage`: what something came from, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .body import Body
+from .runs import Run, RunOutput
+
+Direction = Literal["up", "down"]
+
+
+class Why(Body, frozen=True, kw_only=True):
+    """What produced something."""
+
+    subject: str
+    """As it was asked."""
+    run: Run
+    model: str | None = None
+    version: int | None = None
+    aliases: list[str] = msgspec.field(default_factory=list[str])
+    output: RunOutput | None = None
+    """What of the run it was asked for."""
+    others: list[str] = msgspec.field(default_factory=list[str])
+    """Other runs that produced the same bytes, newest first, up to 10."""
+
+
+class LineageNode(Body, frozen=True, kw_only=True):
+    """A run, a file or prefix, or a version of a model."""
+
+    id: str
+    """`run:ID`, `model:NAME@VERSION`, `file:IDENTITY` or `prefix:IDENTITY`."""
+    kind: Literal["run", "file", "prefix", "model"]
+    label: str
+    repository: str | None = None
+    path: str | None = None
+    commit: str | None = None
+    depth: int = 0
+
+
+class LineageEdge(Body, frozen=True, kw_only=True):
+    """From what was read to what came of it."""
+
+    source: str
+    target: str
+    how: Literal["declared", "observed", "within", "registered"]
+    """`within`: the source lies below the target, or the target below the source."""
+
+
+class Lineage(Body, frozen=True, kw_only=True):
+    """What something came from, or what came of it."""
+
+    subject: str
+    direction: Direction
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    is_complete: bool
+    """False: there is more than was asked for (`amount`, `depth`)."""

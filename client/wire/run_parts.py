@@ -1,0 +1,162 @@
+"""The parts of a run that a recorder fills, as they are read.
+
+They travel as JSON objects (`runs.py`), and more fields may be in them than are here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from .body import Body
+
+
+class LeftOut(Body, frozen=True, kw_only=True):
+    """An untracked file that was not kept."""
+
+    path: str
+    size_bytes: int
+    reason: str
+
+
+class Submodule(Body, frozen=True, kw_only=True):
+    """A Git submodule as it was checked out."""
+
+    path: str
+    commit: str
+    remote: str | None = None
+    is_dirty: bool = False
+
+
+class EntryFile(Body, frozen=True, kw_only=True):
+    """The file that the command runs, as it was."""
+
+    path: str
+    """Relative to the root of the work tree if it lies in it, else absolute."""
+    sha256: str
+    size_bytes: int
+
+
+class Code(Body, frozen=True, kw_only=True):
+    """The code of a run."""
+
+    kind: Literal["git", "none"]
+    argv: list[str]
+    """The command, secrets masked."""
+    directory: str
+    """Where it ran: relative to the root of the work tree, else absolute."""
+    root: str = ""
+    """Absolute path of the work tree, as it was."""
+    remote: str | None = None
+    """Where it can be fetched from, without credentials."""
+    commit: str | None = None
+    """None: the work tree has no commit yet."""
+    branch: str | None = None
+    """None: a detached head."""
+    tree: str | None = None
+    """Git's hash of the tree of the commit."""
+    is_pushed: bool | None = None
+    """Whether a remote-tracking branch holds the commit; None: there is no remote."""
+    is_dirty: bool = False
+    diff: str | None = None
+    """Name of the kept file that has the binary-safe diff of tracked files."""
+    untracked: str | None = None
+    """Name of the kept tar file of untracked, unignored files."""
+    untracked_left_out: list[LeftOut] = msgspec.field(default_factory=list[LeftOut])
+    submodules: list[Submodule] = msgspec.field(default_factory=list[Submodule])
+    entry: EntryFile | None = None
+    notebook: str | None = None
+    """Name of the kept file that has the cells of a notebook as they ran."""
+
+
+class Distribution(Body, frozen=True, kw_only=True):
+    """An installed Python distribution."""
+
+    name: str
+    version: str
+    url: str | None = None
+    """Its direct URL, if it was not installed from an index; without credentials."""
+
+
+class LockFile(Body, frozen=True, kw_only=True):
+    """A file that pins the environment, kept by content."""
+
+    path: str
+    kind: Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile"]
+    file: str
+    """Name of the kept file."""
+    sha256: str
+
+
+class Environment(Body, frozen=True, kw_only=True):
+    """What the command ran in."""
+
+    python: str
+    """Version; empty if it was no Python."""
+    implementation: str = ""
+    executable: str = ""
+    prefix: str = ""
+    manager: str = ""
+    """`venv`, `uv`, `poetry`, `conda`, `system`."""
+    locks: list[LockFile] = msgspec.field(default_factory=list[LockFile])
+    distributions: list[Distribution] = msgspec.field(
+        default_factory=list[Distribution]
+    )
+    conda: list[Distribution] = msgspec.field(default_factory=list[Distribution])
+    container: str | None = None
+    """`docker`, `podman`, `kubernetes` ...; None: no container."""
+    image: str | None = None
+    """Digest of the image, if the container says it."""
+    os: str = ""
+    kernel: str = ""
+    libc: str = ""
+    variables: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    """Those on the list of what may be recorded."""
+
+
+class Gpu(Body, frozen=True, kw_only=True):
+    """A graphics processor."""
+
+    name: str
+    driver: str = ""
+    cuda: str = ""
+    memory_bytes: int = 0
+
+
+class Hardware(Body, frozen=True, kw_only=True):
+    """The machine."""
+
+    machine: str
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    gpus: list[Gpu] = msgspec.field(default_factory=list[Gpu])
+
+
+class Seeds(Body, frozen=True, kw_only=True):
+    """What was set before the work began."""
+
+    seed: int | None = None
+    set: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    """By library: `python`, `numpy`, `torch`, `tensorflow`."""
+    pythonhashseed: str | None = None
+    deterministic: dict[str, bool] = msgspec.field(default_factory=dict[str, bool])
+    """Flags that ask a library for reproducible work."""
+
+
+class ConfigFile(Body, frozen=True, kw_only=True):
+    """A configuration file, kept by content."""
+
+    path: str
+    file: str
+    """Name of the kept file."""
+    sha256: str
+
+
+class Configuration(Body, frozen=True, kw_only=True):
+    """What the command was told, beside its arguments."""
+
+    files: list[ConfigFile] = msgspec.field(default_factory=list[ConfigFile])
+    options: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    """Of `lakebed run` itself."""

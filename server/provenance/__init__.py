@@ -1,0 +1,1 @@
+"""Operations on runs and models, one function each, for every protocol."""

@@ -1,0 +1,1 @@
+"""Runs: what is recorded of them. No I/O; `metadata/` keeps the contracts."""
