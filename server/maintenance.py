@@ -119,7 +119,11 @@ async def _verify(given: argparse.Namespace) -> int:
 
     async def work(engine: Engine) -> Report:
         return await verify(
-            engine, sample=sample, threads=given.threads, on_progress=on_progress
+            engine,
+            sample=sample,
+            threads=given.threads,
+            dry_run=given.dry_run,
+            on_progress=on_progress,
         )
 
     report = await _with_engine(directory, work)

@@ -10,15 +10,43 @@ from ..history.step import CommitStep
 from ..ids import CommitId, Kind
 from ..repository.verifying.store import (
     CommitRecord,
+    DanglingCommit,
     NamedCommit,
     PackRow,
     PartRow,
+    RunFileRow,
+    RunRow,
     StagedRow,
 )
 from .database import Session, blob_array
 
 _PROBLEMS_MAX = 100
 """Problems of one table that SQLite lists: they tell a torn page from a torn disk."""
+
+_NOT_RECORDED = (
+    "NOT EXISTS (SELECT 1 FROM commit_record AS record "
+    "WHERE record.repository_id = {repository} AND record.id = {commit})"
+)
+_OF_RUN = (
+    "SELECT run.name, commit_id FROM {table} JOIN run ON run.id = run_id "
+    "JOIN artifact ON artifact.id = artifact_id WHERE "
+    + _NOT_RECORDED.format(repository="artifact.repository_id", commit="commit_id")
+)
+_DANGLING = {
+    "needed_commit": "SELECT coalesce(run.name, 'a model'), commit_id "
+    "FROM needed_commit AS needed LEFT JOIN run ON run.id = run_id WHERE "
+    + _NOT_RECORDED.format(
+        repository="needed.repository_id", commit="needed.commit_id"
+    ),
+    "run_input": _OF_RUN.format(table="run_input"),
+    "run_output": _OF_RUN.format(table="run_output"),
+    "model_version": "SELECT model.name || '@' || number, commit_id "
+    "FROM model_version AS version JOIN model ON model.id = model_id WHERE "
+    + _NOT_RECORDED.format(
+        repository="version.repository_id", commit="version.commit_id"
+    ),
+}
+"""What names commits beside refs, and which of it names one that is not there."""
 
 
 class VerifyReads:
@@ -63,6 +91,18 @@ class VerifyReads:
         return [
             StoredFrame(Kind(row[0]), row[1], Location(pack, *row[2:])) for row in rows
         ]
+
+    async def page_damaged(
+        self, *, after: tuple[int, bytes], limit: int
+    ) -> list[StoredFrame]:
+        """See `VerifyReader.page_damaged`."""
+        rows = self._session.rows(
+            "SELECT kind, chunk.id, name, offset, stored_bytes, plain_bytes, codec, base "
+            "FROM chunk JOIN pack ON pack.id = pack_id WHERE damaged_ms IS NOT NULL "
+            "AND (kind, chunk.id) > (?, ?) ORDER BY kind, chunk.id LIMIT ?",
+            (*after, limit),
+        )
+        return [StoredFrame(Kind(row[0]), row[1], Location(*row[2:8])) for row in rows]
 
     async def page_refs(self, *, after: int, limit: int) -> list[NamedCommit]:
         """See `VerifyReader.page_refs`."""
@@ -187,6 +227,35 @@ class VerifyReads:
             (*after, limit),
         )
         return [PartRow(*row) for row in rows]
+
+    async def page_runs(self, *, after: int, limit: int) -> list[RunRow]:
+        """See `VerifyReader.page_runs`."""
+        rows = self._session.rows(
+            "SELECT id, name, record FROM run WHERE id > ? AND record IS NOT NULL "
+            "ORDER BY id LIMIT ?",
+            (after, limit),
+        )
+        return [RunRow(row[0], row[1], row[2]) for row in rows]
+
+    async def page_run_files(
+        self, *, after: tuple[int, str], limit: int
+    ) -> list[RunFileRow]:
+        """See `VerifyReader.page_run_files`."""
+        rows = self._session.rows(
+            "SELECT run_id, run.name, run_file.name, blob_id, size_bytes FROM run_file "
+            "JOIN run ON run.id = run_id WHERE (run_id, run_file.name) > (?, ?) "
+            "ORDER BY run_id, run_file.name LIMIT ?",
+            (*after, limit),
+        )
+        return [RunFileRow(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+    async def list_dangling_commits(self, *, limit: int) -> list[DanglingCommit]:
+        """See `VerifyReader.list_dangling_commits`."""
+        found: list[DanglingCommit] = []
+        for table, sql in _DANGLING.items():
+            rows = self._session.rows(f"{sql} LIMIT ?", (limit,))
+            found += [DanglingCommit(table, row[0], row[1]) for row in rows]
+        return found
 
     async def list_tables(self) -> list[str]:
         """See `VerifyReader.list_tables`."""

@@ -119,17 +119,20 @@ class PackVerifier:
                 self._look_into[stored.kind](stored.id, frame.plain)
 
     def _blame_frame(self, stored: StoredFrame, reason: str, *, is_used: bool) -> None:
-        name = stored.kind.name.lower()
+        name, at = stored.kind.name.lower(), stored.location
         if not is_used:
-            reason += " (nothing refers to it: it is stored elsewhere, or nowhere)"
-        at = stored.location
+            self._report.note(
+                f"a frame that nothing refers to is damaged: {name} '{stored.id.hex()}' "
+                f"at {at.offset} of pack '{at.pack}': {reason}"
+            )
+            return
         fault = Fault(name, stored.id.hex(), reason, at.pack, at.offset)
-        self._report.add(fault, [(stored.kind, stored.id)] if is_used else [])
+        self._report.add_damaged(fault, [stored])
 
     def _blame_row(self, row: StoredFrame, reason: str) -> None:
         name, at = row.kind.name.lower(), row.location
         fault = Fault(name, row.id.hex(), reason, at.pack, at.offset)
-        self._report.add(fault, [(row.kind, row.id)])
+        self._report.add_damaged(fault, [row])
 
     def _blame_pack(self, pack: PackRow, check: PackCheck) -> None:
         for fault in check.faults:
@@ -148,13 +151,22 @@ class PackVerifier:
     def _blame_rows(self, pack: PackRow, matched: frozenset[int]) -> None:
         """Blame the rows of the index that point at none of the frames of `pack`."""
         for row in self._list_rows(pack.name):
-            if row.location.offset not in matched:
+            if row.location.offset in matched:
+                continue
+            try:
+                self._chunks.read_blocking(row.kind, [row.id])
+            except CorruptDataError:
                 reason = "the index says that it lies here, and it does not"
                 self._blame_row(row, reason)
+            else:
+                # Readers need no header; who makes the index anew does.
+                name, at = row.kind.name.lower(), row.location
+                reason = "the header of its frame is damaged, and its bytes are right"
+                self._report.add(Fault(name, row.id.hex(), reason, at.pack, at.offset))
 
     def _lose(self, pack: PackRow, reason: str) -> None:
         """Blame a whole pack."""
         rows = self._list_rows(pack.name)
         fault = Fault("pack", pack.name, f"{reason}; {len(rows)} things lay in it")
         fault.pack = pack.name
-        self._report.add(fault, [(row.kind, row.id) for row in rows])
+        self._report.add_damaged(fault, rows)

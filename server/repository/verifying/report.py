@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from ...chunks.index import Location, StoredFrame
 from ...ids import Kind
 
 FAULTS_MAX = 1000
@@ -85,6 +86,8 @@ class Report:
     cpu_seconds: float = 0.0
     broken: dict[Key, Fault] = field(default_factory=dict[Key, Fault])
     """What cannot be read, by what is wrong with it."""
+    damaged: dict[Key, Location] = field(default_factory=dict[Key, Location])
+    """What of it has bytes somewhere that are not the right ones."""
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -108,6 +111,29 @@ class Report:
                 self.more_faults += 1
             if len(self.broken) < _BROKEN_MAX:
                 self.broken.update((key, fault) for key in fresh)
+
+    def add_damaged(self, fault: Fault, frames: Iterable[StoredFrame]) -> None:
+        """Add `fault`, because of which `frames`, which the index knows, are damaged.
+
+        If others that need one of them were blamed before us, we know better why.
+        """
+        some = list(frames)
+        if len(some) == 1:
+            self._explain(fault, (some[0].kind, some[0].id))
+        self.add(fault, [(one.kind, one.id) for one in some])
+        with self._lock:
+            for one in some:
+                if len(self.damaged) < _BROKEN_MAX:
+                    self.damaged[one.kind, one.id] = one.location
+
+    def _explain(self, fault: Fault, key: Key) -> None:
+        """Let `fault` say what is wrong in the place of the one that `key` has."""
+        with self._lock:
+            before = self.broken.get(key)
+            if before is not None and not before.pack:
+                before.what, before.id = fault.what, fault.id
+                before.pack, before.offset = fault.pack, fault.offset
+                before.reason = f"{fault.reason}; {before.reason}"
 
     def note(self, text: str) -> None:
         """Add something unusual."""

@@ -66,6 +66,9 @@ class RowVerifier:
         await self._check_steps()
         await self._page("staged", (0, b"", 0), self._check_staged)
         await self._page("upload_part", ("", 0), self._check_parts)
+        await self._page("run", 0, self._check_runs)
+        await self._page("run_file", (0, ""), self._check_run_files)
+        await self._check_dangling()
 
     async def _page(
         self,
@@ -232,7 +235,7 @@ class RowVerifier:
             by_branch.setdefault((row.repository, row.branch), []).append(found)
         for (repository, branch), entries in by_branch.items():
             where = f"an uncommitted change of '{repository}/{branch}'"
-            self._structure.check_entries(where, entries, None)
+            self._structure.check_entries(where, entries)
         if not rows:
             return 0, after
         return len(rows), (rows[-1].branch_id, rows[-1].path, rows[-1].epoch)
@@ -268,3 +271,29 @@ class RowVerifier:
             f"{where}, for '{row.repository}/{row.branch}/{path}',",
             {piece.chunk_id: piece.chunk_bytes for piece in pieces},
         )
+
+    async def _check_runs(self, snapshot: Snapshot, after: int) -> tuple[int, int]:
+        rows = await snapshot.page_runs(after=after, limit=_PAGE_ROWS)
+        stored = await snapshot.find(Kind.RUN, [row.record for row in rows])
+        for row in rows:
+            if row.record not in stored:
+                reason = f"its record '{row.record.hex()}' is not stored"
+                self._report.add(Fault("run", row.name, reason))
+        return len(rows), rows[-1].key if rows else after
+
+    async def _check_run_files(
+        self, snapshot: Snapshot, after: tuple[int, str]
+    ) -> tuple[int, tuple[int, str]]:
+        rows = await snapshot.page_run_files(after=after, limit=_PAGE_ROWS)
+        for row in rows:
+            entry = (row.name.encode(), row.blob_id, row.size_bytes)
+            self._structure.check_entries(f"run '{row.run}'", [entry])
+        return len(rows), (rows[-1].run_id, rows[-1].name) if rows else after
+
+    async def _check_dangling(self) -> None:
+        rows = await self._metadata.snapshot(
+            lambda snapshot: snapshot.list_dangling_commits(limit=_TEXT_LISTED_MAX)
+        )
+        for row in rows:
+            reason = f"{row.table} names the commit '{row.commit_id.hex()}': not there"
+            self._report.add(Fault("run", row.owner, reason))

@@ -16,6 +16,7 @@ from ...chunks.index import StoredFrame
 from ...tree.store import NodeCache, StoredNodes
 from ..contracts import Metadata, Snapshot
 from ..engine import Engine
+from .marking import mark
 from .packs import PackVerifier
 from .report import Report
 from .rows import RowVerifier
@@ -64,16 +65,19 @@ async def verify(
     *,
     sample: Sample | None = None,
     threads: int | None = None,
+    dry_run: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
     """Check everything that is stored, and return what was found.
 
-    Reads only. May run beside servers of the same lake: what they write meanwhile is
-    checked as far as it is seen.
+    Marks what is damaged, so that it is stored anew when it comes again; takes the mark
+    from what is whole again. Removes nothing. May run beside servers of the same lake:
+    what they write meanwhile is checked as far as it is seen.
 
     Args:
         engine: of the lake.
         sample: which packs; all if None.
+        dry_run: marks nothing.
         threads: packs checked at one time; as many as there are cores if None.
         on_progress: told behind each pack, in any thread.
 
@@ -103,6 +107,8 @@ async def verify(
     await rows.check()
     nodes = StoredNodes(engine.chunks, NodeCache(_TRACE_CACHE_BYTES))
     await Tracer(engine.metadata, engine.chunks, nodes, report).trace()
+    if not dry_run:
+        await mark(engine, report)
     report.seconds = time.monotonic() - started_s
     report.cpu_seconds = time.process_time() - cpu_started_s
     return report

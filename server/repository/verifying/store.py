@@ -75,6 +75,34 @@ class PartRow(Struct, frozen=True, gc=False):
     pieces: bytes
 
 
+class RunRow(Struct, frozen=True, gc=False):
+    """A sealed run."""
+
+    key: int
+    name: str
+    record: bytes
+    """The id of its record."""
+
+
+class RunFileRow(Struct, frozen=True, gc=False):
+    """A file that is kept with a run."""
+
+    run_id: int
+    run: str
+    name: str
+    blob_id: bytes
+    size_bytes: int
+
+
+class DanglingCommit(Struct, frozen=True, gc=False):
+    """A row that names a commit which its repository does not have."""
+
+    table: str
+    owner: str
+    """The run or model version, as people call it."""
+    commit_id: CommitId
+
+
 class VerifyReader(Protocol):
     """Reads everything that names something stored."""
 
@@ -90,6 +118,12 @@ class VerifyReader(Protocol):
         self, pack: str, *, after: tuple[int, bytes], limit: int
     ) -> list[StoredFrame]:
         """Return rows of the index that point into `pack`; reads the whole index."""
+        ...
+
+    async def page_damaged(
+        self, *, after: tuple[int, bytes], limit: int
+    ) -> list[StoredFrame]:
+        """Return what is marked as damaged, by (kind, id)."""
         ...
 
     async def page_refs(self, *, after: int, limit: int) -> list[NamedCommit]:
@@ -134,6 +168,20 @@ class VerifyReader(Protocol):
 
     async def page_parts(self, *, after: tuple[str, int], limit: int) -> list[PartRow]:
         """Return parts of uploads that have not ended, by (upload, number)."""
+        ...
+
+    async def page_runs(self, *, after: int, limit: int) -> list[RunRow]:
+        """Return sealed runs."""
+        ...
+
+    async def page_run_files(
+        self, *, after: tuple[int, str], limit: int
+    ) -> list[RunFileRow]:
+        """Return files of runs, by (run, name)."""
+        ...
+
+    async def list_dangling_commits(self, *, limit: int) -> list[DanglingCommit]:
+        """Return what of runs and model versions names a commit that is not there."""
         ...
 
     async def list_tables(self) -> list[str]:

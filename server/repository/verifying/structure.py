@@ -78,36 +78,37 @@ class Structure:
                 unpack_u64(node.sizes, 0, len(node.paths)),
                 strict=True,
             )
-            self.check_entries(f"leaf '{id_.hex()}'", list(entries), (Kind.NODE, id_))
+            self.check_entries(f"leaf '{id_.hex()}'", list(entries))
         else:
             self._check_children(id_, node)
 
     def check_entries(
-        self, where: str, entries: Sequence[tuple[bytes, bytes, int]], owner: Key | None
+        self, where: str, entries: Sequence[tuple[bytes, bytes, int]]
     ) -> None:
         """Check that the objects of `entries` are stored, and as long as they say.
 
         Args:
             where: what holds the entries.
             entries: path, blob id and size of each.
-            owner: what is at fault if a size is wrong; None: nothing stored.
         """
-        small = [(p, i, size) for p, i, size in entries if 0 < size < LARGE_BYTES_MIN]
-        large = [(p, i, size) for p, i, size in entries if size >= LARGE_BYTES_MIN]
-        sizes = self._find_sizes(Kind.CHUNK, list({id_ for _, id_, _ in small}))
-        for path, id_, size in small:
-            found = sizes.get(id_)
-            if found is None:
-                self._miss(Kind.CHUNK, id_, f"{where} needs it for '{_show(path)}'")
-            elif found != size:
-                self._blame_size(where, path, found, size, owner)
-        for path, id_, size in large:
-            recipe = self._recipe_facts(id_, f"{where} needs it for '{_show(path)}'")
-            if recipe is not None and recipe.size_bytes != size:
-                self._blame_size(where, path, recipe.size_bytes, size, owner)
+        small = {id_ for _, id_, size in entries if 0 < size < LARGE_BYTES_MIN}
+        sizes = self._find_sizes(Kind.CHUNK, list(small))
         for path, id_, size in entries:
-            if size == 0 and id_ != EMPTY:
-                self._blame_size(where, path, -1, size, owner)
+            needs = f"{where} needs it for '{_show(path)}'"
+            if size >= LARGE_BYTES_MIN:
+                key: Key = (Kind.RECIPE, id_)
+                recipe = self._recipe_facts(id_, needs)
+                found = None if recipe is None else recipe.size_bytes
+            elif size > 0:
+                key = (Kind.CHUNK, id_)
+                found = sizes.get(id_)
+                if found is None:
+                    self._miss(Kind.CHUNK, id_, needs)
+            else:
+                key = (Kind.CHUNK, id_)
+                found = 0 if id_ == EMPTY else 1
+            if found is not None and found != size:
+                self._blame_size(where, path, key, size, found)
 
     def check_recipe(self, id_: bytes, data: bytes) -> None:
         """Check the recipe record with the verified bytes `data`."""
@@ -234,13 +235,12 @@ class Structure:
         self._report.add(Fault(kind.name.lower(), id_.hex(), reason), [(kind, id_)])
 
     def _blame_size(
-        self, where: str, path: bytes, found: int, said: int, owner: Key | None
+        self, where: str, path: bytes, key: Key, said: int, found: int
     ) -> None:
-        is_short = "it is not empty" if found < 0 else f"its bytes are {found}"
-        reason = f"{where} says that '{_show(path)}' has {said} bytes, and {is_short}"
-        what = "staged" if owner is None else owner[0].name.lower()
-        id_ = _show(path) if owner is None else owner[1].hex()
-        self._report.add(Fault(what, id_, reason), [] if owner is None else [owner])
+        """Say that an object is not as long as its entry says: it cannot be read."""
+        kind, id_ = key
+        reason = f"{where} says that '{_show(path)}' has {said} bytes, and it has {found}"
+        self._report.add(Fault(kind.name.lower(), id_.hex(), reason), [key])
 
 
 def _facts_of(node: Node) -> NodeFacts:
