@@ -49,6 +49,19 @@ _DANGLING = {
 """What names commits beside refs, and which of it names one that is not there."""
 
 
+def page_chunks_of(
+    session: Session, pack: str, after: tuple[int, bytes], limit: int
+) -> list[StoredFrame]:
+    """Return rows of the index that point into `pack`, by (kind, id)."""
+    rows = session.rows(
+        "SELECT kind, id, offset, stored_bytes, plain_bytes, codec, base FROM chunk "
+        "WHERE (kind, id) > (?, ?) AND pack_id = "
+        "(SELECT id FROM pack WHERE name = ?) ORDER BY kind, id LIMIT ?",
+        (*after, pack, limit),
+    )
+    return [StoredFrame(Kind(row[0]), row[1], Location(pack, *row[2:])) for row in rows]
+
+
 class VerifyReads:
     """`VerifyReader` on one connection."""
 
@@ -77,20 +90,6 @@ class VerifyReads:
             (limit,),
         )
         return [(row[0], row[1]) for row in rows]
-
-    async def page_chunks_of(
-        self, pack: str, *, after: tuple[int, bytes], limit: int
-    ) -> list[StoredFrame]:
-        """See `VerifyReader.page_chunks_of`."""
-        rows = self._session.rows(
-            "SELECT kind, id, offset, stored_bytes, plain_bytes, codec, base FROM chunk "
-            "WHERE (kind, id) > (?, ?) AND pack_id = "
-            "(SELECT id FROM pack WHERE name = ?) ORDER BY kind, id LIMIT ?",
-            (*after, pack, limit),
-        )
-        return [
-            StoredFrame(Kind(row[0]), row[1], Location(pack, *row[2:])) for row in rows
-        ]
 
     async def page_damaged(
         self, *, after: tuple[int, bytes], limit: int

@@ -26,7 +26,7 @@ from ..refs.store import RefReader, RefTransaction
 from ..runs.graph import GraphReader
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
-from .verifying.store import VerifyReader
+from .verifying.store import VerifyReader, VerifyScanner
 
 T = TypeVar("T")
 
@@ -88,6 +88,7 @@ class Metadata(
     ChunkIndex,
     UploadReader,
     UploadScanner,
+    VerifyScanner,
     Protocol,
 ):
     """The database: reads by itself, each on the newest state; writes by action."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Lock
 
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 _SEEN_MAX = 10_000
 """Damaged things that are not logged and marked again, 250 bytes each: a training run
 reads the same broken file in each epoch."""
+
+_MARKING_MAX = 64
+"""Marks that wait to be made: with a pack lost, every read asks for one, and writes of
+clients must not wait behind them. `verify` marks the rest."""
 
 
 class Quarantine:
@@ -37,10 +42,8 @@ class Quarantine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.read_count = 0
         """Reads that met damage."""
-        try:
+        with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
-        except RuntimeError:
-            pass
 
     def note(self, frame: StoredFrame, error: CorruptDataError) -> None:
         """Take note that `frame` cannot be read because of `error`; from any thread."""
@@ -71,6 +74,8 @@ class Quarantine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, frame: StoredFrame) -> None:
+        if len(self._tasks) >= _MARKING_MAX:
+            return
         task = asyncio.get_running_loop().create_task(self._mark(frame))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

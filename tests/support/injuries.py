@@ -19,7 +19,11 @@ from lakebed.server.chunks import recipe_builder
 from lakebed.server.chunks.index import Location, StoredFrame
 from lakebed.server.chunks.recipe import decode_recipe
 from lakebed.server.chunks.scanning import PackScan
-from lakebed.server.errors import CorruptDataError, ObjectNotFoundError
+from lakebed.server.errors import (
+    CorruptDataError,
+    ObjectNotFoundError,
+    StorageFailedError,
+)
 from lakebed.server.ids import Kind
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.repository import commits, objects, repositories, tags
@@ -97,7 +101,9 @@ async def make_lake(directory: Path) -> Contents:
     return contents
 
 
-async def read_watched(engine: Engine, contents: Contents) -> dict[tuple[str, bytes], bytes]:
+async def read_watched(
+    engine: Engine, contents: Contents
+) -> dict[tuple[str, bytes], bytes]:
     """Return what can be read of `contents`; each object by itself."""
     found: dict[tuple[str, bytes], bytes] = {}
     for ref, path in contents:
@@ -105,7 +111,7 @@ async def read_watched(engine: Engine, contents: Contents) -> dict[tuple[str, by
             located = await objects.stat_object(engine, R, ref, path)
             pieces = objects.read_object(engine, located.entry)
             data = b"".join([bytes(piece) async for piece in pieces])
-        except CorruptDataError:
+        except (CorruptDataError, StorageFailedError):
             continue
         except ObjectNotFoundError:
             found[ref, path] = b"(not found)"  # no error: a wrong answer
@@ -199,7 +205,10 @@ FRAMES: Mapping[str, tuple[Kind, Callable[[Lake], StoredFrame]]] = {
         Kind.CHUNK,
         lambda lake: _find(lake, Kind.CHUNK, lambda data: data.startswith(b"all work")),
     ),
-    "chunk of a large object": (Kind.CHUNK, lambda lake: _longest(lake.frames(Kind.CHUNK))),
+    "chunk of a large object": (
+        Kind.CHUNK,
+        lambda lake: _longest(lake.frames(Kind.CHUNK)),
+    ),
     "staged chunk": (
         Kind.CHUNK,
         lambda lake: _find(lake, Kind.CHUNK, lambda data: data.startswith(b"not comm")),
@@ -207,8 +216,11 @@ FRAMES: Mapping[str, tuple[Kind, Callable[[Lake], StoredFrame]]] = {
     "leaf": (
         Kind.NODE,
         lambda lake: _find(
-            lake, Kind.NODE, lambda data: decode_node(data).entry_count > 100
-            and decode_node(data).level == 0
+            lake,
+            Kind.NODE,
+            lambda data: (
+                decode_node(data).entry_count > 100 and decode_node(data).level == 0
+            ),
         ),
     ),
     "inner node": (
@@ -279,9 +291,7 @@ def swap(lake: Lake, frame: StoredFrame) -> None:
 
 
 def delete_row(lake: Lake, frame: StoredFrame) -> None:
-    lake.run(
-        "DELETE FROM chunk WHERE kind = ? AND id = ?", int(frame.kind), frame.id
-    )
+    lake.run("DELETE FROM chunk WHERE kind = ? AND id = ?", int(frame.kind), frame.id)
 
 
 def swap_rows(lake: Lake, frame: StoredFrame) -> None:
@@ -496,8 +506,14 @@ ROWS: Mapping[str, Mapping[str, Callable[[Lake], None]]] = {
     "staged": {
         "blob": _flip_value("staged", "entry", "path = CAST('staged' AS BLOB)", 3),
         "size": _flip_value("staged", "entry", "path = CAST('staged' AS BLOB)", 32),
-        "cut": _edit("UPDATE staged SET entry = substr(entry, 1, 40) WHERE entry NOT NULL"),
-        "extras": _edit("UPDATE staged SET entry = entry || x'c1' WHERE entry NOT NULL"),
+        "cut": _edit(
+            "UPDATE staged SET entry = substr(entry, 1, 40) WHERE entry NOT NULL"
+        ),
+        "extras": _edit(
+            "UPDATE staged SET entry = CAST(entry || x'c1' AS BLOB) WHERE entry NOT NULL"
+        ),
+        "a text": _edit("UPDATE staged SET entry = 'text'"),
+        "no text": _edit("UPDATE staged SET entry = CAST(x'ff' AS TEXT)"),
     },
     "upload_part": {
         "chunk": _flip_value("upload_part", "pieces", "number = 1", 5),
@@ -527,7 +543,9 @@ ROWS: Mapping[str, Mapping[str, Callable[[Lake], None]]] = {
         )
     },
     "needed_commit": {
-        "commit to nowhere": _edit("INSERT INTO needed_commit VALUES (1, ?, 1)", NOWHERE)
+        "commit to nowhere": _edit(
+            "INSERT INTO needed_commit VALUES (1, ?, 1)", NOWHERE
+        )
     },
     "model_version": {
         "commit to nowhere": _runs(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ...chunks.index import StoredFrame
+from ...chunks.reader import ChunkReader
 from ...errors import CorruptDataError, LakeError
 from ..contracts import Snapshot, WriteTransaction
 from ..engine import Engine
@@ -47,6 +48,7 @@ async def _mark_damaged(engine: Engine, report: Report) -> None:
 
 
 async def _free_whole(engine: Engine, report: Report) -> None:
+    chunks = ChunkReader(engine.metadata, engine.storage)
     after: tuple[int, bytes] = (-1, b"")
     while frames := await engine.metadata.snapshot(partial(_page, after=after)):
         after = (int(frames[-1].kind), frames[-1].id)
@@ -54,7 +56,7 @@ async def _free_whole(engine: Engine, report: Report) -> None:
             frame
             for frame in frames
             if (frame.kind, frame.id) not in report.damaged
-            and await _is_whole(engine, frame)
+            and await _is_whole(chunks, frame)
         ]
         if whole:
             report.healed += await engine.metadata.write(
@@ -72,9 +74,9 @@ async def _change(
     return await tx.mark_damaged(frames, now_ms=now_ms)
 
 
-async def _is_whole(engine: Engine, frame: StoredFrame) -> bool:
+async def _is_whole(chunks: ChunkReader, frame: StoredFrame) -> bool:
     try:
-        await engine.chunks.read_at(frame.kind, frame.id, frame.location)
+        await chunks.read_at(frame.kind, frame.id, frame.location)
     except CorruptDataError:
         return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ...chunks.checking import CheckedFrame, PackCheck
 from ...chunks.index import Location, StoredFrame
@@ -27,8 +27,10 @@ _LOOK_INTO: frozenset[Kind] = frozenset({Kind.NODE, Kind.RECIPE, Kind.COMMIT})
 UNSTRUCTURED: frozenset[Kind] = frozenset({Kind.CHUNK, Kind.EXTERNAL, Kind.RUN})
 """Whose hash says all that there is to say: what reads them decodes them."""
 
-ListRows = Callable[[str], "list[StoredFrame]"]
-"""Returns the rows of the index that point into a pack."""
+_BLAMED_ALONE_MAX = 20
+"""Rows of one pack that are a fault each; more are one fault of the pack."""
+_ROWS_PAGE = 10_000
+"""Rows of the index listed together for a pack that is damaged: 3 MiB."""
 
 
 class PackVerifier:
@@ -40,7 +42,6 @@ class PackVerifier:
         metadata: Metadata,
         chunks: ChunkReader,
         structure: Structure,
-        list_rows: ListRows,
         report: Report,
     ) -> None:
         """Check packs of `storage` against the index of `metadata`."""
@@ -48,7 +49,6 @@ class PackVerifier:
         self._metadata = metadata
         self._chunks = chunks
         self._structure = structure
-        self._list_rows = list_rows
         self._report = report
         self._look_into: Mapping[Kind, Callable[[bytes, bytes], None]] = {
             Kind.NODE: structure.check_node,
@@ -149,24 +149,50 @@ class PackVerifier:
             )
 
     def _blame_rows(self, pack: PackRow, matched: frozenset[int]) -> None:
-        """Blame the rows of the index that point at none of the frames of `pack`."""
-        for row in self._list_rows(pack.name):
-            if row.location.offset in matched:
+        """Blame the rows of the index that point at no frame of theirs in `pack`."""
+        places = Counter(row.location.offset for row in self._iter_rows(pack.name))
+        wrong: list[StoredFrame] = []
+        for row in self._iter_rows(pack.name):
+            at = row.location
+            is_shared = places[at.offset] > 1
+            if at.offset in matched and not is_shared:
                 continue
             try:
                 self._chunks.read_blocking(row.kind, [row.id])
-            except CorruptDataError:
-                reason = "the index says that it lies here, and it does not"
-                self._blame_row(row, reason)
-            else:
+            except (CorruptDataError, StorageFailedError):
+                wrong.append(row)
+                continue
+            if not is_shared:
                 # Readers need no header; who makes the index anew does.
-                name, at = row.kind.name.lower(), row.location
                 reason = "the header of its frame is damaged, and its bytes are right"
-                self._report.add(Fault(name, row.id.hex(), reason, at.pack, at.offset))
+                name = row.kind.name.lower()
+                fault = Fault(name, row.id.hex(), reason, at.pack, at.offset)
+                self._report.add(fault)
+        if len(wrong) <= _BLAMED_ALONE_MAX:
+            for row in wrong:
+                self._blame_row(
+                    row, "the index says that it lies here, and it does not"
+                )
+        else:
+            reason = f"the index puts {len(wrong)} things into it that are not there"
+            fault = Fault("pack", pack.name, reason, pack.name)
+            self._report.add_damaged(fault, wrong)
+
+    def _iter_rows(self, pack: str) -> Iterator[StoredFrame]:
+        """Yield the rows of the index that point into `pack`."""
+        after = (-1, b"")
+        count = _ROWS_PAGE
+        while count == _ROWS_PAGE:
+            rows = self._metadata.page_chunks_of_blocking(
+                pack, after=after, limit=_ROWS_PAGE
+            )
+            yield from rows
+            count = len(rows)
+            after = (int(rows[-1].kind), rows[-1].id) if rows else after
 
     def _lose(self, pack: PackRow, reason: str) -> None:
         """Blame a whole pack."""
-        rows = self._list_rows(pack.name)
+        rows = list(self._iter_rows(pack.name))
         fault = Fault("pack", pack.name, f"{reason}; {len(rows)} things lay in it")
         fault.pack = pack.name
         self._report.add_damaged(fault, rows)

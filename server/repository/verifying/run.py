@@ -9,12 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from threading import Event
 
-from ...chunks.index import StoredFrame
+from ...chunks.reader import ChunkReader
 from ...tree.store import NodeCache, StoredNodes
-from ..contracts import Metadata, Snapshot
 from ..engine import Engine
 from .marking import mark
 from .packs import PackVerifier
@@ -28,9 +26,6 @@ from .tracing import Tracer
 THREADS_MAX = 8
 """Packs checked at one time; each holds two windows and a batch, 20 MiB. Hashing gives
 up the interpreter lock, so that threads count as far as there are cores."""
-
-_ROWS_PAGE = 10_000
-"""Rows of the index listed together for a pack that is damaged: 3 MiB."""
 
 _TRACE_CACHE_BYTES = 16 * 1024 * 1024
 """Nodes kept while refs are walked: inner nodes, which siblings share."""
@@ -88,7 +83,9 @@ async def verify(
     started_s, cpu_started_s = time.monotonic(), time.process_time()
     report = Report(seed=None if sample is None else sample.seed)
     sizes = KnownSizes(engine.metadata)
-    structure = Structure(engine.chunks, sizes.find, report)
+    # A reader of its own: what it meets is marked at the end, if at all.
+    chunks = ChunkReader(engine.metadata, engine.storage)
+    structure = Structure(chunks, sizes.find, report)
     packs = await engine.metadata.snapshot(lambda snapshot: snapshot.list_pack_rows())
     packs = [pack for pack in packs if pack.state != "dead"]
     report.packs_total = len(packs)
@@ -96,17 +93,16 @@ async def verify(
     verifier = PackVerifier(
         engine.storage,
         engine.metadata,
-        engine.chunks,
+        chunks,
         structure,
-        _make_lister(engine.metadata, asyncio.get_running_loop()),
         report,
     )
     await _check_packs(verifier, chosen, report, threads, on_progress)
     _note_strangers(engine, packs, report)
     rows = RowVerifier(engine.metadata, structure, report, whole=sample is None)
     await rows.check()
-    nodes = StoredNodes(engine.chunks, NodeCache(_TRACE_CACHE_BYTES))
-    await Tracer(engine.metadata, engine.chunks, nodes, report).trace()
+    nodes = StoredNodes(chunks, NodeCache(_TRACE_CACHE_BYTES))
+    await Tracer(engine.metadata, chunks, nodes, report).trace()
     if not dry_run:
         await mark(engine, report)
     report.seconds = time.monotonic() - started_s
@@ -152,39 +148,14 @@ async def _check_packs(
             )
 
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(count, thread_name_prefix="verify") as pool:
-        try:
-            await asyncio.gather(
-                *(loop.run_in_executor(pool, check_some) for _ in range(count))
-            )
-        finally:
-            stop.set()
-
-
-def _make_lister(
-    metadata: Metadata, loop: asyncio.AbstractEventLoop
-) -> Callable[[str], list[StoredFrame]]:
-    """Return what lists the rows of a pack, for threads."""
-
-    async def read_page(
-        snapshot: Snapshot, pack: str, after: tuple[int, bytes]
-    ) -> list[StoredFrame]:
-        return await snapshot.page_chunks_of(pack, after=after, limit=_ROWS_PAGE)
-
-    async def list_rows(pack: str) -> list[StoredFrame]:
-        found: list[StoredFrame] = []
-        after = (-1, b"")
-        while True:
-            page = await metadata.snapshot(partial(read_page, pack=pack, after=after))
-            found += page
-            if len(page) < _ROWS_PAGE:
-                return found
-            after = (int(page[-1].kind), page[-1].id)
-
-    def list_blocking(pack: str) -> list[StoredFrame]:
-        return asyncio.run_coroutine_threadsafe(list_rows(pack), loop).result()
-
-    return list_blocking
+    pool = ThreadPoolExecutor(count, thread_name_prefix="verify")
+    try:
+        await asyncio.gather(
+            *(loop.run_in_executor(pool, check_some) for _ in range(count))
+        )
+    finally:
+        stop.set()
+        await asyncio.to_thread(pool.shutdown)
 
 
 def _note_strangers(engine: Engine, packs: Sequence[PackRow], report: Report) -> None:

@@ -103,6 +103,19 @@ class DanglingCommit(Struct, frozen=True, gc=False):
     commit_id: CommitId
 
 
+class VerifyScanner(Protocol):
+    """Reads the index from worker threads."""
+
+    def page_chunks_of_blocking(
+        self, pack: str, *, after: tuple[int, bytes], limit: int
+    ) -> list[StoredFrame]:
+        """Return rows of the index that point into `pack`, by (kind, id).
+
+        Reads the whole index: for packs that are damaged.
+        """
+        ...
+
+
 class VerifyReader(Protocol):
     """Reads everything that names something stored."""
 
@@ -112,12 +125,6 @@ class VerifyReader(Protocol):
 
     async def list_homeless(self, *, limit: int) -> list[tuple[int, bytes]]:
         """Return kind and id of rows of the index whose pack has no row."""
-        ...
-
-    async def page_chunks_of(
-        self, pack: str, *, after: tuple[int, bytes], limit: int
-    ) -> list[StoredFrame]:
-        """Return rows of the index that point into `pack`; reads the whole index."""
         ...
 
     async def page_damaged(

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ...chunks.cutting import LARGE_BYTES_MIN
 from ...chunks.reader import ChunkReader
 from ...chunks.recipe import Recipe, decode_recipe
-from ...errors import CorruptDataError, MissingDataError
+from ...errors import CorruptDataError, MissingDataError, StorageFailedError
 from ...history.commit import decode_commit
 from ...ids import Kind, hash_chunk
 from ...tree.codec import decode_node, encode_node
@@ -221,7 +221,7 @@ class Structure:
         except MissingDataError as error:
             self._miss(kind, id_, f"{where}: {error}")
             return None
-        except CorruptDataError as error:
+        except (CorruptDataError, StorageFailedError) as error:
             self._blame(kind, id_, str(error))
             return None
         _keep(kept, id_, facts)
@@ -239,7 +239,9 @@ class Structure:
     ) -> None:
         """Say that an object is not as long as its entry says: it cannot be read."""
         kind, id_ = key
-        reason = f"{where} says that '{_show(path)}' has {said} bytes, and it has {found}"
+        reason = (
+            f"{where} says that '{_show(path)}' has {said} bytes, and it has {found}"
+        )
         self._report.add(Fault(kind.name.lower(), id_.hex(), reason), [key])
 
 

@@ -13,7 +13,7 @@ from ...chunks.cutting import LARGE_BYTES_MIN
 from ...chunks.pieces import decode_pieces
 from ...chunks.reader import ChunkReader
 from ...chunks.recipe import decode_recipe
-from ...errors import CorruptDataError
+from ...errors import CorruptDataError, StorageFailedError
 from ...history.commit import decode_commit
 from ...ids import CommitId, Kind, NodeId
 from ...tree.entry import PackedEntry, unpack_entry
@@ -130,7 +130,7 @@ class Tracer:
         is_sound = key not in self._report.broken
         try:
             node = self._nodes.get(node_id)
-        except CorruptDataError:
+        except (CorruptDataError, StorageFailedError):
             return
         if isinstance(node, Inner):
             for row, last_path in enumerate(node.last_paths):
@@ -168,7 +168,7 @@ class Tracer:
         try:
             data = self._chunks.read_blocking(Kind.RECIPE, [recipe_id])[0]
             recipe = decode_recipe(data)
-        except CorruptDataError:
+        except (CorruptDataError, StorageFailedError):
             return
         is_sound = key not in self._report.broken
         for index in range(len(recipe)):
