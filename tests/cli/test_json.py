@@ -38,6 +38,17 @@ LISTS = {
 }
 COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
 FACTS = {
+    "admin rebuild-index": {
+        *("is_new_database", "packs", "packs_added", "packs_lost", "chunks_before"),
+        *("chunks", "added", "kept", "lost", "damaged", "scanned", "lost_commits"),
+        *("lost_heads", "recovered_repository", "recovered_commits"),
+        "recovered_branches",
+    },
+    "admin verify": {
+        *("is_sound", "seed", "packs_total", "packs", "pack_bytes", "frames", "rows"),
+        *("faults", "more_faults", "notes", "quarantined", "healed", "seconds"),
+        "cpu_seconds",
+    },
     "branch create": {"id", "commit_id"},
     "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
     "branch protect": {"repository", "patterns"},
@@ -80,7 +91,7 @@ class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """With R for the repository, U for a user, K for a key of theirs."""
+    """With R for the repository, U for a user, K for a key of theirs, D for a directory."""
     before: tuple[str, ...] = ()
 
 
@@ -88,7 +99,11 @@ TWO = ("put R/main/a 1", "commit R/main -m 1", "put R/main/a 22", "commit R/main
 BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m dev")
 USER = ("user create U",)
 
+DIRECTORY = ("repo create mine --server D",)
+
 CASES: Mapping[str, Case] = {
+    "admin rebuild-index": Case("admin rebuild-index D", DIRECTORY),
+    "admin verify": Case("admin verify D", DIRECTORY),
     "blame": Case("blame R/main", TWO),
     "branch create": Case("branch create R/dev"),
     "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
@@ -167,7 +182,12 @@ def run_line(
 ) -> Callable[[str], Any]:
     """Run a line of a case, and return its result."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    names = {"R": repository, "U": f"user-of-{repository}", "URL": server.url}
+    names = {
+        "R": repository,
+        "U": f"user-of-{repository}",
+        "URL": server.url,
+        "D": str(tmp_path / "lake"),
+    }
 
     def call(line: str) -> Any:
         words = [_put_in(word, names) for word in line.split()]

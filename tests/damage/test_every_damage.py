@@ -15,13 +15,12 @@ from lakebed.server.repository.verifying.report import Name, Report
 from lakebed.server.repository.verifying.run import verify
 
 from support.engines import make_directory, open_engine
+from support.injured_rows import ROWS, TABLES_WITHOUT
 from support.injuries import (
     FRAMES,
     KINDS_NOT_STORED,
     NOISE,
     PACKS,
-    ROWS,
-    TABLES_WITHOUT,
     WAYS,
     Contents,
     Lake,
