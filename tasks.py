@@ -41,7 +41,14 @@ def demo(*arguments: str) -> None:
 def test(*arguments: str) -> None:
     """Run the fast tests; arguments go to pytest."""
     install(DEV_LOCK)
-    run(PYTHON, "-m", "pytest", "-q", "-n", "2", "-m", "not long", *arguments)
+    marks = "not long and not durability"
+    run(PYTHON, "-m", "pytest", "-q", "-n", "2", "-m", marks, *arguments)
+
+
+def test_durability(*arguments: str) -> None:
+    """Run power cuts, kills and races; LAKEBED_ROUNDS makes them many."""
+    install(DEV_LOCK)
+    run(PYTHON, "-m", "pytest", "-q", "-m", "durability", "-rs", *arguments)
 
 
 def test_long(*arguments: str) -> None:
@@ -126,6 +133,7 @@ def clean() -> None:
 TASKS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "test": test,
+    "test-durability": test_durability,
     "test-long": test_long,
     "test-clients": test_clients,
     "check": check,
@@ -224,7 +232,7 @@ def main(arguments: list[str]) -> None:
         TASKS[arguments[0]](*arguments[1:])
         return
     for name, task in TASKS.items():
-        print(f"  {name:<12} {(task.__doc__ or '').splitlines()[0]}")
+        print(f"  {name:<15} {(task.__doc__ or '').splitlines()[0]}")
     if arguments and arguments[0] not in ("-h", "--help"):
         sys.exit(f"error: no task '{arguments[0]}'")
 

@@ -27,22 +27,21 @@ from .figures import list_figures
 from .httprules.streams import Streams
 from .httprules.whole import WholeAnswer, send_earlier_answers
 from .metadata.metadata import SqlMetadata
+from .provenance.losing import LostRuns
 from .repository.engine import Engine
 from .s3.address import Addressing
 from .s3.handler import S3Handler
 from .s3.problems import error_response
 from .serving.access_log import AccessLog
-from .serving.draining import DrainingServer, ProtocolFactory
+from .serving.draining import ProtocolFactory
 from .serving.edge import Answer, Edge
 from .serving.exchange import Exchange
-from .serving.metrics import MetricsPage
+from .serving.snapshot import Snapshot
 from .settings import Role, Settings
 from .storage.local import LocalPackStorage
 
 _SIGNED_QUERY = re.compile(r"[?&]X-Amz-(?:Algorithm|Credential|Signature)=")
 _REST_PREFIXES = ("/api/", DOCUMENT)
-_METRICS_CONNECTIONS_MAX = 16
-"""Prometheus needs one, and a person with a browser some more."""
 
 _HINT = """lakebed {version}
 
@@ -69,6 +68,7 @@ class Application:
         auth: Authenticator,
         people: People,
         access_log: AccessLog | None,
+        listening_since_ms: int,
     ) -> None:
         """Use `open` instead."""
         self._metadata = metadata
@@ -78,7 +78,10 @@ class Application:
         self.engine = Engine.create(metadata, storage)
         self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
         self._s3 = S3Handler(self.engine, auth, settings, self._streams)
-        self._api = ApiHandler(self.engine, auth, people, settings, self._streams)
+        self.lost_runs = LostRuns(self.engine, listening_since_ms)
+        self._api = ApiHandler(
+            self.engine, auth, people, settings, self._streams, self.lost_runs
+        )
         self.edge = Edge(settings, access_log)
 
     @classmethod
@@ -117,7 +120,9 @@ class Application:
                 directory_token=directory_token,
             )
             people = People(metadata, master_key, metadata.clock)
-            return cls(settings, metadata, storage, auth, people, access_log)
+            # In a directory that a command line opens nobody else could be heard.
+            since_ms = 0 if directory_token is not None else metadata.clock()
+            return cls(settings, metadata, storage, auth, people, access_log, since_ms)
         except BaseException:
             metadata.close()
             storage.close()
@@ -150,29 +155,23 @@ class Application:
             answer_in_order, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
 
+    async def part(self) -> None:
+        """Let go of each client after its next answer, or when it asks nothing more.
+
+        Accept nothing new before this; `stop` comes after it.
+        """
+        await self.edge.server.part(self._settings.parting_s_max)
+
     async def stop(self) -> None:
         """Let what runs finish. Accept nothing new before this."""
         await self.edge.server.stop(self._settings.stop_s_max)
 
-    def make_metrics_server(self) -> tuple[DrainingServer, ProtocolFactory]:
-        """Return what answers whoever asks for figures.
-
-        Apart from all else: figures are wanted most when the server is at its limits.
-        """
+    def read_figures(self) -> Snapshot:
+        """Return what the parts of the worker have counted by now."""
         figures = list_figures(
             self._metadata.counters, self.engine, self._streams, self.edge
         )
-        page = MetricsPage(
-            self.edge.traffic, figures, is_exposed=self._settings.expose_metrics
-        )
-        server = DrainingServer(
-            lambda request, response: None,
-            connections_max=_METRICS_CONNECTIONS_MAX,
-            head_s_max=self._settings.head_s_max,
-            access_log=None,
-            keepalive_timeout=self._settings.keepalive_s,
-        )
-        return server, server.listen(page.handle, _refuse_as_rest)
+        return Snapshot.of(self.edge.traffic, figures)
 
     def _choose(self, role: Role, foreign_ports: frozenset[str]) -> Answer:
         """Return what answers in the protocol that a request speaks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -29,6 +30,9 @@ LIMITS = {
 _MAY_BE_ZERO = frozenset({"uploads_kept_h"})
 """Limits that 0 switches off."""
 
+WORKERS_MAX = 256
+"""More than a machine has cores for: each takes up to 256 MiB."""
+
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 
 
@@ -40,6 +44,8 @@ class Arguments:
     settings: Settings
     init_admin: bool
     log_level: str
+    workers: int
+    """Processes that serve; with one there is no supervisor."""
 
 
 def read_arguments(arguments: Sequence[str] | None) -> Arguments:
@@ -54,6 +60,7 @@ def read_arguments(arguments: Sequence[str] | None) -> Arguments:
         _read_settings(options),
         options.init_admin,
         options.log_level,
+        _read_workers(options.workers),
     )
 
 
@@ -94,6 +101,12 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     add("--tls-cert", metavar="FILE", help="certificate and its chain, PEM")
     add("--tls-key", metavar="FILE", help="key of the certificate, PEM")
+    add(
+        "--workers",
+        metavar="NUMBER",
+        help="processes that serve, each on a core; by default as many as there are "
+        "cores, and no other process with 1",
+    )
     add(
         "--init-admin",
         action="store_true",
@@ -149,6 +162,17 @@ def _read_settings(options: argparse.Namespace) -> Settings:
         access_log=None if options.access_log == "off" else options.access_log,
         region=options.region,
         **limits,
+    )
+
+
+def _read_workers(text: str | None) -> int:
+    if text is None:
+        # Not all that the machine has: a container may be given fewer.
+        return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= WORKERS_MAX:
+        return int(text)
+    raise StartupError(
+        f"cannot start '{text}' workers: give a number from 1 to {WORKERS_MAX}"
     )
 
 

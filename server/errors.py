@@ -244,6 +244,60 @@ class GrantNotFoundError(NotFoundError):
         self.user = user
 
 
+class RunNotFoundError(NotFoundError):
+    """There is no run of that id, or of that beginning of one."""
+
+    code = "run-not-found"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"run not found: '{run[:80]}'")
+        self.run = run
+
+
+class ModelNotFoundError(NotFoundError):
+    """There is no model of that name."""
+
+    code = "model-not-found"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"model not found: '{model[:80]}'")
+        self.model = model[:80]
+
+
+class ModelVersionNotFoundError(NotFoundError):
+    """A model has no such version, or no such alias."""
+
+    code = "model-version-not-found"
+
+    def __init__(self, model: str, version: str, *, what: str = "version") -> None:
+        super().__init__(f"{what} not found: '{version[:80]}' of model '{model}'")
+        self.model = model
+        self.version = version[:80]
+
+
+class ApprovalNotFoundError(NotFoundError):
+    """The caller has not approved the version for that alias."""
+
+    code = "approval-not-found"
+
+    def __init__(self, version: str, alias: str, user: str) -> None:
+        super().__init__(
+            f"approval not found: of '{version}' for '{alias[:80]}' by '{user}'"
+        )
+
+
+class SubjectNotFoundError(NotFoundError):
+    """What somebody asks about is nothing that is there, or nothing is known of it."""
+
+    code = "subject-not-found"
+
+    def __init__(
+        self, subject: str, why: str = "it is no run, model or address"
+    ) -> None:
+        super().__init__(f"nothing is known of '{subject[:200]}': {why}")
+        self.subject = subject[:200]
+
+
 class RouteNotFoundError(NotFoundError):
     """No operation has the path of the request."""
 
@@ -348,6 +402,40 @@ class TooManyError(ConflictError):
     code = "too-many"
 
 
+class RunEndedError(ConflictError):
+    """The run has ended, or is being ended: nothing is added to it any more."""
+
+    code = "run-ended"
+
+    def __init__(self, run: str, why: str = "") -> None:
+        super().__init__(f"run '{run}' has ended" + (f": {why}" if why else ""))
+        self.run = run
+
+
+class RunGoesOnError(ConflictError):
+    """What was asked for is there when the run has ended."""
+
+    code = "run-goes-on"
+
+    def __init__(self, run: str, what: str) -> None:
+        super().__init__(f"run '{run}' goes on: {what}")
+        self.run = run
+
+
+class RunNeededError(ConflictError):
+    """The run cannot be deleted: others need it. `needed_by` lists them."""
+
+    code = "run-needed"
+
+    def __init__(self, run: str, needed_by: list[str]) -> None:
+        super().__init__(
+            f"cannot delete run '{run}': needed by {', '.join(needed_by)}: delete those "
+            "first"
+        )
+        self.run = run
+        self.needed_by = needed_by
+
+
 class RefMovedError(ConflictError):
     """A ref moved more often than we are willing to build again."""
 
@@ -379,6 +467,49 @@ class RevertNeedsParentError(ConflictError):
     """A merge commit can only be reverted or picked against a named parent."""
 
     code = "parent-needed"
+
+
+class StillNeededError(ConflictError):
+    """Something that was to be deleted is needed by something else.
+
+    `needed_by` are the first that need it, `count` is how many there are at least.
+    """
+
+    code = "still-needed"
+
+    def __init__(
+        self, what: str, needed_by: list[str], count: int, *, way_out: str
+    ) -> None:
+        more = count - len(needed_by)
+        others = f" and {more} more" if more > 0 else ""
+        super().__init__(
+            f"cannot delete {what}: it is needed by {', '.join(needed_by)}{others}: "
+            f"{way_out}"
+        )
+        self.needed_by = needed_by
+        self.count = count
+
+
+class UnusableRunError(ConflictError):
+    """A run is not what a version or a check can be made of: it goes on, it failed ..."""
+
+    code = "unusable-run"
+
+    def __init__(self, run: str, message: str) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class PromotionRefusedError(ConflictError):
+    """The rules of an alias ask for more than the version has; `missing` says for what."""
+
+    code = "promotion-refused"
+
+    def __init__(self, version: str, alias: str, missing: list[str]) -> None:
+        super().__init__(
+            f"cannot move '{alias}' to '{version}': it needs {' and '.join(missing)}"
+        )
+        self.missing = missing
 
 
 class NothingToCommitError(LakeError):
@@ -435,6 +566,20 @@ class ReadOnlyRepositoryError(LakeError):
 
     def __init__(self, repository: str) -> None:
         super().__init__(f"cannot write to '{repository}': read-only repository")
+        self.repository = repository
+
+
+class ModelsRepositoryError(ReadOnlyRepositoryError):
+    """A change named the repository of the files of models, which the registry keeps."""
+
+    code = "models-repository"
+
+    def __init__(self, repository: str) -> None:
+        LakeError.__init__(
+            self,
+            f"cannot change '{repository}': the model registry keeps it: register "
+            "versions, move aliases and delete versions with 'lakebed model', or /models",
+        )
         self.repository = repository
 
 

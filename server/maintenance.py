@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _make_parser().parse_args(arguments)
     set_up_logging("WARNING")
     try:
+        if not given.directory.is_dir():
+            raise StartupError(f"cannot open '{given.directory}': no such directory")
         if given.command == "verify":
             return asyncio.run(_verify(given))
         return asyncio.run(_rebuild(given))
@@ -133,8 +135,6 @@ async def _verify(given: argparse.Namespace) -> int:
 
 async def _rebuild(given: argparse.Namespace) -> int:
     directory: Path = given.directory.absolute()
-    if not directory.is_dir():
-        raise StartupError(f"cannot rebuild '{directory}': no such directory")
     tell = _Teller()
     storage = LocalPackStorage(directory)
     try:

@@ -41,6 +41,10 @@ class Role:
     """The ref of every bucket there: keys have none. None: keys or buckets name one."""
 
 
+METRICS = Role(speaks_rest=False, speaks_s3=False)
+"""Where figures are shown, and nothing else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A place where requests come in."""
@@ -147,6 +151,14 @@ class Settings:
     """Time for the TLS handshake; it takes two round trips."""
     stop_s_max: float = 30.0
     """Time that running requests have when the server is told to stop."""
+    parting_s_max: float = 5.0
+    """Time that clients have, when their worker is replaced, to ask once more and be told
+    in the answer to come by a new connection. Then idle connections are closed: who has
+    not asked for so long sees that before the next request."""
+
+    def metrics_listeners(self) -> tuple[Listener, ...]:
+        """Return the place where figures are shown, if there is one."""
+        return () if self.metrics is None else (Listener(self.metrics, METRICS),)
 
     def listeners(self) -> tuple[Listener, ...]:
         """Return all places where requests come in."""

@@ -54,6 +54,15 @@ def serve(
         list[str] | None,
         typer.Option(metavar="DOMAIN", help="Hosts 'BUCKET.DOMAIN' name a bucket"),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="NUMBER",
+            help="Processes that serve [default: as many as there are cores]",
+            show_default=False,
+        ),
+    ] = None,
     tls_cert: Annotated[
         str | None, typer.Option(metavar="FILE", help="Certificate and its chain, PEM")
     ] = None,
@@ -112,6 +121,7 @@ def serve(
             "--s3-listen": s3_listen,
             "--flat-s3": flat_s3,
             "--s3-domain": s3_domain,
+            "--workers": None if workers is None else str(workers),
             "--tls-cert": tls_cert,
             "--tls-key": tls_key,
             "--region": region,

@@ -73,7 +73,13 @@ def start_server(directory: Path, log: Path) -> DemoServer:
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             server_command(
-                directory, {"--listen": f"127.0.0.1:{port}", "--init-admin": True}
+                directory,
+                {
+                    "--listen": f"127.0.0.1:{port}",
+                    "--init-admin": True,
+                    # One person asks, one thing at a time.
+                    "--workers": "1",
+                },
             ),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -21,10 +21,10 @@ from ..auth.authorize import (
     authorize_for_user,
 )
 from ..auth.principal import Principal
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from .call import Call, NoQuery
 
-Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves
+Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves | ForEach
 
 USER = "user"
 """The name of a template that stands for a user."""
@@ -34,15 +34,19 @@ USER = "user"
 class Place:
     """Where a request names a repository or a ref."""
 
-    part: Literal["path", "query", "body"]
+    part: Literal["path", "query", "body", "fixed"]
     field: str
+    """Of the part; where it is `fixed`, what every request names."""
 
     @classmethod
     def parse(cls, text: str) -> Place:
         """Return the place that a row of the table writes as `text`.
 
-        `branch` is a name in the path; `query.ref` and `body.source` are fields.
+        `branch` is a name in the path; `query.ref` and `body.source` are fields;
+        `=models` is always `models`.
         """
+        if text.startswith("="):
+            return cls("fixed", text[1:])
         match text.split("."):
             case [field]:
                 return cls("path", field)
@@ -62,6 +66,7 @@ class Place:
             TypeError: they have not. The server must not start then.
         """
         has = {
+            "fixed": (self.field,),
             "path": names,
             "query": query.__struct_fields__,
             "body": (
@@ -75,6 +80,8 @@ class Place:
         """Return what `call` has there; None if it leaves it out."""
         if self.part == "path":
             return call.names[self.field]
+        if self.part == "fixed":
+            return self.field
         value: str | None = getattr(getattr(call, self.part), self.field)
         return value or None
 
@@ -117,6 +124,13 @@ class Admission:
                     _read_path(self.repository, names),
                     _read_path(self.ref, names),
                 )
+            case ForEach(permission):
+                self._ask(
+                    principal,
+                    permission,
+                    _read_path(self.repository, names),
+                    SOMEWHERE,
+                )
             case Anyone() | SignedIn():
                 pass
         for place in self.reads:
@@ -154,10 +168,12 @@ class Admission:
 
 def _is_behind(place: Place | None) -> bool:
     """Tell whether `place` is read after the path."""
-    return place is not None and place.part != "path"
+    return place is not None and place.part in ("query", "body")
 
 
 def _read_path(place: Place | None, names: Mapping[str, str]) -> str | Somewhere | None:
     if place is None:
         return None
+    if place.part == "fixed":
+        return place.field
     return names[place.field] if place.part == "path" else SOMEWHERE

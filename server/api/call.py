@@ -11,9 +11,11 @@ from aiohttp import web
 
 from ..auth.authenticate import Authenticator, Principal
 from ..auth.authorize import Permission, is_allowed
+from ..auth.caller import PrincipalCaller
 from ..auth.people import People
 from ..httprules.streams import Streams
 from ..ids import CommitId
+from ..provenance.losing import LostRuns
 from ..repository.engine import Engine
 from ..repository.once import Once, run_once
 from ..repository.paging import Filter
@@ -55,8 +57,14 @@ class Call(Generic[Q, B]):
     """The names in the path, decoded."""
     query: Q
     body: B
+    lost_runs: LostRuns
     once: Once | None = None
     """The idempotency key, if the route honours one and the request has one."""
+
+    @property
+    def caller(self) -> PrincipalCaller:
+        """Who asks, as operations on runs see it."""
+        return PrincipalCaller(self.principal)
 
     @property
     def actor(self) -> str:

@@ -25,6 +25,7 @@ from ..errors import (
 from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
 from ..httprules.whole import WholeAnswer
+from ..provenance.losing import LostRuns
 from ..repository.engine import Engine
 from ..repository.once import Once
 from ..serving.exchange import Exchange
@@ -55,6 +56,7 @@ class ApiHandler:
         people: People,
         settings: Settings,
         streams: Streams,
+        lost_runs: LostRuns,
     ) -> None:
         """Serve the repositories of `engine`, and `people`, to whom `auth` lets in."""
         self._engine = engine
@@ -62,6 +64,7 @@ class ApiHandler:
         self._people = people
         self._settings = settings
         self._streams = streams
+        self._lost_runs = lost_runs
         self._router = Router((*ROUTES, *Site(ROUTES).routes))
 
     async def handle(
@@ -129,6 +132,7 @@ class ApiHandler:
             names,
             compiled.query.read(query),
             body,
+            self._lost_runs,
             once,
         )
         compiled.admission.ask_again(call)

@@ -142,6 +142,39 @@ class RefLogQuery(NoQuery, frozen=True, kw_only=True):
         return self.amount if self.amount > 0 else AMOUNT_DEFAULT
 
 
+class NumbersQuery(NoQuery, frozen=True, kw_only=True):
+    """Where in a list that goes by falling numbers to go on, and how far."""
+
+    after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
+    """The `next_offset` of the page before."""
+    amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
+
+    @property
+    def before(self) -> int | None:
+        """Only what has a number below it; None: from the newest on."""
+        return int(self.after) if self.after else None
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class AliasQuery(NoQuery, frozen=True, kw_only=True):
+    """Which alias."""
+
+    alias: Text
+    """Its name."""
+
+
+class ReasonQuery(NoQuery, frozen=True, kw_only=True):
+    """Why it is done."""
+
+    reason: Text = ""
+    """For whoever reads the log."""
+
+
 class PathQuery(NoQuery, frozen=True, kw_only=True):
     """Which object."""
 
@@ -186,6 +219,39 @@ class PrefixQuery(NoQuery, frozen=True, kw_only=True):
     """Only what lies below; everything if it is not given."""
 
 
+class RunsQuery(NoQuery, frozen=True, kw_only=True):
+    """Which runs to list; all conditions hold."""
+
+    repository: Text = ""
+    """Only runs of this repository."""
+    experiment: Text = ""
+    """Only runs of this experiment."""
+    status: Text = ""
+    """Only runs that are `running`, or that `succeeded`, `failed`, were `interrupted` or `lost`."""
+    user: Text = ""
+    """Only runs that this user began."""
+    param: Texts = ()
+    """`NAME=VALUE`: only runs with that parameter."""
+    metric: Texts = ()
+    """`NAME>VALUE`, or `<`, `<=`, `=`, `>=`: only runs whose last value compares so."""
+    after: Text = ""
+    """The `next_offset` of the page before."""
+    amount: Amount = AMOUNT_DEFAULT
+    """Results in the page at most; 0 and -1 leave it to the server."""
+
+    @property
+    def limit(self) -> int:
+        """How many results to give at most."""
+        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class RunPartQuery(NoQuery, frozen=True, kw_only=True):
+    """Which file, or metric, of a run."""
+
+    name: Text
+    """Its name."""
+
+
 class GrantQuery(NoQuery, frozen=True, kw_only=True):
     """Which grant: its globs, as they were given."""
 
@@ -209,3 +275,21 @@ class BundleQuery(NoQuery, frozen=True, kw_only=True):
 
     if_absent: bool = False
     """What is there already is kept."""
+
+
+class WhyQuery(NoQuery, frozen=True, kw_only=True):
+    """What is asked about."""
+
+    subject: Text
+    """A run by its id, `MODEL@VERSION`, `MODEL@ALIAS`, or `lakebed://REPO/REF/PATH`."""
+
+
+class LineageQuery(WhyQuery, frozen=True, kw_only=True):
+    """How far to follow what something came from, or what came of it."""
+
+    direction: Literal["up", "down"] = "up"
+    """`up`: what it came from; `down`: what came of it."""
+    depth: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+    """Steps at most; a run is one step from what it read."""
+    amount: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)] = AMOUNT_MAX
+    """Nodes at most."""

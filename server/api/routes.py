@@ -12,6 +12,7 @@ from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
+from .model_routes import MODEL_ROUTES
 from .operations import (
     branches,
     bundles,
@@ -21,11 +22,13 @@ from .operations import (
     objects,
     people,
     repositories,
+    runs,
     service,
     tags,
+    tracing,
     writing,
 )
-from .routing import Anyone, Route, SignedIn, Themselves
+from .routing import Anyone, ForEach, Route, SignedIn, Themselves
 from .unbuilt import UNBUILT
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
@@ -279,5 +282,27 @@ ROUTES: tuple[Route, ...] = (
     # What moved a ref.
     Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
     Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    # Runs.
+    Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
+    Route("GET", routes.ANY_RUN, runs.get_run, SignedIn()),
+    Route("GET", routes.WHY, tracing.get_why, SignedIn()),
+    Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
+    Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),
+    Route("DELETE", routes.RUN, runs.delete_run, ADMIN),
+    Route("POST", routes.RUN_BATCHES, runs.append_run_batch, ForEach(WRITE)),
+    Route("POST", routes.RUN_END, runs.end_run, ForEach(WRITE)),
+    Route(
+        "POST",
+        routes.RUN_FILES,
+        runs.keep_run_file,
+        ForEach(WRITE),
+        body_bytes_max=None,
+    ),
+    Route("GET", routes.RUN_FILES, runs.get_run_file, READ),
+    Route("GET", routes.RUN_METRICS, runs.get_run_metric, READ),
+    Route("GET", routes.RUN_LOG, runs.get_run_log, READ),
+    Route("GET", routes.RUN_RECORD, runs.get_run_record, READ),
+    Route("POST", routes.RUN_VERDICTS, runs.add_run_verdict, ForEach(WRITE)),
+    *MODEL_ROUTES,
     *UNBUILT,
 )

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
-from ..auth.requirements import Anyone, SignedIn, Themselves
+from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
@@ -27,6 +27,7 @@ from .targets import QueryReader, decode_component
 __all__ = [
     "Anyone",
     "Compiled",
+    "ForEach",
     "Requirement",
     "Route",
     "Router",
@@ -58,8 +59,8 @@ class Route:
     """Where further refs are, which must be readable. Every ref that a request can name
     is here or in `ref_name`."""
     repository_name: str = "repository"
-    """Where the repository is; where the template has no such name, and this is not
-    said, the operation is about the lake."""
+    """Where the repository is, or `=NAME` if it is always the same; where the template
+    has no such name, and this is not said, the operation is about the lake."""
     body_bytes_max: int | None = JSON_BYTES_MAX
     """Longest body; None: as long as it likes, because it is streamed."""
     is_idempotent: bool = False

@@ -11,5 +11,6 @@ target.py        the raw request target, read once, for signing and for use alik
 sigv4.py         AWS signatures, version 4: header and presigned
 authenticate.py  the one way in for every protocol
 authorize.py     the one place where is decided who may do what
+caller.py        who asks, as operations on runs see it
 requirements.py  what a row of an operations table says of who may call it
 """

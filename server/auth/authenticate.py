@@ -17,9 +17,12 @@ from typing import Protocol
 
 from ..errors import (
     InvalidValueError,
+    PermissionDeniedError,
     SignatureRefusedError,
     UnauthenticatedError,
 )
+from ..provenance.beginning import SealedKey
+from ..runs.rows import RunScope
 from .form_claim import is_signed, read_form_claim
 from .keyring import Keyring, KnownKey
 from .names import check_user_name
@@ -174,7 +177,7 @@ class Authenticator:
         is_right = hmac.compare_digest(expected, secret.encode())
         if known is None or not is_right:
             raise UnauthenticatedError("cannot sign in: access key or secret is wrong")
-        return known
+        return _refuse_ended(known)
 
     async def _check_login(self, token: str) -> KnownKey:
         claim = read_token(token)
@@ -189,7 +192,7 @@ class Authenticator:
             raise UnauthenticatedError(
                 "cannot sign in: the token expired: log in again"
             )
-        return known
+        return _refuse_ended(known)
 
     async def log_in(
         self, access_key_id: str, secret: str, *, kept_s: int
@@ -200,6 +203,10 @@ class Authenticator:
             UnauthenticatedError: there is no such key, or that is not its secret.
         """
         known = await self._check_secret(access_key_id, secret)
+        if known.principal.run is not None:
+            raise PermissionDeniedError(
+                "access denied: the key of a run makes no login, which would outlive it"
+            )
         expires_s = int(self._clock()) + kept_s
         return make_token(known, expires_s), expires_s
 
@@ -216,6 +223,14 @@ class Authenticator:
         known = await self._find_key(request)
         return Signer(known, int(self._clock()) + kept_s)
 
+    def make_run_key(self) -> SealedKey:
+        """Return a new key for a run, as it is kept."""
+        return self._keyring.make_run_key()
+
+    def open_run_key(self, key: SealedKey) -> AccessKey:
+        """Return the key of a run, with its secret."""
+        return self._keyring.open_run_key(key)
+
     async def verify_address(self, address: ObjectAddress, signature: str) -> Principal:
         """Return who signed the address of an object.
 
@@ -230,7 +245,7 @@ class Authenticator:
             )
         if address.expires_s <= self._clock():
             raise UnauthenticatedError("cannot sign in: the address expired")
-        return known.principal
+        return _refuse_ended(known).principal
 
     async def verify_signature(
         self, method: str, target: Target, headers: Headers, *, service: str
@@ -283,6 +298,10 @@ class Authenticator:
             )
         # After the signature: only who has the key learns what our clock says of it.
         claim.check_time(self._clock(), self._skew_s_max)
+        if (run := known.principal.run) is not None and run.is_sealed:
+            raise SignatureRefusedError(
+                "AccessDenied", explain_ended(run), AWSAccessKeyId=claim.access_key_id
+            )
         return Verified(known.principal, claim, signing_key)
 
     def _derive(self, key: KnownKey, claim: Claim) -> bytes:
@@ -295,6 +314,23 @@ class Authenticator:
         ):
             raise UnauthenticatedError("cannot sign in: wrong directory token")
         return expected.principal
+
+
+def _refuse_ended(known: KnownKey) -> KnownKey:
+    """Return `known`, of which the caller has the secret, unless its run has ended.
+
+    Raises:
+        UnauthenticatedError: it has.
+    """
+    run = known.principal.run
+    if run is not None and run.is_sealed:
+        raise UnauthenticatedError(f"cannot sign in: {explain_ended(run)}")
+    return known
+
+
+def explain_ended(run: RunScope) -> str:
+    """Return what whoever uses the key of a run that has ended is told."""
+    return f"run '{run.name}' has ended, and its key with it: use a key of your own"
 
 
 def _split_authorization(authorizations: Sequence[str]) -> tuple[str, str]:

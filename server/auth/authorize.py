@@ -17,7 +17,9 @@ alone, before anything is looked up:
    other.
 3. The repository itself (no ref): whoever may read any ref of it may see that it is
    there; to write to it or administer it takes a grant for every ref.
-4. The lake itself (no repository) belongs to its administrators.
+4. In the repository `models` every ref is asked as its model: `fraud@3` and
+   `fraud@prod~1` as `fraud`.
+5. The lake itself (no repository) belongs to its administrators.
 
 Answers say nothing of what exists: the one for a name that is not there and the one for
 a name that is not the caller's are the same.
@@ -31,6 +33,7 @@ from typing import Final
 
 from ..errors import InvalidRefExpressionError, PermissionDeniedError
 from ..refs.expression import parse_expression, reads_as_commit_id
+from ..refs.names import MODELS
 from .grants import Permission
 from .principal import Principal
 
@@ -84,6 +87,8 @@ def is_allowed(
     ref: str | Somewhere | None,
 ) -> bool:
     """Tell whether `authorize` would return: for listings, which leave out the rest."""
+    if repository is None and principal.run is not None:
+        return False  # the key of a run manages no users, keys or grants
     if principal.is_admin:
         return True
     grants = principal.grants
@@ -102,7 +107,7 @@ def is_allowed(
         case None:
             level = grants.level_at(repository, None)
         case str():
-            level = grants.level_at(repository, _find_name(ref))
+            level = grants.level_at(repository, _find_name(repository, ref))
     return level >= permission
 
 
@@ -114,17 +119,23 @@ def authorize_for_user(principal: Principal, user: str) -> None:
     Raises:
         PermissionDeniedError: it is somebody else, whether there is one or not.
     """
+    if principal.run is not None:
+        raise PermissionDeniedError(
+            "access denied: the key of a run manages no users, keys or grants"
+        )
     if principal.name != user or not principal.is_user:
         authorize(principal, Permission.ADMIN, None, None)
 
 
 @lru_cache(maxsize=1024)
-def _find_name(ref: str) -> str | None:
+def _find_name(repository: str, ref: str) -> str | None:
     """Return the name of the ref that the expression `ref` starts from, or None."""
     try:
-        name = parse_expression(ref).name
+        name = parse_expression(ref, repository=repository).name
     except InvalidRefExpressionError:
         return None
+    if repository == MODELS:
+        name = name.partition("@")[0]
     return None if reads_as_commit_id(name) else name
 
 

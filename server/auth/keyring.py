@@ -1,7 +1,8 @@
 """Finds a key and its secret.
 
 The row of a key is read for every request, which takes 10-20 µs, so that a revoked key
-stops working at once in every process. Only what follows from the row alone is cached:
+stops working at once in every process. Keys of runs are looked for where no other is
+found, so that they cost the others nothing. Only what follows from the row alone is cached:
 the opened secret, by the sealed one.
 """
 
@@ -12,6 +13,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
+from ..provenance.beginning import SealedKey
 from .principal import Principal
 from .secrets import AccessKey, MasterKey, make_access_key
 from .store import KeyStore
@@ -61,6 +63,8 @@ class Keyring:
         """
         row = await self._store.find_credential(access_key_id)
         if row is None:
+            row = await self._store.find_run_credential(access_key_id)
+        if row is None:
             return None
         place = (row.access_key_id, row.sealed_secret)
         key = self._opened.get(place)
@@ -70,7 +74,22 @@ class Keyring:
             if len(self._opened) >= _OPENED_MAX:
                 self._opened.clear()
             self._opened[place] = key
-        return KnownKey(key, row.sealed_secret, Principal.of(row.user, row.grants))
+        principal = Principal.of(row.user, row.grants, row.run)
+        return KnownKey(key, row.sealed_secret, principal)
+
+    def make_run_key(self) -> SealedKey:
+        """Return a new key for a run, as it is kept."""
+        key = make_access_key()
+        return SealedKey(key.id, self._master_key.seal(key))
+
+    def open_run_key(self, key: SealedKey) -> AccessKey:
+        """Return the key of a run, with its secret.
+
+        Raises:
+            CorruptDataError: its secret does not open.
+        """
+        secret = self._master_key.unseal(key.access_key_id, key.sealed_secret)
+        return AccessKey(key.access_key_id, secret)
 
     async def has_users(self) -> bool:
         """Tell whether the lake has been set up."""

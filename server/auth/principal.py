@@ -6,6 +6,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from ..runs.rows import RunScope
 from .grants import NO_GRANTS, Grants
 from .store import User
 
@@ -23,6 +24,8 @@ class Principal(Struct, frozen=True, gc=False):
     """Of the user; 0 if there is no such row, and never used twice otherwise."""
     grants: Grants = NO_GRANTS
     """What they may do beside that; not read for administrators, who need none."""
+    run: RunScope | None = None
+    """The run as which they ask, if their key is of one: `provenance/views.py`."""
 
     @property
     def is_user(self) -> bool:
@@ -35,9 +38,9 @@ class Principal(Struct, frozen=True, gc=False):
         return f"{self.user_id}/{self.name}"  # `name_of_scope` reads it
 
     @classmethod
-    def of(cls, user: User, grants: Grants) -> Self:
-        """Return the principal that `user` is."""
-        return cls(user.name, user.is_admin, user.created_ms, user.id, grants)
+    def of(cls, user: User, grants: Grants, run: RunScope | None = None) -> Self:
+        """Return the principal that `user` is; of the key of a run, as that run."""
+        return cls(user.name, user.is_admin, user.created_ms, user.id, grants, run)
 
 
 def name_of_scope(scope: str) -> str:

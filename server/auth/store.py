@@ -15,6 +15,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from ..runs.rows import RunScope
 from .grants import Grant, Grants
 
 KEYS_MAX = 100
@@ -40,6 +41,8 @@ class Credential(Struct, frozen=True, gc=False):
 
     grants: Grants
     """What the user may do; none are read for an administrator, who needs none."""
+    run: RunScope | None = None
+    """The run that the key belongs to; None: it is the user's own."""
 
 
 class KeyInfo(Struct, frozen=True, gc=False):
@@ -58,6 +61,13 @@ class KeyStore(Protocol):
 
     async def find_credential(self, access_key_id: str) -> Credential | None:
         """Return the key, its user and the user's grants, or None."""
+        ...
+
+    async def find_run_credential(self, access_key_id: str) -> Credential | None:
+        """Return the key of a run, with the user who began it, or None.
+
+        Also that of a run which has ended: whoever has it is told so.
+        """
         ...
 
     async def set_up_first_user(

@@ -20,6 +20,7 @@ from ..errors import (
     UserExistsError,
     UserNotFoundError,
 )
+from ..runs.rows import RunScope
 from .database import Row, Session
 from .refs import LAST_CHARACTER, compare_above
 
@@ -34,6 +35,19 @@ SELECT access_key_id, sealed_secret, credential.created_ms,
 FROM credential JOIN user ON user.id = credential.user_id
 WHERE access_key_id = ?
 """
+_FIND_RUN_CREDENTIAL = """
+SELECT access_key_id, sealed_secret, run_key.created_ms,
+       run.user_id, run.user_name, coalesce(user.is_admin, 1),
+       coalesce(user.created_ms, 0),
+       CASE WHEN coalesce(user.is_admin, 1) THEN '[]' ELSE (
+           SELECT json_group_array(json_array(repository, ref, level))
+           FROM access_grant WHERE access_grant.user_id = user.id
+       ) END,
+       run.id, run.name, log_sequence, record IS NOT NULL, ended_ms IS NOT NULL
+FROM run_key JOIN run ON run.id = run_id LEFT JOIN user ON user.id = run.user_id
+WHERE access_key_id = ? AND (user.id IS NOT NULL OR run.user_id = 0)
+"""
+"""User 0 is the owner of the directory, who may do everything in it."""
 _GRANTS_KEPT_MAX = 64
 """Users whose grants are kept decoded, for those that ask at one time. Five grants take
 3 KiB and 0.3 ms, `GRANTS_MAX` of the longest globs 1.2 MiB and 65 ms."""
@@ -87,6 +101,16 @@ class AuthReads:
         user = User(row[3], row[4], bool(row[5]), row[6])
         grants = NO_GRANTS if user.is_admin else _read_grants(row[7])
         return Credential(row[0], row[1], user, row[2], grants)
+
+    async def find_run_credential(self, access_key_id: str) -> Credential | None:
+        """See `KeyStore.find_run_credential`."""
+        row = self._session.row(_FIND_RUN_CREDENTIAL, (access_key_id,))
+        if row is None:
+            return None
+        user = User(row[3], row[4], bool(row[5]), row[6])
+        grants = NO_GRANTS if user.is_admin else _read_grants(row[7])
+        run = RunScope(row[8], row[9], row[10], bool(row[11]), bool(row[12]))
+        return Credential(row[0], row[1], user, row[2], grants, run)
 
     async def list_credentials(
         self, user_id: int, *, prefix: str, after: str, limit: int

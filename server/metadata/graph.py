@@ -138,16 +138,18 @@ class GraphReads:
         values = (repository, prefix, prefix + _BELOW_ALL, limit)
         return [row[0] for row in self._session.rows(_WRITTEN_BELOW, values)]
 
-    async def find_versions(self, identity: bytes, *, limit: int) -> list[VersionTag]:
-        """See `GraphReader.find_versions`."""
+    async def find_version_tags(
+        self, identity: bytes, *, limit: int
+    ) -> list[VersionTag]:
+        """See `GraphReader.find_version_tags`."""
         rows = self._session.rows(
             f"{_VERSION} WHERE identity = ? ORDER BY model.name, number LIMIT ?",
             (identity, limit),
         )
         return [_version(row) for row in rows]
 
-    async def find_version(self, model: str, number: int) -> VersionTag | None:
-        """See `GraphReader.find_version`."""
+    async def find_version_tag(self, model: str, number: int) -> VersionTag | None:
+        """See `GraphReader.find_version_tag`."""
         row = self._session.row(
             f"{_VERSION} WHERE model.name = ? AND number = ?", (model, number)
         )

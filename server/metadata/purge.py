@@ -10,11 +10,15 @@ stop in between leaves the note, and the next one goes on.
 from __future__ import annotations
 
 from .database import Session
+from .run_writes import delete_run
 from .uploads import end_uploads_of, purge_ended
 
 ROWS_AT_ONCE = 2000
 """Rows removed in one transaction: a few milliseconds of the write lock. At half the
 commits cost more than the deletes; at double other writers notice."""
+
+RUNS_AT_ONCE = 20
+"""Runs removed in one transaction: each has some 100 rows, and at most 20,000."""
 
 
 def purge_some(session: Session, *, now_ms: int) -> int:
@@ -48,6 +52,14 @@ def _purge_repository(session: Session, repository_id: int) -> int:
         "(SELECT 1 FROM upload WHERE branch_id = ref.id AND ended = 0)) LIMIT ?"
     )
     removed = 0
+    for (run_id,) in session.rows(
+        "SELECT id FROM run WHERE repository_id = ? LIMIT ?",
+        (repository_id, RUNS_AT_ONCE),
+    ):
+        removed += ROWS_AT_ONCE // RUNS_AT_ONCE
+        delete_run(session, run_id)
+    if removed:
+        return ROWS_AT_ONCE  # there may be more of them
     for (branch_id,) in session.rows(with_more, (repository_id, ROWS_AT_ONCE)):
         session.run(
             "INSERT INTO purge (what, target_id) VALUES ('branch', ?)", (branch_id,)

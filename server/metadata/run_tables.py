@@ -21,11 +21,11 @@ CREATE TABLE run (
     started_ms    INTEGER NOT NULL,
     heard_ms      INTEGER NOT NULL,
     lost_after_s  INTEGER NOT NULL,
-    ended_ms      INTEGER,
+    ended_ms      INTEGER,           -- without a record: its end was asked for
     exit_code     INTEGER,
     grade         TEXT,
     log_sequence  INTEGER NOT NULL,  -- of `ref_log`, at its start: what branches are read at
-    draft         BLOB,              -- parts that a recorder gave; NULL: sealed
+    log_bytes     INTEGER NOT NULL DEFAULT 0,
     record        BLOB               -- id of the sealed record; NULL: it goes on
 );
 CREATE INDEX run_by_repository ON run (repository_id, id);
@@ -33,7 +33,16 @@ CREATE INDEX run_by_experiment ON run (repository_id, experiment, id);
 CREATE INDEX run_by_status ON run (repository_id, status, id);
 CREATE INDEX run_by_parent ON run (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX run_by_rerun ON run (rerun_of_id) WHERE rerun_of_id IS NOT NULL;
+CREATE INDEX run_by_user ON run (repository_id, user_name, id);
+CREATE INDEX run_by_record ON run (record) WHERE record IS NOT NULL;
 CREATE INDEX run_going_on ON run (heard_ms) WHERE record IS NULL;
+
+-- What of a run that goes on has no rows: parts that a recorder gave, outputs to come.
+-- Apart from `run`, whose rows are written with each batch.
+CREATE TABLE run_draft (
+    run_id INTEGER PRIMARY KEY,
+    draft  BLOB NOT NULL  -- JSON
+);
 
 -- Keys that belong to a run, and end with it.
 CREATE TABLE run_key (
@@ -58,7 +67,19 @@ CREATE TABLE run_branch (
     repository_id  INTEGER NOT NULL,
     branch         TEXT NOT NULL,    -- where it will be published
     work_branch_id INTEGER NOT NULL,
+    base      BLOB NOT NULL,         -- commit that it began at
+    published BLOB,                  -- commit that it became; NULL: not yet
     PRIMARY KEY (run_id, repository_id, branch)
+) WITHOUT ROWID;
+
+-- What a run wrote to its work branches, noted before it is committed there: what came
+-- out as it was is in no difference of trees.
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
 ) WITHOUT ROWID;
 
 -- Bytes kept with a run: the diff, lock files, the log. They are blobs like any other.
@@ -80,7 +101,7 @@ CREATE TABLE run_log (
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value  ANY,               -- NULL, a number or a text; booleans are texts
+    value,                    -- NULL, a number or a text, as it came; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
@@ -170,7 +191,8 @@ CREATE TABLE model (
     description TEXT NOT NULL,
     user_name   TEXT NOT NULL,
     created_ms  INTEGER NOT NULL,
-    last_number INTEGER NOT NULL DEFAULT 0  -- numbers are not used twice
+    last_number INTEGER NOT NULL DEFAULT 0,  -- numbers are not used twice
+    is_deleted  INTEGER NOT NULL DEFAULT 0   -- 1: the row is kept for its numbers
 );
 
 CREATE TABLE model_version (

@@ -9,9 +9,13 @@ from .chunks import ChunkReads, ChunkWrites
 from .database import Session
 from .graph import GraphReads
 from .idempotency import IdempotencyWrites
+from .model_writes import ModelWrites
+from .models import ModelReads
 from .purge import purge_some
 from .ref_writes import RefWrites
 from .refs import RefReads
+from .run_reads import RunReads
+from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
 from .verifying import VerifyReads
@@ -32,7 +36,9 @@ class SqlSnapshot(
     StagingReads,
     ChunkReads,
     UploadReads,
+    RunReads,
     GraphReads,
+    ModelReads,
     VerifyReads,
     AuthReads,
 ):
@@ -44,7 +50,14 @@ class SqlSnapshot(
 
 
 class SqlTransaction(
-    RefWrites, StagingWrites, ChunkWrites, UploadWrites, IdempotencyWrites, AuthWrites
+    RefWrites,
+    StagingWrites,
+    ChunkWrites,
+    UploadWrites,
+    RunWrites,
+    ModelWrites,
+    IdempotencyWrites,
+    AuthWrites,
 ):
     """`WriteTransaction` on the connection of the writer."""
 

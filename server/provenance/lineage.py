@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..errors import LakeError
 from ..ids import CommitId
+from ..refs.names import MODELS
 from ..repository.contracts import Snapshot
 from ..repository.engine import Engine
 from ..repository.paths import show_path
@@ -34,11 +36,11 @@ NEIGHBOURS_MAX = 1000
 TREES_MAX = 2000
 """Trees that are asked whether they hold a file: 50 µs each from the cache."""
 
+NodeKind = Literal["run", "file", "prefix", "model"]
+EdgeHow = Literal["declared", "observed", "within", "registered"]
 IsShown = Callable[[str, str | None], bool]
 """Whether the caller may see what lies in a repository, by its name; the other is the
 name of a model, in the repository of models."""
-MODELS = "models"
-"""The repository that holds the files of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Node:
     """A node of the answer."""
 
     id: str
-    kind: str
+    kind: NodeKind
     label: str
     depth: int
     repository: str = ""
@@ -60,7 +62,7 @@ class Edge:
 
     source: str
     target: str
-    how: str
+    how: EdgeHow
 
 
 @dataclass(slots=True)
@@ -188,7 +190,7 @@ class _Walk:
         self._queue.append((stop, depth))
         return node.id
 
-    def _step(self, here: str, stop: _Stop, depth: int, how: str) -> None:
+    def _step(self, here: str, stop: _Stop, depth: int, how: EdgeHow) -> None:
         is_new = _node_of(stop, depth).id not in self._graph.nodes
         if is_new and depth > self._depth_max:
             self._graph.is_complete = False
@@ -231,7 +233,9 @@ class _Walk:
             uses = await self._reader.find_producers(identity, limit=NEIGHBOURS_MAX)
         else:
             uses = await self._reader.find_consumers(identity, limit=NEIGHBOURS_MAX)
-            versions = await self._reader.find_versions(identity, limit=NEIGHBOURS_MAX)
+            versions = await self._reader.find_version_tags(
+                identity, limit=NEIGHBOURS_MAX
+            )
             for version in versions:
                 self._step(here, version, depth + 1, "registered")
         self._cut(len(uses))
@@ -299,7 +303,7 @@ class _Walk:
         return None if packed is None else unpack_entry(path, packed).blob_id
 
 
-def _how(use: Use) -> str:
+def _how(use: Use) -> EdgeHow:
     return "observed" if use.is_observed else "declared"
 
 

@@ -5,6 +5,7 @@
     EXPR~N  EXPR^N  the N-th first parent; the N-th parent
     NAME@  NAME$    a branch without its staged changes; the staged changes alone
 
+In the repository `models` a NAME is one of a model, or `MODEL@VERSION`, `MODEL@ALIAS`.
 Only parsing is here; `repository/resolving.py` looks the names up.
 """
 
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from ..errors import InvalidRefExpressionError
+from .names import MODELS
 
 View = Literal["merged", "committed", "staged"]
 
@@ -24,13 +26,14 @@ STEPS_MAX = 16
 """Steps of one expression; `main~1000` is one."""
 STEP_COUNT_MAX = 1_000_000
 
-_SHAPE = re.compile(
-    r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)"
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_REST = (
     r"(?:@\{(?P<time>[^{}]+)\})?"
     r"(?P<steps>(?:[~^][0-9]*)*)"
-    r"(?P<view>[@$]?)",
-    re.ASCII,
+    r"(?P<view>[@$]?)"
 )
+_SHAPE = re.compile(rf"(?P<name>{_NAME}){_REST}", re.ASCII)
+_SHAPE_OF_MODELS = re.compile(rf"(?P<name>{_NAME}(?:@{_NAME})?){_REST}", re.ASCII)
 _STEP = re.compile(r"([~^])([0-9]*)", re.ASCII)
 _ID_BEGINNING = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
@@ -66,13 +69,14 @@ def reads_as_commit_id(name: str) -> bool:
     return _ID_BEGINNING.fullmatch(name) is not None
 
 
-def parse_expression(text: str) -> Expression:
-    """Return the parsed expression `text`.
+def parse_expression(text: str, *, repository: str = "") -> Expression:
+    """Return the parsed expression `text`, as it is meant in `repository`.
 
     Raises:
         InvalidRefExpressionError: `text` is none; the message says what is wrong.
     """
-    match = _SHAPE.fullmatch(text) if len(text) <= EXPRESSION_CHARS_MAX else None
+    shape = _SHAPE_OF_MODELS if repository == MODELS else _SHAPE
+    match = shape.fullmatch(text) if len(text) <= EXPRESSION_CHARS_MAX else None
     if match is None:
         raise InvalidRefExpressionError(
             f"invalid ref expression {text[:80]!r}", value=text

@@ -13,8 +13,9 @@ _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}", re.ASCII)
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
 _COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}", re.ASCII)
 
-RESERVED_REPOSITORIES = frozenset({"models"})
-"""`models` is the bucket through which registered models will be read."""
+MODELS = "models"
+"""The repository of the files of registered models; nobody writes there but the registry."""
+RESERVED_REPOSITORIES = frozenset({MODELS})
 
 
 def check_repository_name(name: str) -> str:
@@ -25,7 +26,10 @@ def check_repository_name(name: str) -> str:
     """
     if name in RESERVED_REPOSITORIES:
         raise InvalidNameError(
-            "name", f"repository name '{name}' is reserved", value=name
+            "name",
+            f"repository name '{name}' is reserved: it is made, and kept, by the model "
+            "registry; register a version of a model instead",
+            value=name,
         )
     if not _REPOSITORY.fullmatch(name):
         raise InvalidNameError(

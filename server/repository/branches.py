@@ -9,7 +9,6 @@ from ..errors import (
     DeleteDefaultBranchError,
     DirtyBranchError,
     InvalidValueError,
-    ReadOnlyRepositoryError,
     RefExistsError,
     RefMovedError,
     RefNotFoundError,
@@ -24,7 +23,12 @@ from .once import Once
 from .paging import Filter, Page, check_limit, read_page
 from .publishing import start_full_purge, start_purge
 from .resolving import get_branch as get_branch_in
-from .resolving import get_repository, get_writable_branch, resolve
+from .resolving import (
+    get_repository,
+    get_writable_branch,
+    require_changeable,
+    resolve,
+)
 
 _LOG_PAGE = 100
 UNDO_MOVES_MAX = 10_000
@@ -51,8 +55,7 @@ async def create_branch(
     """
     check_ref_name(name)
     start = await resolve(engine, repository, source)
-    if start.repository.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_changeable(start.repository)
     head = start.commit.id
     now_ms = engine.clock()
 
@@ -242,9 +245,7 @@ async def _plan_undo(
     engine: Engine, repository: str, name: str, *, to: CommitId | None = None
 ) -> tuple[Repository, Branch | None, CommitId]:
     """Return where to undo, the branch if it is there, and where it goes back to."""
-    where = await get_repository(engine, repository)
-    if where.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    where = require_changeable(await get_repository(engine, repository))
     require_unprotected(where, name)
     ref = await engine.metadata.find_ref(where.id, name)
     if ref is not None and not isinstance(ref, Branch):

@@ -75,13 +75,15 @@ async def combine(
     strategy: Strategy | None = None,
     resolutions: Mapping[bytes, Resolution] | None = None,
     allow_empty: bool = False,
+    refuse_dirty: bool = True,
 ) -> Commit:
     """Apply what `plan` names, given the head of `branch`, to it; return the commit.
 
-    Builds again when the branch moves meanwhile; `plan` is asked again then.
+    Builds again when the branch moves meanwhile; `plan` is asked again then. Unless
+    `refuse_dirty`, what is staged on the branch stays staged, above the new commit.
 
     Raises:
-        DirtyBranchError: the branch has staged changes.
+        DirtyBranchError: the branch has staged changes, and `refuse_dirty`.
         MergeConflictError: lists the conflicts; the branch is as it was.
         NothingToCommitError: the content comes out as it was, and not `allow_empty`.
         RefNotFoundError: the branch was deleted meanwhile.
@@ -91,7 +93,7 @@ async def combine(
     for _ in range(REBUILDS_MAX):
         if seen is None:
             raise RefNotFoundError(repository.name, branch.name, what="branch")
-        if await engine.metadata.has_live_changes(seen):
+        if refuse_dirty and await engine.metadata.has_live_changes(seen):
             raise DirtyBranchError(branch.name)
         ours = await engine.history(repository).get(seen.head)
         combination = await plan(ours)
@@ -117,7 +119,7 @@ async def combine(
             description=description,
             floor=seen.floor,
             action=action,
-            refuse_dirty=True,
+            refuse_dirty=refuse_dirty,
         )
         if commit is not None:
             return commit

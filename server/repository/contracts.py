@@ -1,7 +1,7 @@
 """The contract of the transactional database, as the operations see it.
 
-`Metadata` joins the contracts of refs, staging and chunks and adds what only the whole
-can promise. `metadata/` keeps it; nothing here or below knows SQL.
+`Metadata` joins the contracts of refs, staging, chunks, uploads and models and adds what
+only the whole can promise. `metadata/` keeps it; nothing here or below knows SQL.
 
 1. `write` runs its action in one transaction. It returns after the transaction and
    every frame that came with it are durable; if it raises, nothing of it happened.
@@ -23,7 +23,9 @@ from typing import Protocol, TypeVar
 from ..chunks.appender import PackAppender
 from ..chunks.index import ChunkIndex, ChunkTransaction, Frame, StoredFrame
 from ..refs.store import RefReader, RefTransaction
+from ..registry.store import ModelReader, ModelTransaction
 from ..runs.graph import GraphReader
+from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
 from .verifying.store import VerifyReader, VerifyScanner
@@ -61,6 +63,8 @@ class Snapshot(
     ChunkIndex,
     UploadReader,
     GraphReader,
+    ModelReader,
+    RunReader,
     VerifyReader,
     Protocol,
 ):
@@ -71,10 +75,14 @@ class WriteTransaction(
     RefReader,
     StagingReader,
     UploadReader,
+    ModelReader,
     RefTransaction,
     StagingTransaction,
     ChunkTransaction,
     UploadTransaction,
+    ModelTransaction,
+    RunReader,
+    RunTransaction,
     IdempotencyTransaction,
     Protocol,
 ):
@@ -88,6 +96,8 @@ class Metadata(
     ChunkIndex,
     UploadReader,
     UploadScanner,
+    ModelReader,
+    RunReader,
     VerifyScanner,
     Protocol,
 ):

@@ -16,14 +16,13 @@ from ..errors import (
     MetadataTooLargeError,
     NotFoundError,
     PreconditionFailedError,
-    ReadOnlyRepositoryError,
 )
 from ..refs.names import check_ref_name
 from ..refs.protection import check_patterns
 from ..refs.store import Repository
 from .contracts import WriteTransaction
 from .engine import Engine
-from .resolving import get_repository
+from .resolving import get_repository, require_changeable
 
 METADATA_BYTES_MAX = 64 * 1024
 """Names and values together: descriptions and links, not data."""
@@ -181,7 +180,4 @@ async def set_protection(
 
 
 async def _get_changeable(engine: Engine, name: str) -> Repository:
-    repository = await get_repository(engine, name)
-    if repository.read_only:
-        raise ReadOnlyRepositoryError(name)
-    return repository
+    return require_changeable(await get_repository(engine, name))

@@ -17,7 +17,6 @@ from ..errors import (
     ObjectNotFoundError,
     PreconditionFailedError,
     ReadOnlyRefError,
-    ReadOnlyRepositoryError,
     RefMovedError,
     RefNotFoundError,
 )
@@ -32,7 +31,7 @@ from ..tree.node import Inner
 from .contracts import WriteTransaction
 from .engine import Engine
 from .paths import show_path
-from .resolving import get_writable_branch, resolve
+from .resolving import get_writable_branch, require_changeable, resolve
 from .uploading import UploadLease, take_in
 
 CONDITION_ATTEMPTS_MAX = 64
@@ -197,8 +196,7 @@ async def read_state(
     if state is None:
         await get_writable_branch(engine, repository, branch)  # raises what is wrong
         raise RefMovedError(branch)  # made this very moment
-    if state.repository.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_changeable(state.repository)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
     if not state.ref.hidden:  # where a transaction prepares what it will merge

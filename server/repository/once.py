@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..errors import IdempotencyKeyReusedError, LakeError
 from ..ids import CommitId
@@ -19,6 +20,20 @@ from .engine import Engine
 
 class DoneBeforeError(Exception):
     """The transaction must not happen: another one of the same key did."""
+
+
+class Claim(Protocol):
+    """Notes in the transaction of a commit that it was made, or that it must not be."""
+
+    async def claim(
+        self, tx: WriteTransaction, commit_id: CommitId, *, now_ms: int
+    ) -> None:
+        """Note `commit_id`.
+
+        Raises:
+            DoneBeforeError: it was done before; the transaction undoes itself.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

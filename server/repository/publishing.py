@@ -20,7 +20,7 @@ from ..tree.node import Tree
 from ..tree.store import FrameSink
 from .contracts import WriteTransaction
 from .engine import Engine
-from .once import Once
+from .once import Claim
 
 REBUILDS_MAX = 100
 """Times that an operation builds again because another one moved the branch first. One
@@ -36,7 +36,7 @@ class Description:
     metadata: Mapping[str, str]
     committer: str
     created_ms: int
-    once: Once | None = None
+    once: Claim | None = None
     """Under which the caller knows the commit, should it ask for it again."""
 
 

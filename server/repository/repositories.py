@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from ..chunks.index import Frame
-from ..errors import InvalidValueError, RepositoryInUseError
+from ..errors import (
+    InvalidValueError,
+    ModelsRepositoryError,
+    RepositoryInUseError,
+    StillNeededError,
+)
 from ..history.commit import Commit, decode_commit, make_commit
 from ..history.step import step_of
 from ..history.traces import NO_TRACES
 from ..ids import Kind
-from ..refs.names import check_ref_name, check_repository_name
+from ..refs.names import MODELS, check_ref_name, check_repository_name
 from ..refs.store import CommitRow, Repository
 from .contracts import WriteTransaction
 from .engine import Engine
@@ -25,6 +30,10 @@ transaction, and who made more has used it."""
 UNUSED_CHANGES_MAX = 100_000
 """Staged deletes of branches without objects: what is left where all were deleted. To
 look at them takes about 0.1 s of the write lock; with more they are reset first."""
+NEEDS_SHOWN_MAX = 10
+"""What needs a repository that was to be deleted, in a message of one line."""
+NEEDS_COUNTED_MAX = 1000
+"""More are not counted: whoever has so many wants no number."""
 _EPOCH_MAX = 2**62
 
 
@@ -128,10 +137,41 @@ async def delete_repository(engine: Engine, name: str) -> None:
 
     Raises:
         RepositoryNotFoundError: there is none.
+        StillNeededError: runs of other repositories, or versions of models, need it.
+        ModelsRepositoryError: it is the one of the model registry.
     """
-    repository = await get_repository(engine, name)
-    await engine.metadata.write(lambda tx: tx.delete_repository(repository.id))
+    repository = await _get_deletable(engine, name)
+
+    async def action(tx: WriteTransaction) -> None:
+        await require_not_needed(tx, repository)
+        await tx.delete_repository(repository.id)
+
+    await engine.metadata.write(action)
     start_full_purge(engine)
+
+
+async def _get_deletable(engine: Engine, name: str) -> Repository:
+    repository = await get_repository(engine, name)
+    if name == MODELS:
+        raise ModelsRepositoryError(name)
+    return repository
+
+
+async def require_not_needed(tx: WriteTransaction, repository: Repository) -> None:
+    """Return if nothing outside of `repository` needs what is in it, or runs of it.
+
+    Raises:
+        StillNeededError: something does.
+    """
+    needs = await tx.list_needs_of_repository(repository.id, limit=NEEDS_COUNTED_MAX)
+    if needs:
+        raise StillNeededError(
+            f"'{repository.name}'",
+            [f"{need.kind} '{need.name}'" for need in needs[:NEEDS_SHOWN_MAX]],
+            len(needs),
+            way_out="delete those first, with 'lakebed model delete' and 'lakebed runs "
+            "delete', or keep it",
+        )
 
 
 async def delete_unused_repository(engine: Engine, name: str) -> None:
@@ -142,13 +182,16 @@ async def delete_unused_repository(engine: Engine, name: str) -> None:
     Raises:
         RepositoryNotFoundError: there is none.
         RepositoryInUseError: there is something in it.
+        StillNeededError: runs of other repositories, or versions of models, need it.
+        ModelsRepositoryError: it is the one of the model registry.
     """
-    repository = await get_repository(engine, name)
+    repository = await _get_deletable(engine, name)
 
     async def action(tx: WriteTransaction) -> None:
         use = await _find_use(tx, repository)
         if use is not None:
             raise RepositoryInUseError(name, use)
+        await require_not_needed(tx, repository)
         await tx.delete_repository(repository.id)
 
     await engine.metadata.write(action)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..errors import (
     ExpiredDataError,
     InvalidRefExpressionError,
+    ModelsRepositoryError,
     ReadOnlyRefError,
     ReadOnlyRepositoryError,
     RefNotFoundError,
@@ -21,6 +22,7 @@ from ..history.commit import Commit
 from ..history.walk import iter_ancestors
 from ..ids import CommitId
 from ..refs.expression import Expression, View, parse_expression
+from ..refs.names import MODELS
 from ..refs.protection import require_unprotected
 from ..refs.store import Branch, RefReader, Repository, Tag
 from .engine import Engine
@@ -68,6 +70,20 @@ async def get_repository(
     return repository
 
 
+def require_changeable(repository: Repository) -> Repository:
+    """Return `repository` if requests may change something in it.
+
+    Raises:
+        ModelsRepositoryError: it is the one of the model registry.
+        ReadOnlyRepositoryError
+    """
+    if repository.name == MODELS:
+        raise ModelsRepositoryError(MODELS)
+    if repository.read_only:
+        raise ReadOnlyRepositoryError(repository.name)
+    return repository
+
+
 async def get_branch(
     engine: Engine,
     repository: Repository,
@@ -98,9 +114,7 @@ async def get_writable_branch(
         ReadOnlyRefError: `name` is a tag, a commit or an expression.
         ProtectedBranchError: the branch changes only by merges.
     """
-    repository = await get_repository(engine, repository_name)
-    if repository.read_only:
-        raise ReadOnlyRepositoryError(repository_name)
+    repository = require_changeable(await get_repository(engine, repository_name))
     ref = await engine.metadata.find_ref(repository.id, name)
     if isinstance(ref, Branch):
         if not (even_if_protected or ref.hidden):
@@ -109,9 +123,12 @@ async def get_writable_branch(
     if isinstance(ref, Tag):
         raise ReadOnlyRefError(name)
     try:
-        await resolve(engine, repository_name, name)
+        resolved = await resolve(engine, repository_name, name)
     except (RefNotFoundError, InvalidRefExpressionError):
         raise RefNotFoundError(repository_name, name, what="branch") from None
+    if resolved.branch is not None and resolved.branch.name == name:
+        # Made since we looked: it was not there when we were asked.
+        raise RefNotFoundError(repository_name, name, what="branch")
     raise ReadOnlyRefError(name)
 
 
@@ -138,7 +155,7 @@ async def resolve_in(
 ) -> Resolved:
     """Return what the ref expression `text` means in `repository`; see `resolve`."""
     names = reader or engine.metadata
-    expression = parse_expression(text)
+    expression = parse_expression(text, repository=repository.name)
     start = await _find_start(engine, names, repository, expression)
     if start is None:
         raise RefNotFoundError(repository.name, text)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import ReadOnlyRepositoryError, RefNotFoundError
+from ..errors import RefNotFoundError
 from ..refs.names import check_ref_name
 from ..refs.store import Tag
 from .contracts import WriteTransaction
 from .engine import Engine
 from .once import Once
 from .paging import Filter, Page, read_page
-from .resolving import get_repository, resolve
+from .resolving import get_repository, require_changeable, resolve
 
 
 async def create_tag(
@@ -29,8 +29,7 @@ async def create_tag(
     """
     check_ref_name(name, what="tag")
     target = await resolve(engine, repository, source)
-    if target.repository.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    require_changeable(target.repository)
     commit_id = target.commit.id
     now_ms = engine.clock()
 
@@ -85,9 +84,7 @@ async def delete_tag(engine: Engine, repository: str, name: str, *, actor: str) 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRepositoryError
     """
-    where = await get_repository(engine, repository)
-    if where.read_only:
-        raise ReadOnlyRepositoryError(repository)
+    where = require_changeable(await get_repository(engine, repository))
     deleted = await engine.metadata.write(
         lambda tx: tx.delete_ref(
             where.id, name, kind="tag", actor=actor, now_ms=engine.clock()

@@ -101,11 +101,13 @@ class GraphReader(Protocol):
         """Return the paths below `prefix` that runs wrote, in order."""
         ...
 
-    async def find_versions(self, identity: bytes, *, limit: int) -> list[VersionTag]:
+    async def find_version_tags(
+        self, identity: bytes, *, limit: int
+    ) -> list[VersionTag]:
         """Return the versions of models that are the content `identity`."""
         ...
 
-    async def find_version(self, model: str, number: int) -> VersionTag | None:
+    async def find_version_tag(self, model: str, number: int) -> VersionTag | None:
         """Return version `number` of `model`."""
         ...
 

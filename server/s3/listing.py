@@ -195,7 +195,7 @@ async def _list_ref(call: Call, query: Query, ref: str, head: str) -> Lines:
             for item in listing.items
             if isinstance(item, CommonPrefix)
         ),
-        _next_token(listing, ref, head),
+        _next_token(listing, repository, ref, head),
         listing.commit_id,
         listing.staged_paths,
     )
@@ -206,10 +206,12 @@ async def _nothing(call: Call, ref: str) -> Lines:
     return Lines()
 
 
-def _next_token(listing: Listing, ref: str, head: str) -> PageToken | None:
+def _next_token(
+    listing: Listing, repository: str, ref: str, head: str
+) -> PageToken | None:
     if listing.next_after is None:
         return None
-    expression = parse_expression(ref)
+    expression = parse_expression(ref, repository=repository)
     # A branch is followed, with what is staged on it; anything else names one commit.
     moves = expression.is_plain_name or expression.view == "staged"
     commit_id: CommitId | None = None if moves else listing.commit_id

@@ -7,16 +7,23 @@ time is left out, and counted, for no request waits for its line.
 A line has no secrets: of a query only what is known to be none is shown, of the headers
 only `User-Agent` and, without credentials, `Host`. Whatever is not plain ASCII text is
 escaped, so that no line can look like two, or steer a terminal.
+
+Several processes may write to one file or pipe: each holds a lock while it writes, and
+begins a line of its own behind what one that was killed has left unfinished.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
+import stat
 import sys
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -161,7 +168,7 @@ class AccessLog:
                 f"cannot write the access log '{where}': {_reason(error)}"
             ) from error
         self._is_torn = False
-        """The last line was not written whole."""
+        """The last line that we wrote was not written whole."""
         self._lines: list[Line] = []
         self._writing_count = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -174,8 +181,18 @@ class AccessLog:
         """Return the descriptor to write to."""
         if self._path is None:
             return sys.stdout.fileno()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self._path, flags, _MODE)
+        flags = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            is_pipe = stat.S_ISFIFO(self._path.stat().st_mode)
+        except FileNotFoundError:
+            is_pipe = False
+        if not is_pipe:
+            try:
+                # To be read for its end.
+                return os.open(self._path, flags | os.O_RDWR, _MODE)
+            except PermissionError:
+                pass
+        return os.open(self._path, flags | os.O_WRONLY, _MODE)
 
     def add(self, line: Line) -> None:
         """Write `line`, soon. On the event loop only."""
@@ -209,11 +226,15 @@ class AccessLog:
     def _write(self, lines: list[Line]) -> None:
         """Write `lines`; in the thread."""
         text = "".join([line.format() + "\n" for line in lines])
-        data = memoryview((f"\n{text}" if self._is_torn else text).encode("ascii"))
-        self._is_torn = True
-        while data:
-            data = data[os.write(self._file, data) :]
-        self._is_torn = False
+        with _locked(self._file):
+            is_torn = _is_cut_short(self._file)
+            if is_torn is None:
+                is_torn = self._is_torn
+            data = memoryview((f"\n{text}" if is_torn else text).encode("ascii"))
+            self._is_torn = True
+            while data:
+                data = data[os.write(self._file, data) :]
+            self._is_torn = False
 
     def reopen(self) -> None:
         """Go on in a new file of the same name, for who has moved the old one away."""
@@ -238,6 +259,29 @@ class AccessLog:
         await asyncio.to_thread(self._thread.shutdown, wait=True)
         if self._path is not None:
             os.close(self._file)
+
+
+@contextmanager
+def _locked(handle: int) -> Generator[None]:
+    """Keep other processes from writing to the same file, if it is one that has locks."""
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        fcntl.lockf(handle, fcntl.LOCK_UN)
+
+
+def _is_cut_short(handle: int) -> bool | None:
+    """Tell whether the last line of a file is not whole; None: it cannot be read."""
+    try:
+        size_bytes = os.fstat(handle).st_size
+        return size_bytes > 0 and os.pread(handle, 1, size_bytes - 1) != b"\n"
+    except OSError:
+        return None
 
 
 def _reason(error: OSError) -> str:

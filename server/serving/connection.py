@@ -8,7 +8,10 @@ and the log says only what kind of fault it was.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -61,6 +64,24 @@ class Connection(web.RequestHandler):
         self._drained: asyncio.Future[None] | None = None
         self.head_since_s: float | None = None
         """When the first bytes came of a request that has not begun; loop time."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request was taken up whose answer has not left."""
+        return self._current_request is not None or self.transport in self.outbox
+
+    @property
+    def has_bytes_waiting(self) -> bool:
+        """Whether bytes have come of a request that has not begun."""
+        if self._messages or self.head_since_s is not None:
+            return True
+        if self.transport is None or self.transport.is_closing():
+            return False
+        handle = self.transport.get_extra_info("socket").fileno()
+        if handle < 0:
+            return False
+        count = fcntl.ioctl(handle, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder) > 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""

@@ -2,8 +2,10 @@
 
 aiohttp's own shutdown drops whatever of a request body has not arrived yet, at once.
 Here a stop first lets go of idle connections, then waits for the requests that run,
-each of which is the last on its connection, and only then shuts down (P14). One of these
-serves all listeners of a process, so that limits and the stop are of all together.
+each of which is the last on its connection, and only then shuts down (P14). Before a stop
+that another process takes over from, `part` lets each client go with its next answer, so
+that none finds its connection closed just when it asks. One of these serves all listeners
+of a process, so that limits and the stop are of all together.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 
 _LAST_WORDS_S = 1.0
 """Time to send what is answered already, and to take cancellation."""
+_ARRIVING_S_MAX = 1.0
+"""Time for a request whose first bytes have come to begin, before its connection counts
+as idle. Nearly all begin in the same turn of the loop; a slow head is not waited for."""
+_LOOK_AGAIN_S = 0.005
 _SWEEP_S = 1.0
 """How often slow heads are looked for: 4,096 connections take 0.5 ms."""
 
@@ -58,7 +64,9 @@ class DrainingServer:
         self._busy: set[object] = set()
         """Connections with a request that runs."""
         self._answers: Outbox | None = None
+        self._parting = False
         self._stopping = False
+        self._none_open = asyncio.Event()
         self._all_idle = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
         self.refused_connections = 0
@@ -82,7 +90,7 @@ class DrainingServer:
         """
         server = web.Server(partial(self._handle, handler=handler))
         self._servers.append(server)
-        hooks = Hooks(self._note_opened, self._open.discard, refuse, self._answered)
+        hooks = Hooks(self._note_opened, self._note_closed, refuse, self._answered)
 
         def connect() -> asyncio.Protocol:
             if len(self._open) >= self._connections_max:
@@ -102,6 +110,11 @@ class DrainingServer:
         if self._sweep is None:
             loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(_SWEEP_S, self._drop_slow_heads)
+
+    def _note_closed(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if self._parting and not self._open:
+            self._none_open.set()
 
     def _drop_slow_heads(self) -> None:
         """Let go of who has begun a request and does not come to its end."""
@@ -136,17 +149,36 @@ class DrainingServer:
             connection.head_since_s = None
             if self._stopping and not self._busy:
                 self._all_idle.set()
-        if self._stopping:
+        # In what is being sent already nothing says that the connection ends with it.
+        # Its client may ask once more, and is told then, unless there is no time.
+        if self._stopping or (self._parting and not response.prepared):
             response.force_close()
         return response
+
+    async def part(self, timeout_s: float) -> None:
+        """Close each connection after its next answer; wait for that until `timeout_s`.
+
+        Others take new connections meanwhile. Accept nothing new before this; `stop`
+        comes after it.
+        """
+        self._parting = True
+        if self._open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._none_open.wait()
+
+    def end_parting(self) -> None:
+        """Let `part` wait no longer."""
+        self._none_open.set()
+
+    def cut_off(self) -> None:
+        """Let `stop` wait no longer."""
+        self._all_idle.set()
 
     async def stop(self, timeout_s: float) -> None:
         """Stop; what runs may run on for `timeout_s`. Accept nothing new before this."""
         self._stopping = True
-        await asyncio.sleep(0)  # what has arrived in this turn of the loop begins
-        for connection in list(self._open):
-            if connection not in self._busy:
-                connection.force_close()
+        await self._let_idle_go()
         if self._busy:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
@@ -156,3 +188,21 @@ class DrainingServer:
         )
         if self._sweep is not None:
             self._sweep.cancel()
+
+    async def _let_idle_go(self) -> None:
+        """Close each connection on which nothing was asked; what is arriving begins."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _ARRIVING_S_MAX
+        while True:
+            await asyncio.sleep(0)  # what has arrived in this turn of the loop begins
+            is_one_arriving = False
+            for connection in list(self._open):
+                if connection in self._busy or connection.is_answering:
+                    continue
+                if connection.has_bytes_waiting and loop.time() < latest:
+                    is_one_arriving = True
+                else:
+                    connection.force_close()
+            if not is_one_arriving:
+                return
+            await asyncio.sleep(_LOOK_AGAIN_S)

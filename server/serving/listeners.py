@@ -42,60 +42,79 @@ def is_loopback(host: str) -> bool:
 
 @contextmanager
 def bind_all(
-    listeners: Sequence[Listener], *, stall_s_max: float
-) -> Generator[list[Bound]]:
-    """Bind all `listeners` until the context ends.
+    listeners: Sequence[Listener], *, stall_s_max: float, slots: int = 1
+) -> Generator[list[list[Bound]]]:
+    """Bind all `listeners` until the context ends, once for each of `slots` workers.
+
+    The kernel spreads connections over the sockets of one address by their source.
 
     Args:
         listeners: where.
         stall_s_max: a connection whose client takes nothing for so long ends.
+        slots: how many sockets each address has.
+
+    Yields:
+        for each slot its sockets, in the order of `listeners`.
 
     Raises:
         StartupError: one cannot be bound; says which, and why.
     """
     with ExitStack() as stack:
-        yield [
-            Bound(listener, stack.enter_context(_bind(listener.endpoint, stall_s_max)))
-            for listener in listeners
-        ]
+        by_slot: list[list[Bound]] = [[] for _ in range(slots)]
+        for listener in listeners:
+            sockets = _bind(listener.endpoint, stall_s_max, slots)
+            for slot, bound in zip(by_slot, sockets, strict=True):
+                slot.append(Bound(listener, stack.enter_context(bound)))
+        yield by_slot
 
 
-def _bind(endpoint: Endpoint, stall_s_max: float) -> socket.socket:
-    """Return a bound socket.
-
-    A plain bind, without SO_REUSEPORT: that one would share the port with a stranger
-    and say nothing.
-    """
+def _bind(endpoint: Endpoint, stall_s_max: float, count: int) -> list[socket.socket]:
+    """Return `count` sockets of one address that listen."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        found = socket.getaddrinfo(
             endpoint.host,
             endpoint.port,
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,
         )[0]
-        bound = socket.socket(family, kind, protocol)
     except OSError as error:
         raise StartupError(
             f"cannot listen on '{endpoint}': {_reason(error)}"
         ) from error
+    sockets: list[socket.socket] = []
     try:
-        # Without it a restart waits for the connections of the server before it.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it. The kernel alone sees whether a client takes what is
-        # sent, be it a stream, the rest of an answer, or what TLS has put around it;
-        # when it has taken nothing for so long, the connection is reset.
-        bound.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_s_max * 1000)
-        )
-        bound.bind(address)
-        bound.listen(BACKLOG)
-        bound.setblocking(False)
+        family, kind, protocol, _, address = found
+        for number in range(count):
+            bound = socket.socket(family, kind, protocol)
+            sockets.append(bound)
+            # Without it a restart waits for the connections of the server before it.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Connections inherit it. The kernel alone sees whether a client takes what
+            # is sent, be it a stream, the rest of an answer, or what TLS has put around
+            # it; when it has taken nothing for so long, the connection is reset.
+            bound.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_s_max * 1000)
+            )
+            if number == 0:
+                # A plain bind: with SO_REUSEPORT it would share the port with a
+                # stranger who has set that too, and say nothing. For our own sockets
+                # that come after it, it is set once the port is ours.
+                bound.bind(address)
+                address = bound.getsockname()
+            if count > 1:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if number > 0:
+                bound.bind(address)
+        for bound in sockets:
+            bound.listen(BACKLOG)
+            bound.setblocking(False)
     except OSError as error:
-        bound.close()
+        for bound in sockets:
+            bound.close()
         raise StartupError(
             f"cannot listen on '{endpoint}': {_reason(error)}: {_way_out(error)}"
         ) from error
-    return bound
+    return sockets
 
 
 def _way_out(error: OSError) -> str:

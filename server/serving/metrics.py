@@ -8,8 +8,7 @@ have been made to ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 
 from aiohttp import hdrs, web
@@ -24,28 +23,23 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from .connection import Refuse
+from .draining import DrainingServer, ProtocolFactory
+from .exchange import Exchange
 from .hosts import names_this_machine
-from .traffic import SECONDS_BOUNDS, Row, Traffic
+from .snapshot import Snapshot
+from .traffic import SECONDS_BOUNDS, Row
 
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number that a part of the server keeps."""
-
-    name: str
-    """With its unit; `_total` is added to what only grows."""
-    help: str
-    read: Callable[[], float]
-    only_grows: bool = False
+_CONNECTIONS_MAX = 16
+"""Prometheus needs one, and a person with a browser some more."""
 
 
 class LakeCollector(Collector):
-    """Makes figures of the counters of a process."""
+    """Makes figures of what was counted."""
 
-    def __init__(self, traffic: Traffic, figures: Sequence[Figure]) -> None:
-        """Read `traffic`, and each of `figures`."""
-        self._traffic = traffic
-        self._figures = figures
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Show `snapshot`."""
+        self._snapshot = snapshot
 
     def collect(self) -> Iterable[Metric]:
         """Yield all figures."""
@@ -53,9 +47,17 @@ class LakeCollector(Collector):
             "lakebed_build", "What runs.", value={"version": version("lakebed")}
         )
         yield from self._collect_traffic()
-        for figure in self._figures:
-            kind = CounterMetricFamily if figure.only_grows else GaugeMetricFamily
-            yield kind(f"lakebed_{figure.name}", figure.help, value=figure.read())
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for figure in self._snapshot.figures:
+            if figure.name not in families:
+                kind = CounterMetricFamily if figure.only_grows else GaugeMetricFamily
+                names = [name for name, _ in figure.labels]
+                families[figure.name] = kind(
+                    f"lakebed_{figure.name}", figure.help, labels=names
+                )
+            values = [value for _, value in figure.labels]
+            families[figure.name].add_metric(values, figure.value)
+        yield from families.values()
 
     def _collect_traffic(self) -> Iterable[Metric]:
         labels = ["protocol", "operation"]
@@ -73,7 +75,7 @@ class LakeCollector(Collector):
         sent = CounterMetricFamily(
             "lakebed_sent_bytes", "Bytes of answers, heads included.", labels=labels
         )
-        for place, row in sorted(self._traffic.rows.items()):
+        for place, row in sorted(self._snapshot.rows.items()):
             for hundreds, count in enumerate(row.statuses):
                 if count:
                     requests.add_metric([*place, f"{hundreds}xx"], count)
@@ -85,7 +87,7 @@ class LakeCollector(Collector):
             "Answers of 5xx, by what went wrong.",
             labels=["protocol", "failure"],
         )
-        for place, count in sorted(self._traffic.failures.items()):
+        for place, count in sorted(self._snapshot.failures.items()):
             failures.add_metric(place, count)
         yield from (requests, seconds, received, sent, failures)
 
@@ -104,18 +106,15 @@ class MetricsPage:
     """Answers whoever asks for figures."""
 
     def __init__(
-        self, traffic: Traffic, figures: Sequence[Figure], *, is_exposed: bool
+        self, read: Callable[[], Awaitable[Snapshot]], *, is_exposed: bool
     ) -> None:
-        """Show `traffic`, `figures`, and what the process takes of the machine.
+        """Show what `read` returns, and what this process takes of the machine.
 
         Args:
-            traffic: what requests came to.
-            figures: of the parts of the server.
+            read: called for each answer.
             is_exposed: others than this machine may ask.
         """
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(LakeCollector(traffic, figures))
-        ProcessCollector(registry=self._registry)
+        self._read = read
         self._is_exposed = is_exposed
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -127,10 +126,35 @@ class MetricsPage:
             return _answer(404, "figures are at /metrics\n")
         if request.method not in ("GET", "HEAD"):
             return _answer(405, "figures can be read only\n")
-        data = generate_latest(self._registry)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(LakeCollector(await self._read()))
+        ProcessCollector(registry=registry)
+        data = generate_latest(registry)
         return web.Response(
             body=data, headers={**_HEADERS, "Content-Type": CONTENT_TYPE_LATEST}
         )
+
+
+def make_metrics_server(
+    page: MetricsPage, *, head_s_max: float, keepalive_s: float, refuse: Refuse
+) -> tuple[DrainingServer, ProtocolFactory]:
+    """Return what answers whoever asks for figures.
+
+    Apart from all else: figures are wanted most when the server is at its limits.
+    """
+    server = DrainingServer(
+        lambda request, response: None,
+        connections_max=_CONNECTIONS_MAX,
+        head_s_max=head_s_max,
+        access_log=None,
+        keepalive_timeout=keepalive_s,
+    )
+    return server, server.listen(page.handle, refuse)
+
+
+def refuse_malformed(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
+    """Return the answer to what does not parse."""
+    return _answer(431 if is_too_long else 400, "this is no HTTP request\n")
 
 
 _HEADERS = {"Server": "lakebed", "X-Content-Type-Options": "nosniff"}

@@ -28,6 +28,18 @@ class Row:
     received_bytes: int = 0
     sent_bytes: int = 0
 
+    def add(self, other: Row) -> None:
+        """Count what `other` has counted too."""
+        for mine, theirs in (
+            (self.statuses, other.statuses),
+            (self.buckets, other.buckets),
+        ):
+            for index, count in enumerate(theirs):
+                mine[index] += count
+        self.seconds += other.seconds
+        self.received_bytes += other.received_bytes
+        self.sent_bytes += other.sent_bytes
+
 
 class Traffic:
     """What all requests of a process came to."""

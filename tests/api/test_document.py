@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientSession
 from lakebed.client.wire.routes import BASE
 from lakebed.server.api.document.operations import UNTOLD
+from lakebed.server.api.model_routes import MODEL_ROUTES
 from lakebed.server.api.routes import ROUTES
 
 from support.api import Served
@@ -88,12 +89,13 @@ OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
     "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
+    *(route.name for route in MODEL_ROUTES),
 }  # fmt: skip
 
 
 @pytest.fixture
-async def teller(session: ClientSession) -> Teller:
-    return Teller(session)
+async def teller(server: Served, session: ClientSession) -> Teller:
+    return Teller(session, server.engine)
 
 
 def test_the_document_is_valid() -> None:

@@ -89,8 +89,8 @@ WRONG: dict[type[msgspec.inspect.Type], list[Any]] = {
 
 
 @pytest.fixture
-async def teller(session: ClientSession) -> Teller:
-    teller = Teller(session)
+async def teller(server: Served, session: ClientSession) -> Teller:
+    teller = Teller(session, server.engine)
     await teller.tell()
     return teller
 

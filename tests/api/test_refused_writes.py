@@ -13,7 +13,9 @@ from aiohttp import FormData
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.routes import ROUTES
 
+from support.api import Served
 from support.asking import Answer, Asker
+from support.models import make_version
 
 MAIN = {"branch": "main"}
 Request = tuple[dict[str, str], str, Any]
@@ -156,3 +158,37 @@ async def test_a_bare_repository_has_nothing_to_write_to(
         assert (answer.status, answer.json["code"]) == (404, "ref-not-found")
     else:
         assert answer.status < 300
+
+
+@pytest.mark.parametrize("row", sorted(AT_BRANCH | ELSEWHERE), ids=" ".join)
+async def test_the_repository_of_models_refuses_it(
+    server: Served, ask: Asker, row: tuple[str, str]
+) -> None:
+    """Models of these names are there, so that each names a ref that it could change."""
+    for name in ("main", "kept", "dev"):
+        await make_version(server.engine, name)
+    before = await ask("GET", "/models/branches?amount=9")
+
+    answer = await send(ask, "models", row)
+
+    if row[1] == paths.OBJECTS_COPY:  # no model has an object of that name
+        assert (answer.status, answer.json["code"]) == (404, "object-not-found")
+    else:
+        assert (answer.status, answer.json["code"]) == (403, "models-repository")
+        assert "lakebed model" in answer.json["message"]
+    after = await ask("GET", "/models/branches?amount=9")
+    assert after.json == before.json
+    assert len(after.json["results"]) == 3
+
+
+async def test_the_repository_of_models_is_neither_made_nor_deleted_by_hand(
+    server: Served, ask: Asker
+) -> None:
+    made = await ask("POST", "", json={"name": "models"})
+    assert (made.status, made.json["code"]) == (400, "invalid-name")
+    assert "model registry" in made.json["message"]
+    await make_version(server.engine)
+
+    deleted = await ask("DELETE", "/models")
+    assert (deleted.status, deleted.json["code"]) == (403, "models-repository")
+    assert (await ask("GET", "/models/refs/fraud/objects/ls")).status == 200

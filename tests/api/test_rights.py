@@ -25,11 +25,14 @@ from lakebed.server.auth.secrets import AccessKey
 
 from support.api import Served
 from support.asking import Asker
+from support.story import RUN, tell_of_models
 
 READ, WRITE, ADMIN = Permission.READ, Permission.WRITE, Permission.ADMIN
 GRANTS = {
     "guest": [("lake", "main", READ), ("lake", "dev-*", WRITE)],
     "lead": [("team-*", "*", ADMIN)],
+    "judge": [("models", "fraud*", WRITE), ("lake", "main", READ)],
+    "chief": [("models", "fraud", ADMIN)],
 }
 USERS = [*GRANTS, "admin"]
 
@@ -346,6 +349,64 @@ TABLE: dict[tuple[str, str], list[Case]] = {
 }
 
 
+FRAUD = {"model": "fraud"}
+VERSION = {**FRAUD, "version": "1"}
+PROD = {**FRAUD, "alias": "prod"}
+
+
+def of_model(
+    permission: Permission,
+    status: int,
+    *,
+    query: str = "",
+    json: Any = None,
+    **names: str,
+) -> list[Case]:
+    """Return the cases of a route about `{model}`, for who has more and less than it takes."""
+    least, less = {
+        READ: ("judge", "guest"),
+        WRITE: ("judge", "guest"),
+        ADMIN: ("chief", "judge"),
+    }[permission]
+    return [
+        ok(status, who=least, query=query, json=json, **{**FRAUD, **names}),
+        no(who=less, query=query, json=json, **{**FRAUD, **names}),
+        no(who=least, query=query, json=json, **{**FRAUD, **names, "model": "spare"}),
+        no(who=least, query=query, json=json, **{**FRAUD, **names, "model": "a/b"}),
+        no(who="lead", query=query, json=json, **{**FRAUD, **names}),
+    ]
+
+
+RULES = {"rules": [{"alias": "dev", "checks": ["bias"]}]}
+TABLE |= {
+    ("GET", paths.MODELS): [ok(200, who="judge"), no(who="guest"), no(who="lead")],
+    ("GET", paths.MODEL): of_model(READ, 200),
+    ("PUT", paths.MODEL): of_model(WRITE, 200, json={"description": "x"}),
+    ("DELETE", paths.MODEL): of_model(ADMIN, 409),
+    ("GET", paths.MODEL_VERSIONS): of_model(READ, 200),
+    ("POST", paths.MODEL_VERSIONS): of_model(WRITE, 201, json={"run": RUN}),
+    ("GET", paths.MODEL_VERSION): of_model(READ, 200, **VERSION),
+    ("DELETE", paths.MODEL_VERSION): of_model(ADMIN, 409, **VERSION),
+    ("POST", paths.MODEL_CHECKS): of_model(
+        WRITE, 201, json={"name": "bias", "run": RUN}, **VERSION
+    ),
+    ("POST", paths.MODEL_APPROVALS): of_model(
+        WRITE, 201, json={"alias": "prod"}, **VERSION
+    ),
+    ("DELETE", paths.MODEL_APPROVALS): of_model(
+        WRITE, 404, query="?alias=prod", **VERSION
+    ),
+    ("GET", paths.MODEL_RULES): of_model(READ, 200),
+    ("PUT", paths.MODEL_RULES): of_model(ADMIN, 200, json=RULES),
+    ("GET", paths.MODEL_ALIASES): of_model(READ, 200),
+    ("GET", paths.MODEL_ALIAS): of_model(READ, 200, **PROD),
+    ("PUT", paths.MODEL_ALIAS): of_model(WRITE, 200, json={"version": 1}, **PROD),
+    ("DELETE", paths.MODEL_ALIAS): of_model(WRITE, 204, **PROD),
+    ("GET", paths.MODEL_ALIAS_LOG): of_model(READ, 200, **PROD),
+    ("POST", paths.MODEL_ALIAS_ROLLBACK): of_model(WRITE, 200, json={}, **PROD),
+}
+
+
 def unbuilt(route: Route) -> list[Case]:
     """Return the cases of a route that answers 501 to whom it is open."""
     fields = re.findall(r"{(\w+)}", route.template)
@@ -380,6 +441,7 @@ async def users(server: Served, ask: Asker) -> AsyncGenerator[dict[str, ClientSe
         assert (await ask("POST", "/lake/branches", json=body)).status == 201
     await ask("POST", "/lake/tags", json={"id": "v1", "ref": "main"})
     await ask.put("only-here", branch="dev-x")
+    await tell_of_models(server.engine)
     sessions = {"admin": ask.session}
     for name, rows in GRANTS.items():
         await server.people.create_user(name, is_admin=False)
@@ -512,7 +574,7 @@ async def test_lists_show_what_may_be_read(
                 return found
             after = page["pagination"]["next_offset"]
 
-    assert await list_names("admin", "") == ["lake", "other", "team-a"]
+    assert await list_names("admin", "") == ["lake", "models", "other", "team-a"]
     assert await list_names("guest", "") == ["lake"]
     assert await list_names("lead", "") == ["team-a"]
     assert await list_names("admin", "/lake/branches") == ["dev-x", "main", "secret"]

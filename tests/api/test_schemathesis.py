@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, encode_basic_auth, hdrs
 
+from support.engines import open_engine
 from support.s3server import ADMIN, ServerProcess, run_server
-from support.story import Teller
+from support.story import Teller, tell_of_models
 
 TOOL = Path(sys.executable).with_name("schemathesis")
 # What is left out: whether everything that the document allows is taken. What the lake is
@@ -39,9 +40,15 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "41
 def server(tmp_path: Path) -> Generator[ServerProcess]:
     # On a port that speaks S3 too, what is too long to be read is refused in XML.
     arguments = ("--s3-listen", "127.0.0.1:0")
+    asyncio.run(_tell_of_models(tmp_path / "lake"))
     with run_server(tmp_path / "lake", *arguments) as running:
         asyncio.run(_tell(running.url))
         yield running
+
+
+async def _tell_of_models(directory: Path) -> None:
+    async with open_engine(directory) as engine:
+        await tell_of_models(engine)
 
 
 async def _tell(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ import pytest
 from lakebed.server.chunks.pack import FOOTER_MAGIC, encode_pack_header
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.metadata.rebuilding import rebuild_index
+from lakebed.server.repository.verifying.report import Report
 from lakebed.server.repository.verifying.run import verify
+from lakebed.server.repository.verifying.store import PackRow
 from lakebed.server.storage.local import LocalPackStorage
 from lakebed.server.storage.store import new_pack_name
 
@@ -47,7 +50,8 @@ def open_pack(lake: Path) -> Path:
     row = session.row("SELECT name FROM pack WHERE state = 'writing'")
     session.close()
     assert row is not None, "nothing was left open: the test tests nothing"
-    return lake / "packs" / row[0][:2] / f"{row[0]}.pack"
+    name = str(row[0])
+    return lake / "packs" / name[:2] / f"{name}.pack"
 
 
 def nothing(lake: Path) -> None:
@@ -115,8 +119,14 @@ REMAINS: dict[str, Callable[[Path], None]] = {
 }
 
 
+async def look(lake: Path) -> tuple[Report, list[PackRow]]:
+    async with open_engine(lake) as engine:
+        states = await engine.metadata.snapshot(lambda tables: tables.list_pack_rows())
+        return await verify(engine), states
+
+
 @pytest.mark.parametrize("what", list(REMAINS))
-async def test_the_next_start_clears_up(lake: Path, what: str) -> None:
+def test_the_next_start_clears_up(lake: Path, what: str) -> None:
     pack = open_pack(lake).stem
     REMAINS[what](lake)
 
@@ -132,16 +142,14 @@ async def test_the_next_start_clears_up(lake: Path, what: str) -> None:
     assert "recovered a pack whose writer died" in said
     assert pack in said
     assert not list(lake.glob("lakebed.db.new-*"))
-    async with open_engine(lake) as engine:
-        report = await verify(engine)
-        states = await engine.metadata.snapshot(lambda s: s.list_pack_rows())
+    report, states = asyncio.run(look(lake))
     assert report.faults == []
     assert {row.state for row in states if row.chunk_count} == {"sealed"}
     is_torn = what in ("a torn frame", "a torn footer", "noise")
     assert any(pack in note for note in report.notes) == is_torn
 
 
-async def test_an_index_can_be_made_anew_behind_a_torn_end(lake: Path) -> None:
+def test_an_index_can_be_made_anew_behind_a_torn_end(lake: Path) -> None:
     tear_frame(lake)
     storage = LocalPackStorage(lake)
 
@@ -169,10 +177,10 @@ def test_a_server_starts_on_a_disk_that_is_full(small_disk: Path) -> None:
         server.create_repository("repo")
         assert server.send("PUT", "/repo/main/one", body=BODY).status == 200
         server.kill()
-    with (small_disk / "ballast").open("wb", buffering=0) as file:
-        with suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
 
     with run_server(lake) as server:
         got = server.send("GET", "/repo/main/one")
@@ -181,7 +189,7 @@ def test_a_server_starts_on_a_disk_that_is_full(small_disk: Path) -> None:
         assert refused.status == 507
         assert b"InsufficientStorage" in refused.body
         assert server.send("DELETE", "/repo/main/one").status == 204
-        (small_disk / "ballast").unlink()
+        ballast.unlink()
         answers = (
             server.send("PUT", "/repo/main/two", body=BODY[::-1]).status
             for _ in range(400)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from lakebed.server.chunks import checking, reader
+from lakebed.server.chunks.pack import FrameHeader
 from lakebed.server.errors import LakeError
-from lakebed.server.ids import Kind
+from lakebed.server.ids import Kind, hash_stored
 from lakebed.server.repository.verifying import report as reports
 from lakebed.server.repository.verifying.report import Name, Report
 from lakebed.server.repository.verifying.run import verify
@@ -96,8 +97,8 @@ async def test_a_whole_lake_is_sound(whole: tuple[Path, Contents]) -> None:
 
     assert report.faults == []
     assert report.notes == []
-    assert report.frames.keys() == {"chunk", "node", "commit", "recipe"}
-    for table in ("ref", "ref_log", "commit_record", "commit_step", "staged"):
+    assert report.frames.keys() == {"chunk", "node", "commit", "recipe", "run"}
+    for table in ("ref", "ref_log", "commit_record", "commit_step", "staged", "run"):
         assert report.rows[table] > 0, table
     assert report.rows["upload_part"] == 2
 
@@ -133,10 +134,7 @@ async def test_damage_of_a_pack_is_found(
 
 
 @pytest.mark.parametrize(("table", "how"), ROW_CASES)
-async def test_damage_of_a_row_is_found(
-    lake: Lake, whole: tuple[Path, Contents], table: str, how: str
-) -> None:
-    contents = whole[1]
+async def test_damage_of_a_row_is_found(lake: Lake, table: str, how: str) -> None:
     ROWS[table][how](lake)
 
     async with open_engine(lake.directory) as engine:
@@ -158,13 +156,15 @@ async def test_a_page_of_the_database_that_is_noise_is_found(
     data[(page - 1) * size : page * size] = bytes(range(256)) * (size // 256)
     path.write_bytes(data)
 
+    said = ""
     try:
         async with open_engine(lake.directory) as engine:
             report = await verify(engine)
+            said = str(report.faults or "")
     except LakeError as error:
-        assert str(path) in str(error) or "lakebed.db" in str(error)
-    else:
-        assert report.faults
+        said = str(error)
+
+    assert "database" in said
 
 
 def test_every_kind_of_frame_is_damaged_here() -> None:
@@ -191,10 +191,13 @@ async def test_without_the_hash_check_wrong_bytes_are_served(
     def believe(kind: Kind, data: bytes) -> bytes:
         return frame.id if data[:99] == NOISE[:99] else real(kind, data)
 
-    real = reader.hash_stored
+    def check_nothing(header: FrameHeader, payload: bytes) -> None:
+        del header, payload
+
+    real = hash_stored
     monkeypatch.setattr(reader, "hash_stored", believe)
     monkeypatch.setattr(checking, "hash_stored", believe)
-    monkeypatch.setattr(checking, "check_payload", lambda header, payload: None)
+    monkeypatch.setattr(checking, "check_payload", check_nothing)
 
     async with open_engine(lake.directory) as engine:
         report = await verify(engine)

@@ -9,7 +9,8 @@ import pytest
 from lakebed.cli.main import run
 from lakebed.server.arguments import LIMITS, read_arguments
 from lakebed.server.serving.metrics import LakeCollector
-from lakebed.server.serving.traffic import Traffic
+from lakebed.server.serving.snapshot import Snapshot
+from lakebed.server.supervising.tally import Tally
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
 
@@ -39,8 +40,11 @@ def test_the_page_has_the_options_of_both_commands(
     assert of_server == options_of(PAGE)
 
 
-def test_the_page_has_the_figures_of_requests() -> None:
-    families = LakeCollector(Traffic(), ()).collect()
+def test_the_page_has_the_figures_of_requests_and_of_workers() -> None:
+    families = [
+        *LakeCollector(Snapshot({}, {}, [])).collect(),
+        *LakeCollector(Tally(2).total(2)).collect(),
+    ]
 
     for family in families:
         assert f"`{family.name}" in PAGE, family.name

@@ -83,7 +83,8 @@ CREATE TABLE model (
     description TEXT NOT NULL,
     user_name   TEXT NOT NULL,
     created_ms  INTEGER NOT NULL,
-    last_number INTEGER NOT NULL DEFAULT 0  -- numbers are not used twice
+    last_number INTEGER NOT NULL DEFAULT 0,  -- numbers are not used twice
+    is_deleted  INTEGER NOT NULL DEFAULT 0   -- 1: the row is kept for its numbers
 );
 CREATE TABLE model_alias (
     model_id INTEGER NOT NULL,
@@ -227,11 +228,11 @@ CREATE TABLE run (
     started_ms    INTEGER NOT NULL,
     heard_ms      INTEGER NOT NULL,
     lost_after_s  INTEGER NOT NULL,
-    ended_ms      INTEGER,
+    ended_ms      INTEGER,           -- without a record: its end was asked for
     exit_code     INTEGER,
     grade         TEXT,
     log_sequence  INTEGER NOT NULL,  -- of `ref_log`, at its start: what branches are read at
-    draft         BLOB,              -- parts that a recorder gave; NULL: sealed
+    log_bytes     INTEGER NOT NULL DEFAULT 0,
     record        BLOB               -- id of the sealed record; NULL: it goes on
 );
 CREATE TABLE run_branch (
@@ -239,13 +240,21 @@ CREATE TABLE run_branch (
     repository_id  INTEGER NOT NULL,
     branch         TEXT NOT NULL,    -- where it will be published
     work_branch_id INTEGER NOT NULL,
+    base      BLOB NOT NULL,         -- commit that it began at
+    published BLOB,                  -- commit that it became; NULL: not yet
     PRIMARY KEY (run_id, repository_id, branch)
 ) WITHOUT ROWID;
 CREATE INDEX run_by_experiment ON run (repository_id, experiment, id);
 CREATE INDEX run_by_parent ON run (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX run_by_record ON run (record) WHERE record IS NOT NULL;
 CREATE INDEX run_by_repository ON run (repository_id, id);
 CREATE INDEX run_by_rerun ON run (rerun_of_id) WHERE rerun_of_id IS NOT NULL;
 CREATE INDEX run_by_status ON run (repository_id, status, id);
+CREATE INDEX run_by_user ON run (repository_id, user_name, id);
+CREATE TABLE run_draft (
+    run_id INTEGER PRIMARY KEY,
+    draft  BLOB NOT NULL  -- JSON
+);
 CREATE TABLE run_file (
     run_id     INTEGER NOT NULL,
     name       TEXT NOT NULL,
@@ -302,7 +311,7 @@ CREATE INDEX run_output_by_artifact ON run_output (artifact_id, run_id);
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value  ANY,               -- NULL, a number or a text; booleans are texts
+    value,                    -- NULL, a number or a text, as it came; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
@@ -330,6 +339,13 @@ CREATE TABLE run_writer (
     writer   TEXT NOT NULL,
     sequence INTEGER NOT NULL,
     PRIMARY KEY (run_id, writer)
+) WITHOUT ROWID;
+CREATE TABLE run_written (
+    run_id        INTEGER NOT NULL,
+    repository_id INTEGER NOT NULL,
+    branch        TEXT NOT NULL,
+    path          BLOB NOT NULL,
+    PRIMARY KEY (run_id, repository_id, branch, path)
 ) WITHOUT ROWID;
 CREATE TABLE setting (
     name  TEXT PRIMARY KEY,

@@ -27,7 +27,7 @@ def fail_to_start(
     monkeypatch.setattr(__main__, "set_up_logging", str)
 
     def start(directory: Path, *arguments: str) -> str:
-        code = __main__.main([str(directory), *arguments])
+        code = __main__.main([str(directory), "--workers", "1", *arguments])
         out, err = capsys.readouterr()
         assert (code, out) == (1, "")
         assert err.startswith("error: ")

@@ -7,8 +7,11 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -340,12 +343,78 @@ async def test_what_the_disk_does_not_take_is_counted(
     assert written.lost_count == 1
 
     again = AccessLog(str(path))
-    again._is_torn = True  # pyright: ignore[reportPrivateUsage]
     again.add(line(2))
     await again.close()
     assert [
         json.loads(text)["target"] for text in path.read_text().splitlines()[1:]
     ] == ["/2"]
+
+
+WRITERS, LINES = 4, 2000
+
+
+def write_together(where: str, *options: str, pipe: int | None = None) -> None:
+    """Let several processes write lines to one place at the same time."""
+    writers = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "support.log_writers"),
+                *(where, str(number), str(LINES), *options),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=pipe,
+            cwd=Path(__file__).parents[1],
+        )
+        for number in range(WRITERS)
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.close()
+    assert [writer.wait(60) for writer in writers] == [0] * WRITERS
+
+
+def check_lines(lines: Iterable[str]) -> None:
+    """Check that each line of each writer is there, whole, in its order."""
+    seen = dict.fromkeys((f"writer-{number}" for number in range(WRITERS)), 0)
+    for text in lines:
+        found = json.loads(text)
+        assert found["target"].startswith(f"/{seen[found['user']]}/")
+        seen[found["user"]] += 1
+    assert set(seen.values()) == {LINES}
+
+
+def read_what_all_write(*options: str) -> list[str]:
+    """Return the lines of several processes that write to one pipe."""
+    source, sink = os.pipe()
+    with ThreadPoolExecutor(1) as pool, os.fdopen(source) as reader:
+        reading = pool.submit(reader.read)
+        try:
+            write_together("-", *options, pipe=sink)
+        finally:
+            os.close(sink)
+        return reading.result().splitlines()
+
+
+def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text('{"user": "killed", "target": "/0')
+
+    write_together(str(path))
+
+    first, *others = path.read_text().splitlines()
+    assert first.endswith("/0")
+    check_lines(others)
+
+
+def test_lines_of_several_processes_are_whole_in_a_pipe_too() -> None:
+    """Which takes more than 4,096 bytes in pieces, between which others come."""
+    check_lines(read_what_all_write())
+
+
+def test_without_the_lock_lines_in_a_pipe_are_torn() -> None:
+    """The test above would find it."""
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        check_lines(read_what_all_write("--without-lock"))
 
 
 async def test_lines_that_wait_are_bounded(

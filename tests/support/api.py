@@ -19,6 +19,7 @@ from lakebed.server.auth.secrets import AccessKey, MasterKey, open_master_key
 from lakebed.server.auth.store import AuthStore
 from lakebed.server.httprules.streams import Streams
 from lakebed.server.metadata.metadata import SqlMetadata
+from lakebed.server.provenance.losing import LostRuns
 from lakebed.server.repository.engine import Engine
 from lakebed.server.serving.edge import Edge
 from lakebed.server.serving.exchange import Exchange
@@ -71,7 +72,9 @@ async def serve_api(
         streams = Streams(settings.streams_max, settings.streams_waiting_max)
         # Whatever host it is told, this server listens on 127.0.0.1 only.
         people = People(store, master_key, engine.clock)
-        handler = ApiHandler(engine, auth, people, settings, streams)
+        handler = ApiHandler(
+            engine, auth, people, settings, streams, LostRuns(engine, 0)
+        )
 
         edge = Edge(settings, None)
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from support.injuries import Lake
+from support.injuries import INSERT_RUN, Lake
 
 NOWHERE = b"\x07" * 32
 """An id of nothing."""
@@ -27,11 +27,6 @@ def _flip_value(table: str, column: str, where: str, at: int) -> Callable[[Lake]
 
 
 _HEAD = "id = (SELECT head FROM ref WHERE name = 'main')"
-_RUN = (
-    "INSERT INTO run (id, name, repository_id, experiment, status, user_id, user_name, "
-    "host, command, started_ms, heard_ms, lost_after_s, log_sequence, record) "
-    "VALUES (1, 'a-run', 1, '', 1, 0, '', '', '', 0, 0, 0, 0, ?)"
-)
 _ARTIFACT = "INSERT INTO artifact VALUES (1, 1, x'61', 0, x'00', 1)"
 
 
@@ -43,7 +38,7 @@ def _runs(*statements: tuple[str, tuple[object, ...]]) -> Callable[[Lake], None]
     return damage
 
 
-_A_RUN: tuple[str, tuple[object, ...]] = (_RUN, (None,))
+_A_RUN: tuple[str, tuple[object, ...]] = (INSERT_RUN, (1, "other", None))
 
 ROWS: Mapping[str, Mapping[str, Callable[[Lake], None]]] = {
     "pack": {
@@ -101,7 +96,7 @@ ROWS: Mapping[str, Mapping[str, Callable[[Lake], None]]] = {
         "cut": _edit("UPDATE upload_part SET pieces = substr(pieces, 1, 20)"),
         "size": _edit("UPDATE upload_part SET size_bytes = size_bytes + 1"),
     },
-    "run": {"record to nowhere": _edit(_RUN, NOWHERE)},
+    "run": {"record to nowhere": _edit(INSERT_RUN, 1, "other", NOWHERE)},
     "run_file": {
         "blob to nowhere": _runs(
             _A_RUN, ("INSERT INTO run_file VALUES (1, 'log', ?, 5)", (NOWHERE,))
@@ -128,10 +123,12 @@ ROWS: Mapping[str, Mapping[str, Callable[[Lake], None]]] = {
     },
     "model_version": {
         "commit to nowhere": _runs(
-            ("INSERT INTO model VALUES (1, 'bert', '', '', 0, 1)", ()),
+            ("INSERT INTO model VALUES (1, 'bert', '', '', 0, 1, 0)", ()),
             (
-                "INSERT INTO model_version VALUES "
-                "(1, 1, 1, 1, ?, x'61', 0, x'', 0, 0, x'', '', x'', 0, '', 0)",
+                (
+                    "INSERT INTO model_version VALUES "
+                    "(1, 1, 1, 1, ?, x'61', 0, x'', 0, 0, x'', '', x'', 0, '', 0)"
+                ),
                 (NOWHERE,),
             ),
         )
@@ -155,6 +152,8 @@ TABLES_WITHOUT = {
     "run_key": "keys",
     "run_writer": "numbers",
     "run_branch": "names of branches",
+    "run_draft": "what a recorder gave, until it is sealed",
+    "run_written": "names of paths",
     "run_log": "text",
     "run_param": "values, which are in the record too",
     "run_metric": "values, which are in the record too",

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
 from lakebed.server.chunks import recipe_builder
-from lakebed.server.chunks.index import Location, StoredFrame
+from lakebed.server.chunks.index import Frame, Location, StoredFrame
 from lakebed.server.chunks.recipe import decode_recipe
 from lakebed.server.chunks.scanning import PackScan
 from lakebed.server.errors import (
@@ -25,11 +25,19 @@ from lakebed.server.errors import (
     ObjectNotFoundError,
     StorageFailedError,
 )
-from lakebed.server.ids import Kind
+from lakebed.server.ids import Kind, hash_chunk
 from lakebed.server.metadata.database import READER_CACHE_KIB, Session
 from lakebed.server.repository import commits, objects, repositories, tags
 from lakebed.server.repository.bundles import SmallObject, put_many
+from lakebed.server.repository.contracts import WriteTransaction
 from lakebed.server.repository.engine import Engine
+from lakebed.server.runs.record import (
+    KeptFile,
+    RunRecord,
+    encode_record,
+    hash_record,
+)
+from lakebed.server.runs.statuses import Status
 from lakebed.server.storage.local import LocalPackStorage
 from lakebed.server.tree.codec import decode_node
 from lakebed.server.tree.node import Inner
@@ -53,6 +61,41 @@ Contents = Mapping[tuple[str, bytes], bytes]
 
 def _small(number: int) -> tuple[bytes, bytes]:
     return b"many/%06d" % number, b"number %d" % number
+
+
+def _run_frame() -> Frame:
+    """Return the record of a run that kept a file."""
+    kept = KeptFile("noise", hash_chunk(NOISE), len(NOISE))
+    record = encode_record(
+        RunRecord(
+            id="ab" * 16,
+            repository=R,
+            experiment="",
+            status=Status.SUCCEEDED,
+            user="ann",
+            host="host",
+            started_ms=0,
+            ended_ms=1,
+            exit_code=0,
+            parent=None,
+            rerun_of=None,
+            grade="",
+            parts={},
+            files=(kept,),
+        )
+    )
+    return Frame(Kind.RUN, hash_record(record), record)
+
+
+INSERT_RUN = (
+    "INSERT INTO run (id, name, repository_id, experiment, status, user_id, user_name, "
+    "host, command, started_ms, heard_ms, lost_after_s, log_sequence, record) "
+    "VALUES (?, ?, 1, '', 1, 0, '', '', '', 0, 0, 0, 0, ?)"
+)
+
+
+async def _nothing(tx: WriteTransaction) -> None:
+    del tx
 
 
 async def make_lake(directory: Path) -> Contents:
@@ -89,6 +132,9 @@ async def make_lake(directory: Path) -> Contents:
         await objects.put_object(engine, R, "main", b"staged", b"not committed" * 99)
         name = await uploads.begin(engine, R, b"parts")
         await uploads.put_parts(engine, name, [LARGE[:1_500_000], NOISE])
+        record = _run_frame()
+        await engine.metadata.write(_nothing, frames=[record])
+    Lake(directory).run(INSERT_RUN, 7, "ab" * 16, record.id)
     watched = [_small(number) for number in range(0, SMALL_COUNT, 60)]
     at_v1 = {**first, **dict(watched)}
     at_main = {
@@ -157,7 +203,7 @@ class Lake:
         return decode(at.codec, stored, at.plain_bytes)
 
     @contextmanager
-    def editing(self, pack: str) -> Iterator[bytearray]:
+    def editing(self, pack: str) -> Generator[bytearray]:
         """Change the bytes of a pack."""
         path = self.path_of(pack)
         before = path.read_bytes()
@@ -243,6 +289,7 @@ FRAMES: Mapping[str, tuple[Kind, Callable[[Lake], StoredFrame]]] = {
             lake, Kind.RECIPE, lambda data: decode_recipe(data).size_bytes == len(DEEP)
         ),
     ),
+    "run": (Kind.RUN, lambda lake: lake.frames(Kind.RUN)[0]),
     "leaf recipe": (
         Kind.RECIPE,
         lambda lake: _find(
@@ -256,7 +303,6 @@ FRAMES: Mapping[str, tuple[Kind, Callable[[Lake], StoredFrame]]] = {
 
 KINDS_NOT_STORED = {
     Kind.EXTERNAL: "objects left where they lie are not built yet",
-    Kind.RUN: "its row names it: `run` in ROWS; its frame is damaged as any other",
 }
 
 

@@ -188,10 +188,18 @@ class ServerProcess:
 
 @contextmanager
 def run_server(
-    directory: Path, *arguments: str, listen: str = "127.0.0.1:0"
+    directory: Path,
+    *arguments: str,
+    listen: str = "127.0.0.1:0",
+    without: str = "none",
 ) -> Generator[ServerProcess]:
-    """Run a server over `directory`, with the user `admin`, until the context ends."""
-    process = start_process(directory, "--listen", listen, "--init-admin", *arguments)
+    """Run a server over `directory`, with the user `admin`, until the context ends.
+
+    `without` takes one of its safeguards away: a word of `support/weakened.py`.
+    """
+    process = start_process(
+        directory, "--listen", listen, "--init-admin", *arguments, without=without
+    )
     said: _Drain | None = None
     try:
         early: list[str] = []
@@ -244,11 +252,19 @@ class _Drain:
         return "".join(self._lines)
 
 
-def start_process(directory: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `python -m lakebed.server` over `directory`."""
+def start_process(
+    directory: Path, *arguments: str, without: str = "none"
+) -> subprocess.Popen[str]:
+    """Start `python -m lakebed.server` over `directory`, with one worker if none is said."""
+    if "--workers" not in arguments:
+        arguments = (*arguments, "--workers", "1")
     environment = {**os.environ, **ADMIN_ENVIRONMENT}
+    module = ["lakebed.server"]
+    if without != "none":
+        module = ["support.weakened", without]
+        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-m", "lakebed.server", str(directory), *arguments],
+        [sys.executable, "-m", *module, str(directory), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,12 +18,18 @@ from lakebed.client.wire import bundle
 from lakebed.client.wire.routes import BASE
 from lakebed.server.api.document.openapi import describe
 from lakebed.server.api.routes import ROUTES
+from lakebed.server.provenance.aliases import promote
+from lakebed.server.provenance.registering import register
+from lakebed.server.repository.engine import Engine
 from yarl import URL
 
 from .asking import Answer
+from .models import ANN, make_version, train
 
 DOCUMENT: dict[str, Any] = describe(ROUTES, "0")
 LAKE = "/repositories/penguins"
+RUN = "4f1d7c3a9be04b62a5f0c8d2e6137a95"
+"""The run of the examples."""
 STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
     "createUser": (("POST", "/auth/users", {"id": "ann"}),),
     "createCredentials": (("POST", "/auth/users/ann/credentials", None),),
@@ -125,11 +131,23 @@ _BUNDLE = bundle.encode_bundle(
 )
 
 
+async def tell_of_models(engine: Engine) -> None:
+    """Have versions of `fraud`, with an alias that was at two of them, and a spare."""
+    for model in ("fraud", "fraud", "spare"):
+        await make_version(engine, model)
+    await train(engine, name=RUN, is_own_input=True)
+    await register(engine, ANN, "fraud", RUN)
+    for number in (2, 1):
+        await promote(engine, ANN, "fraud", "prod", number)
+
+
 class Teller:
     """Sends requests, and holds each answer to the document."""
 
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: ClientSession, engine: Engine | None = None) -> None:
         self.session = session
+        self.engine = engine
+        """Of the server, to make models in that no request can make."""
         self.key = "nosuch"
         """The id of the access key of `ann`."""
 
@@ -158,6 +176,10 @@ class Teller:
                 assert answer.status < 300, (method, target, answer)
                 if name == "createCredentials":
                     self.key = answer.json["access_key_id"]
+        if self.engine is not None:
+            await tell_of_models(self.engine)
+            route = "/models/fraud/versions/1/approvals"
+            assert (await self.send("POST", route, {"alias": "prod"})).status == 201
 
     async def ask(self, operation: Operation, **changes: Any) -> Answer:
         """Send the example of `operation`, with `changes` of its parts."""

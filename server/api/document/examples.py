@@ -22,6 +22,10 @@ _NAMES: dict[str, Any] = {
     "right": "dev",
     "source": "dev",
     "destination": "main",
+    "model": "fraud",
+    "version": "1",
+    "alias": "prod",
+    "run": "4f1d7c3a9be04b62a5f0c8d2e6137a95",
     "user": "ann",
     "key": "LKEXAMPLE",
     "path": "raw/penguins.csv",
@@ -41,6 +45,8 @@ _NAMES: dict[str, Any] = {
 }
 _OF_OPERATIONS: dict[str, dict[str, Any]] = {
     "deleteBranch": {"branch": "dev"},  # the default branch stays
+    "deleteModel": {"model": "spare"},  # no alias is at it
+    "deleteModelVersion": {"model": "spare"},
 }
 _BODIES: dict[str, dict[str, Any]] = {
     "RepositoryCreation": {"name": "penguins"},
@@ -62,6 +68,12 @@ _BODIES: dict[str, dict[str, Any]] = {
         "default_retention_days": 90,
         "branches": [{"branch_id": "main", "retention_days": 365}],
     },
+    "AliasRules": {
+        "rules": [{"alias": "prod", "needs_approval": True, "checks": ["accuracy"]}]
+    },
+    "CheckCreation": {"name": "accuracy", "run": "4f1d7c3a9be04b62a5f0c8d2e6137a95"},
+    "AliasMove": {"version": 1, "reason": "better on new cases"},
+    "ModelUpdate": {"description": "Is a payment a fraud?"},
     "UserMetadata": {"set": {"source": "palmer"}},
 }
 

@@ -32,6 +32,9 @@ _OF_NAMES: dict[str, tuple[type[LakeError], ...]] = {
     "user": (errors.UserNotFoundError,),
     "key": (errors.CredentialNotFoundError,),
     "commit": (errors.CommitNotFoundError, errors.InvalidRefExpressionError),
+    "model": (errors.ModelNotFoundError,),
+    "version": (errors.ModelVersionNotFoundError,),
+    "alias": (errors.ModelVersionNotFoundError,),
 }
 _PATHS = ("path", "prefix", "objects", "resolutions")
 """Beginnings and parts of the names of fields that hold paths."""
@@ -88,6 +91,7 @@ def _iter_failures_of_writes(route: Route) -> Iterator[type[LakeError]]:
         yield errors.InvalidNameError
     if "repository" in route.names:
         yield errors.ReadOnlyRepositoryError
+        yield errors.ModelsRepositoryError
         if route.ref_name is not None:
             yield errors.ReadOnlyRefError
             yield errors.RefMovedError

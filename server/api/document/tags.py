@@ -32,6 +32,11 @@ _TAGS = {
     "commits": Tag("commits", "Making commits, and the history that they form."),
     "merges": Tag("merges", "What differs between two refs, and bringing it together."),
     "tags": Tag("tags", "Refs that do not move."),
+    "models": Tag(
+        "models",
+        "Models, whose versions are outputs of sealed runs, and the aliases that move "
+        "over them. The files of a version are read in the repository `models`.",
+    ),
     "later": Tag(
         "not built", "Operations of the lakeFS API that are known, and missing."
     ),

@@ -94,7 +94,11 @@ async def get_repository(call: Call[NoQuery, NoBody]) -> Shown[Repository]:
 
 
 async def delete_repository(call: Call[NoQuery, NoBody]) -> Nothing:
-    """Delete a repository and everything in it."""
+    """Delete a repository and everything in it.
+
+    Raises:
+        StillNeededError
+    """
     await repositories.delete_repository(call.engine, call.repository)
     return answer_nothing()
 

@@ -22,9 +22,9 @@ _BATCH_BYTES = 8 * 1024 * 1024
 """Frames whose rows are looked up together. A batch of chunks keeps no bytes; one of the
 largest nodes holds this much."""
 
-_LOOK_INTO: frozenset[Kind] = frozenset({Kind.NODE, Kind.RECIPE, Kind.COMMIT})
+_LOOK_INTO: frozenset[Kind] = frozenset({Kind.NODE, Kind.RECIPE, Kind.COMMIT, Kind.RUN})
 """What refers to something, or has fields: looked into. `UNSTRUCTURED` is the rest."""
-UNSTRUCTURED: frozenset[Kind] = frozenset({Kind.CHUNK, Kind.EXTERNAL, Kind.RUN})
+UNSTRUCTURED: frozenset[Kind] = frozenset({Kind.CHUNK, Kind.EXTERNAL})
 """Whose hash says all that there is to say: what reads them decodes them."""
 
 _BLAMED_ALONE_MAX = 20
@@ -54,6 +54,7 @@ class PackVerifier:
             Kind.NODE: structure.check_node,
             Kind.RECIPE: structure.check_recipe,
             Kind.COMMIT: structure.check_commit,
+            Kind.RUN: structure.check_run,
         }
 
     def check(self, pack: PackRow) -> None:

@@ -18,6 +18,7 @@ from ...chunks.recipe import Recipe, decode_recipe
 from ...errors import CorruptDataError, MissingDataError, StorageFailedError
 from ...history.commit import decode_commit
 from ...ids import Kind, hash_chunk
+from ...runs.record import decode_record
 from ...tree.codec import decode_node, encode_node
 from ...tree.node import Inner, Leaf, Node, unpack_u64
 from .report import Fault, Key, Report
@@ -144,6 +145,26 @@ class Structure:
             decode_commit(data)
         except CorruptDataError as error:
             self._blame(Kind.COMMIT, id_, str(error))
+
+    def check_run(self, id_: bytes, data: bytes) -> None:
+        """Check the run record with the verified bytes `data`, and what it keeps."""
+        try:
+            record = decode_record(data)
+        except CorruptDataError as error:
+            self._blame(Kind.RUN, id_, str(error))
+            return
+        where = f"run '{record.id}'"
+        self.check_entries(
+            where,
+            [(one.name.encode(), one.blob_id, one.size_bytes) for one in record.files],
+        )
+        points = {one.points for one in record.metrics if one.points is not None}
+        stored = {
+            **self._find_sizes(Kind.CHUNK, list(points)),
+            **self._find_sizes(Kind.RECIPE, list(points)),
+        }
+        for missing in points - stored.keys():
+            self._miss(Kind.CHUNK, missing, f"{where} needs it for a metric")
 
     def check_pieces(self, where: str, chunks: Mapping[bytes, int]) -> None:
         """Check that the chunks of a part are stored, with the sizes that it says."""

@@ -32,6 +32,9 @@ from lakebed.server.settings import Endpoint, Listener, Role, Settings, TlsFiles
         ["--limit", "keepalive_s=inf"],
         ["--limit", "keepalive_s=nan"],
         ["--limit", "region=1"],
+        ["--workers", "0"],
+        ["--workers", "two"],
+        ["--workers", "1000"],
     ],
 )
 def test_what_cannot_be_meant_is_one_line(arguments: list[str]) -> None:

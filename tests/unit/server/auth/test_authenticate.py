@@ -37,6 +37,9 @@ class Store:
     async def count_users(self) -> int:
         return len(self.rows)
 
+    async def find_run_credential(self, access_key_id: str) -> Credential | None:
+        return None
+
     async def find_credential(self, access_key_id: str) -> Credential | None:
         return self.rows.get(access_key_id)
 

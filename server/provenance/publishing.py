@@ -1,0 +1,247 @@
+"""What a run wrote becomes a commit on each branch that it wrote for: all of it, or nothing.
+
+Cut off at any point it is taken up again: what was written is noted before it is
+committed on the work branch, and each commit on a target is noted in its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ..errors import (
+    ConflictError,
+    MergeConflictError,
+    NotFoundError,
+    NothingToCommitError,
+    ReadOnlyRefError,
+    ReadOnlyRepositoryError,
+    RefMovedError,
+)
+from ..history.commit import Commit
+from ..history.walk import find_merge_base
+from ..ids import CommitId, NodeId
+from ..refs.store import Branch, Repository
+from ..repository.combining import Combination, combine
+from ..repository.commits import commit_branch
+from ..repository.contracts import WriteTransaction
+from ..repository.engine import Engine
+from ..repository.once import DoneBeforeError
+from ..repository.overlay import StagedRows
+from ..repository.paths import show_path
+from ..repository.publishing import Description
+from ..repository.resolving import get_repository, get_writable_branch
+from ..runs.rows import RunRow, WorkBranchRow
+from ..tree.diff import diff_trees
+from .drafts import Ending
+
+WRITTEN_MAX = 10_000
+"""Files that a record lists of each work branch. Of what is more it has the prefixes that
+were declared, and says that it has no more: 10,000 rows are 2 MiB of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a work branch."""
+
+    row: WorkBranchRow
+    commit: Commit | None
+    """Where it can be read now; None: it was not published."""
+    written: tuple[bytes, ...] = ()
+    """Paths that the run wrote, up to `WRITTEN_MAX`, and one more if there are more."""
+    failure: str = ""
+    """Why it was not."""
+
+
+async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Published]:
+    """Publish each work branch of `run`; what was published before stays as it is.
+
+    Raises:
+        RefMovedError: a target moves faster than we can build; ask again.
+    """
+    rows = await engine.metadata.list_work_branches(run.id)
+    return [await _publish(engine, run, row, ending) for row in rows]
+
+
+async def _publish(
+    engine: Engine, run: RunRow, row: WorkBranchRow, ending: Ending
+) -> Published:
+    try:
+        where = await get_repository(engine, row.repository)
+        history = engine.history(where)
+        if row.work_branch is None:
+            return Published(row, None, failure="its work branch was deleted")
+        await _note_written(engine, run, row)
+        work = await _commit_rest(engine, where, row, run, ending)
+        published = row.published or await _merge(engine, where, run, row, work, ending)
+        written = await _list_written(
+            engine, run, row, await history.get(row.base), work
+        )
+        return Published(row, await history.get(published), written)
+    except RefMovedError:
+        raise
+    except MergeConflictError as error:
+        return Published(row, None, failure=_explain_conflict(error, row))
+    except (
+        ConflictError,
+        NotFoundError,
+        ReadOnlyRefError,
+        ReadOnlyRepositoryError,
+    ) as error:
+        return Published(row, None, failure=str(error))
+
+
+async def _note_written(engine: Engine, run: RunRow, row: WorkBranchRow) -> None:
+    """Note the paths that are staged on a work branch."""
+    branch = await engine.metadata.find_branch(row.work_branch_id)
+    if branch is None or not await engine.metadata.has_live_changes(branch):
+        return
+
+    def read(branch: Branch = branch) -> list[bytes]:
+        staged = StagedRows(engine.metadata, branch)
+        paths: list[bytes] = []
+        while (change := staged.peek()) is not None and len(paths) <= WRITTEN_MAX:
+            staged.advance()
+            if change[1] is not None:
+                paths.append(change[0])
+        return paths
+
+    paths = await engine.build(read)
+    await engine.metadata.write(
+        lambda tx: tx.add_written(run.id, row.repository_id, row.branch, paths)
+    )
+
+
+async def _commit_rest(
+    engine: Engine, where: Repository, row: WorkBranchRow, run: RunRow, ending: Ending
+) -> Commit:
+    """Commit what is staged on a work branch; return its head then."""
+    assert row.work_branch is not None
+    try:
+        return await commit_branch(
+            engine,
+            where.name,
+            row.work_branch,
+            message=_message(run, ending),
+            actor=run.user,
+            metadata={"run": run.name},
+        )
+    except NothingToCommitError:
+        _, branch = await get_writable_branch(engine, where.name, row.work_branch)
+        return await engine.history(where).get(branch.head)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Notes the commit that a work branch becomes, in its transaction."""
+
+    run_id: int
+    row: WorkBranchRow
+
+    async def claim(
+        self, tx: WriteTransaction, commit_id: CommitId, *, now_ms: int
+    ) -> None:
+        """See `Claim.claim`."""
+        if not await tx.note_published(
+            self.run_id, self.row.repository_id, self.row.branch, commit_id
+        ):
+            raise DoneBeforeError
+
+
+async def _merge(
+    engine: Engine,
+    where: Repository,
+    run: RunRow,
+    row: WorkBranchRow,
+    work: Commit,
+    ending: Ending,
+) -> CommitId:
+    """Make `work` one commit on its target; return it, or what it was noted as before.
+
+    What others have staged on the target stays staged: it is theirs to commit.
+    """
+    note = _Note(run.id, row)
+    history = engine.history(where)
+    base = await history.get(row.base)
+    try:
+        if work.content_id == base.content_id:
+            # Nothing came out differently: what the run wrote can be read where it began.
+            await engine.metadata.write(
+                lambda tx: note.claim(tx, base.id, now_ms=engine.clock())
+            )
+            return base.id
+        _, target = await get_writable_branch(
+            engine, where.name, row.branch, even_if_protected=True
+        )
+
+        async def plan(ours: Commit) -> Combination:
+            common = await find_merge_base(history, ours.id, work.id)
+            return Combination(
+                base=None if common is None else common.tree_id,
+                theirs=work.tree_id,
+                parents=(ours,),
+            )
+
+        commit = await combine(
+            engine,
+            where,
+            target,
+            plan,
+            description=Description(
+                _message(run, ending),
+                {"run": run.name},
+                ending.actor or run.user,
+                engine.clock(),
+                note,
+            ),
+            action="merge",
+            allow_empty=True,
+            refuse_dirty=False,
+        )
+        return commit.id
+    except DoneBeforeError:
+        again = await engine.metadata.find_work_branch(
+            run.id, row.repository_id, row.branch
+        )
+        if again is None or again.published is None:
+            raise RefMovedError(row.branch) from None
+        return again.published
+
+
+async def _list_written(
+    engine: Engine, run: RunRow, row: WorkBranchRow, base: Commit, work: Commit
+) -> tuple[bytes, ...]:
+    """Return what was noted, and what else is different from where the run began."""
+    noted = await engine.metadata.list_written(
+        run.id, row.repository_id, row.branch, limit=WRITTEN_MAX + 1
+    )
+    changed = await engine.build(_find_changed, engine, base.tree_id, work.tree_id)
+    return tuple(sorted({*noted, *changed})[: WRITTEN_MAX + 1])
+
+
+def _find_changed(engine: Engine, base: NodeId, work: NodeId) -> list[bytes]:
+    def paths() -> Iterator[bytes]:
+        for difference in diff_trees(engine.nodes, base, work):
+            if difference.right is not None:
+                yield difference.path
+
+    return list(islice(paths(), WRITTEN_MAX + 1))
+
+
+def _message(run: RunRow, ending: Ending) -> str:
+    if ending.message:
+        return ending.message
+    what = f" of '{run.experiment}'" if run.experiment else ""
+    return f"Outputs{what} of run {run.name}"
+
+
+def _explain_conflict(error: MergeConflictError, row: WorkBranchRow) -> str:
+    path = ""
+    if error.conflicts:
+        path = show_path(getattr(error.conflicts[0], "path", b""))
+    return (
+        f"branch '{row.branch}' of '{row.repository}' changed meanwhile where the run "
+        f"wrote: {error.count} paths, '{path}' first: merge branch '{row.work_branch}' "
+        "by hand"
+    )

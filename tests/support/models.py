@@ -1,0 +1,171 @@
+"""Runs that ended, as models are made of them: kept as the registry finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lakebed.server.errors import PermissionDeniedError
+from lakebed.server.ids import CommitId
+from lakebed.server.provenance.registering import register
+from lakebed.server.repository import commits, objects, repositories
+from lakebed.server.repository.engine import Engine
+from lakebed.server.repository.objects import stat_object
+from lakebed.server.repository.resolving import get_repository, resolve
+from lakebed.server.runs.names import make_run_id
+from lakebed.server.runs.rows import Artifact, NewRun, RunRow, RunScope
+from lakebed.server.runs.statuses import How, Status
+
+R = "lake"
+MODEL_FILES = {b"model/weights.bin": b"w1", b"model/conf/a.json": b"{}"}
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """A caller who may do everything, or read only what is listed."""
+
+    name: str = "ann"
+    user_id: int = 101
+    readable: tuple[tuple[str, str], ...] | None = None
+    run: RunScope | None = None
+
+    def require_read(self, repository: str, ref: str | None) -> None:
+        if self.readable is not None and (repository, ref) not in self.readable:
+            raise PermissionDeniedError(f"access denied: '{repository}/{ref}'")
+
+    def require_write(self, repository: str, ref: str) -> None:
+        self.require_read(repository, ref)
+
+    def may_read(self, repository: str) -> bool:
+        return self.readable is None or repository in dict(self.readable)
+
+    def administers(self, repository: str) -> bool:
+        return self.readable is None
+
+
+ANN, BOB, EVE = Somebody(), Somebody("bob", 102), Somebody("eve", 103)
+
+
+async def write_files(
+    engine: Engine,
+    files: Mapping[bytes, bytes] = MODEL_FILES,
+    *,
+    repository: str = R,
+    branch: str = "main",
+) -> CommitId:
+    """Commit files, in a repository that is made if need be."""
+    page = await repositories.list_repositories(engine, limit=100)
+    if repository not in [found.name for found in page.items]:
+        await repositories.create_repository(engine, repository, actor="ann")
+    for path, data in files.items():
+        await objects.put_object(engine, repository, branch, path, data)
+    made = await commits.commit_branch(
+        engine, repository, branch, message="m", actor="ann", allow_empty=True
+    )
+    return made.id
+
+
+async def begin_run(
+    engine: Engine, repository: str = R, *, name: str | None = None
+) -> RunRow:
+    """Begin a run of a repository."""
+    where = await get_repository(engine, repository)
+    now_ms = engine.clock()
+    new = NewRun(
+        name=name or make_run_id(),
+        repository_id=where.id,
+        experiment="",
+        user_id=1,
+        user="ann",
+        host="box",
+        command="python train.py",
+        parent_id=None,
+        rerun_of_id=None,
+        started_ms=now_ms,
+        heard_ms=now_ms,
+        lost_after_s=300,
+        draft=b"{}",
+    )
+    return await engine.metadata.write(lambda tx: tx.create_run(new))
+
+
+async def artifact_at(
+    engine: Engine, repository: str, commit: CommitId, path: bytes
+) -> Artifact:
+    """Return what lies at `path`, a prefix if it is empty or ends with a slash."""
+    where = await get_repository(engine, repository)
+    if path.endswith(b"/") or not path:
+        resolved = await resolve(engine, repository, commit.hex())
+        identity = resolved.commit.content_id
+        return Artifact(where.id, path, True, identity, 1)
+    located = await stat_object(engine, repository, commit.hex(), path)
+    entry = located.entry
+    return Artifact(where.id, path, False, entry.blob_id, entry.size_bytes)
+
+
+async def end_run(
+    engine: Engine,
+    run: RunRow,
+    *,
+    outputs: Sequence[tuple[str, str, CommitId, bytes]] = (),
+    inputs: Sequence[tuple[str, str, CommitId, bytes]] = (),
+    status: Status = Status.SUCCEEDED,
+) -> str:
+    """Seal a run with what it wrote and read; return its name."""
+    written = [
+        (await artifact_at(engine, place[0], place[2], place[3]), place)
+        for place in outputs
+    ]
+    read = [
+        (await artifact_at(engine, place[0], place[2], place[3]), place)
+        for place in inputs
+    ]
+
+    async def action(tx) -> None:  # type: ignore[no-untyped-def]
+        for artifact, (_, branch, commit, _) in written:
+            await tx.add_output(run.id, artifact, commit, branch, how=How.DECLARED)
+            await tx.need_commit(artifact.repository_id, commit, run.id)
+        for artifact, (_, ref, commit, _) in read:
+            await tx.add_input(run.id, artifact, commit, ref, how=How.OBSERVED)
+            await tx.need_commit(artifact.repository_id, commit, run.id)
+        record = bytes.fromhex(run.name) * 2
+        assert await tx.seal_run(run.id, record, status=status, grade="B")
+
+    await engine.metadata.write(action)
+    return run.name
+
+
+async def train(
+    engine: Engine,
+    files: Mapping[bytes, bytes] = MODEL_FILES,
+    outputs: Sequence[bytes] = (b"model/",),
+    *,
+    repository: str = R,
+    branch: str = "main",
+    status: Status = Status.SUCCEEDED,
+    name: str | None = None,
+    is_own_input: bool = False,
+) -> str:
+    """Do a run that publishes `files`, and perhaps reads them; return its name."""
+    commit = await write_files(engine, files, repository=repository, branch=branch)
+    run = await begin_run(engine, repository, name=name)
+    written = [(repository, branch, commit, path) for path in outputs]
+    read = written if is_own_input else []
+    return await end_run(engine, run, outputs=written, inputs=read, status=status)
+
+
+async def judge(engine: Engine, ref: str, *, status: Status = Status.SUCCEEDED) -> str:
+    """Do a run that reads all files of a version; return its name."""
+    version = await resolve(engine, "models", ref)
+    run = await begin_run(engine)
+    inputs = [("models", ref, version.commit.id, b"")]
+    return await end_run(engine, run, inputs=inputs, status=status)
+
+
+async def make_version(
+    engine: Engine, name: str = "fraud", *, weights: bytes = b"w", who: Somebody = ANN
+) -> int:
+    """Train and register; return the number."""
+    run = await train(engine, {**MODEL_FILES, b"model/weights.bin": weights})
+    view = await register(engine, who, name, run)
+    return view.version.number

@@ -1,0 +1,127 @@
+"""Grades: each gap leaves its grade, the worst decides, and every reason says a way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lakebed.server.runs.grading import Evidence, grade_run
+from lakebed.server.runs.record import Missing
+
+CODE: dict[str, Any] = {
+    "kind": "git",
+    "argv": ["python", "train.py"],
+    "directory": ".",
+    "commit": "a" * 40,
+    "is_pushed": True,
+}
+LOCK = {"path": "uv.lock", "kind": "uv", "file": "lock", "sha256": "0" * 64}
+ENVIRONMENT: dict[str, Any] = {"python": "3.11.9", "locks": [LOCK]}
+SEEDS: dict[str, Any] = {"seed": 1}
+
+
+def evidence(
+    *,
+    code: dict[str, Any] | None = None,
+    environment: dict[str, Any] | None = None,
+    seeds: dict[str, Any] | None = None,
+    files: tuple[str, ...] = (),
+    inputs: int = 1,
+    outputs: int = 1,
+    missing: tuple[Missing, ...] = (),
+) -> Evidence:
+    parts = {
+        "code": CODE if code is None else code,
+        "environment": ENVIRONMENT if environment is None else environment,
+        "seeds": SEEDS if seeds is None else seeds,
+    }
+    return Evidence(parts, ("lock", *files), inputs, outputs, missing)
+
+
+def test_all_that_is_asked_for_is_an_a_without_reasons() -> None:
+    assert grade_run(evidence()) == ("A", [])
+
+
+@pytest.mark.parametrize(
+    ("grade", "what", "given"),
+    [
+        ("B", "code.is_pushed", {"code": {**CODE, "is_pushed": False}}),
+        ("B", "code.is_pushed", {"code": {**CODE, "is_pushed": None}}),
+        ("C", "code.commit", {"code": {**CODE, "commit": None}}),
+        ("C", "code.diff", {"code": {**CODE, "is_dirty": True, "diff": "diff"}}),
+        (
+            "C",
+            "code.untracked",
+            {
+                "code": {
+                    **CODE,
+                    "untracked_left_out": [
+                        {"path": "big", "size_bytes": 1, "reason": "too large"}
+                    ],
+                }
+            },
+        ),
+        (
+            "C",
+            "code.submodules",
+            {
+                "code": {
+                    **CODE,
+                    "submodules": [{"path": "s", "commit": "b", "is_dirty": True}],
+                }
+            },
+        ),
+        ("D", "code", {"code": {**CODE, "kind": "none", "commit": None}}),
+        ("D", "code", {"code": {}}),
+        ("D", "code", {"code": {"kind": 7}}),
+        ("C", "environment", {"environment": {}}),
+        ("B", "environment.lock", {"environment": {"python": "3.11"}}),
+        (
+            "C",
+            "environment.distributions",
+            {
+                "environment": {
+                    "python": "3.11",
+                    "distributions": [{"name": "x", "version": ""}],
+                }
+            },
+        ),
+        ("B", "seeds", {"seeds": {}}),
+        ("C", "inputs", {"inputs": 0}),
+        ("D", "inputs", {"inputs": 0, "outputs": 0}),
+        ("C", "code.diff", {"missing": (Missing("code.diff", "over 10 MiB"),)}),
+        ("B", "environment.lock", {"missing": (Missing("environment.lock", "none"),)}),
+        ("C", "outputs", {"missing": (Missing("outputs", "conflict"),)}),
+    ],
+)
+def test_one_gap_leaves_its_grade(grade: str, what: str, given: dict[str, Any]) -> None:
+    found, reasons = grade_run(evidence(**given))
+
+    assert found == grade
+    assert [reason.what for reason in reasons] == [what]
+    assert ":" in reasons[0].text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"code": {**CODE, "is_pushed": False}, "files": ("code.bundle",)},
+        {
+            "code": {**CODE, "is_dirty": True, "diff": "code.diff"},
+            "files": ("code.diff",),
+        },
+        {"environment": {"python": "3", "image": "sha256:0"}},
+        {"seeds": {"set": {"numpy": 1}}},
+    ],
+)
+def test_what_is_kept_closes_the_gap(given: dict[str, Any]) -> None:
+    assert grade_run(evidence(**given))[0] == "A"
+
+
+def test_the_worst_reason_decides_and_all_are_listed() -> None:
+    grade, reasons = grade_run(
+        evidence(code={**CODE, "is_pushed": False}, seeds={}, inputs=0, outputs=0)
+    )
+
+    assert grade == "D"
+    assert [reason.grade for reason in reasons] == ["D", "B", "B"]
