@@ -221,6 +221,8 @@ def decode_footer(pack: str, footer: bytes, trailer: Trailer) -> list[StoredFram
     located = _TRAILER.pack(trailer.footer_offset, trailer.footer_bytes)
     if xxh3_64_intdigest(footer + located) != trailer.footer_check:
         raise CorruptDataError(f"footer of pack '{pack}' fails its check")
+    if len(footer) < _FOOTER.size:
+        raise CorruptDataError(f"footer of pack '{pack}' is cut short")
     magic, version, count = _FOOTER.unpack_from(footer)
     bases_at = _FOOTER.size + count * ROW_BYTES
     if magic != FOOTER_MAGIC or version != _VERSION or bases_at > len(footer):
