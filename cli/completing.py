@@ -49,6 +49,16 @@ def complete_object(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, lambda lake: _find_below(lake, incomplete, paths=True))
 
 
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run, of the newest ones."""
+
+    async def find(lake: AsyncClient) -> list[str]:
+        listing = lake.iter_runs(limit=CANDIDATES_MAX)
+        return [run.id async for run in listing if run.id.startswith(incomplete)]
+
+    return _complete(ctx, find)
+
+
 def complete_location(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete an address with a scheme; a local path is the shell's own affair."""
     if not incomplete.startswith(SCHEMES):
@@ -65,6 +75,11 @@ def complete_ref_beside(ctx: typer.Context, incomplete: str) -> list[str]:
     if "/" in incomplete or not repository:
         return complete_ref(ctx, incomplete)
     return _complete(ctx, lambda lake: _find_refs(lake, repository, incomplete))
+
+
+def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete NAME, and behind an `@` its versions and aliases."""
+    return _complete(ctx, lambda lake: _find_models(lake, incomplete))
 
 
 def complete_path_beside(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -125,6 +140,17 @@ def _named_server(ctx: typer.Context) -> str | None:
 async def _find_repositories(lake: AsyncClient, prefix: str, *, end: str) -> list[str]:
     listing = lake.iter_repositories(prefix=prefix, limit=CANDIDATES_MAX)
     return [found.id + end async for found in listing]
+
+
+async def _find_models(lake: AsyncClient, text: str) -> list[str]:
+    name, sign, at = text.partition("@")
+    if not sign:
+        listing = lake.iter_models(prefix=name, limit=CANDIDATES_MAX)
+        return [found.name async for found in listing]
+    model = await lake.get_model(name)
+    versions = lake.iter_model_versions(name, limit=CANDIDATES_MAX)
+    names = [*model.aliases, *[str(found.version) async for found in versions]]
+    return [f"{name}@{found}" for found in names if found.startswith(at)]
 
 
 async def _find_refs(

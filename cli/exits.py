@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 5
     """No answer, or not from a lakebed server."""
     DIFFERENT = 6
-    """It ran, and what it compared differs."""
+    """It ran, and what it compared differs, or a proof does not hold."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it: 128 and the number of SIGINT."""
     READER_LEFT = 141
@@ -45,6 +45,8 @@ def exit_code_of(error: ClientError) -> ExitCode:
             return ExitCode.NOT_FOUND
         case client.ConflictError() | client.PreconditionFailedError():
             return ExitCode.CONFLICT
+        case client.InvalidProofError():
+            return ExitCode.DIFFERENT
         case client.ServerUnreachableError() | client.ForeignServerError():
             return ExitCode.UNREACHABLE
         case _:

@@ -15,29 +15,27 @@ from typer.core import TyperGroup
 
 PAGE = """\
 Usage: lakebed COMMAND [ARGUMENTS]        (lakebed COMMAND --help says more)
-
 Git for data: branch, commit, merge and tag what lies in object storage.
 
-Begin      demo  serve           the whole road in seconds; serve a directory
-           login  logout         keep a server and a key for other commands
+Begin      demo serve completion the whole road; serve a directory; for a shell
+           login logout whoami   keep a server and a key; who you are here
 Look       ls  cat  stat  find   objects at a branch, tag or commit
-           du  diff              what they add up to; what differs between refs
+           du  diff  prove       what they add up to; what differs; proofs
            log  show  blame      history, and what changed each object last
 Change     cp  mv  rm            objects: copy in, out, across; rename; remove
            commit  reset         keep what was changed, or throw it away
 Combine    merge  cherry-pick    bring changes of one branch to another
            revert  undo  reflog  take back a commit, or any move of a branch
+Provenance run rerun runs model  record a command, and do it again; its models
+           why compare lineage   what produced something, and from what
 Manage     repo  branch  tag     create, list, show, delete
-           user  key  grant      who may do what, and keys to sign in with
-           whoami  completion    who you are here; what makes a shell complete
-           admin                 verify what is stored; make its index anew
+           user key grant admin  who may do what, and keys; verify, mend a lake
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
 a commit id, or an expression such as main~2. A local file is a plain path.
 
-Options:
-  -S, --server URL|DIR   server or directory [LAKEBED_SERVER, else the profile]
-  --profile NAME  --version  -h, --help
+Options: -S, --server URL|DIR [LAKEBED_SERVER, else the profile]
+         --profile NAME  --version  -h, --help
 """
 
 

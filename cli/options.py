@@ -154,3 +154,12 @@ Location = Annotated[
         autocompletion=complete_location,
     ),
 ]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUBJECT",
+        help="A run by its id or the beginning of it, MODEL@ALIAS, MODEL@VERSION, or "
+        "lakebed://REPO/REF/PATH",
+        autocompletion=complete_object,
+    ),
+]

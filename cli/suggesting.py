@@ -56,6 +56,9 @@ async def _suggest(lake: AsyncClient, error: NotFoundError) -> str:
             lambda prefix: _ids(lake.iter_users(prefix=prefix, limit=CANDIDATES_MAX)),
             otherwise="; see: lakebed user list",
         )
+    model = fields.get("model")
+    if isinstance(model, str):
+        return await _suggest_model(lake, error.code, model, fields.get("version"))
     if not isinstance(repository, str) or not isinstance(ref, str):
         return ""
     if isinstance(path, str):
@@ -73,6 +76,21 @@ async def _suggest(lake: AsyncClient, error: NotFoundError) -> str:
             yield name
 
     return await _among(ref, refs, otherwise=f"; see: lakebed ls {repository}")
+
+
+async def _suggest_model(
+    lake: AsyncClient, code: str, model: str, version: object
+) -> str:
+    """Return the suggestion for a model, or for a version or alias of one."""
+    if code == "model-not-found":
+
+        async def names(prefix: str) -> AsyncIterator[str]:
+            async for found in lake.iter_models(prefix=prefix, limit=CANDIDATES_MAX):
+                yield found.name
+
+        return await _among(model, names, otherwise="; see: lakebed model list")
+    found = closest(str(version), [*(await lake.get_model(model)).aliases])
+    return _did_you_mean(found) or f"; see: lakebed model show {model}"
 
 
 async def _ids(listing: AsyncIterator[object]) -> AsyncIterator[str]:

@@ -92,3 +92,25 @@ def cut_left(text: str, width: int) -> str:
     while width_of(cut) > width - len(_ELLIPSIS):
         cut = cut[1:]
     return _ELLIPSIS + cut
+
+
+def cut_right(text: str, width: int) -> str:
+    """Return `text` in at most `width` columns: its beginning."""
+    if width_of(text) <= width:
+        return text
+    cut = text[:width]
+    while width_of(cut) > width - len(_ELLIPSIS):
+        cut = cut[:-1]
+    return cut.rstrip() + _ELLIPSIS
+
+
+def format_span(seconds: float) -> str:
+    """Return how long something took, for people: `0.4 s`, `14 s`, `3 min 20 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"

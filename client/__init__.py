@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .blocking.client import Client
     from .blocking.handles.branch import Branch
     from .blocking.handles.lake import Lake
+    from .blocking.handles.model import Model
     from .blocking.handles.ref import Ref, Tag
     from .blocking.handles.repository import Repository
     from .blocking.handles.transaction import Transaction
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ClientError,
         ConflictError,
         ForeignServerError,
+        InvalidProofError,
         InvalidRequestError,
         MergeConflictError,
         NotFoundError,
@@ -43,22 +45,41 @@ if TYPE_CHECKING:
     )
     from .handles.branch import AsyncBranch
     from .handles.lake import AsyncLake
+    from .handles.model import AsyncModel
     from .handles.ref import AsyncRef, AsyncTag
     from .handles.repository import AsyncRepository
     from .handles.transaction import AsyncTransaction
     from .operations.bulk_download import DownloadReport, ObjectDownload
     from .operations.bulk_upload import UploadReport
     from .operations.bundling import ObjectContent, ObjectUpload
+    from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
-    from .values import Change, Commit, Conflict, Move, ObjectInfo, Rows, Size
+    from .runs.current import current_run
+    from .runs.here import run
+    from .runs.outcome import RunNotPublishedError
+    from .runs.recording import RunInput
+    from .runs.run import AsyncRun, Run
+    from .seeding import seed_everything
+    from .values import (
+        Change,
+        Commit,
+        Conflict,
+        Measured,
+        Move,
+        ObjectInfo,
+        Rows,
+        Size,
+    )
 
 __all__ = [
     "NO_RETRIES",
     "AsyncBranch",
     "AsyncClient",
     "AsyncLake",
+    "AsyncModel",
     "AsyncRef",
     "AsyncRepository",
+    "AsyncRun",
     "AsyncTag",
     "AsyncTransaction",
     "Branch",
@@ -70,9 +91,12 @@ __all__ = [
     "ConflictError",
     "DownloadReport",
     "ForeignServerError",
+    "InvalidProofError",
     "InvalidRequestError",
     "Lake",
+    "Measured",
     "MergeConflictError",
+    "Model",
     "Move",
     "NotFoundError",
     "NothingToCommitError",
@@ -82,10 +106,14 @@ __all__ = [
     "ObjectUpload",
     "PermissionDeniedError",
     "PreconditionFailedError",
+    "Proof",
     "Ref",
     "Repository",
     "RetryPolicy",
     "Rows",
+    "Run",
+    "RunInput",
+    "RunNotPublishedError",
     "ServerBusyError",
     "ServerError",
     "ServerPartMissingError",
@@ -97,14 +125,20 @@ __all__ = [
     "UploadReport",
     "connect",
     "connect_async",
+    "current_run",
+    "run",
+    "seed_everything",
+    "verify_proof",
 ]
 
 _HOMES = {
     "AsyncBranch": ".handles.branch",
     "AsyncClient": ".async_client",
     "AsyncLake": ".handles.lake",
+    "AsyncModel": ".handles.model",
     "AsyncRef": ".handles.ref",
     "AsyncRepository": ".handles.repository",
+    "AsyncRun": ".runs.run",
     "AsyncTag": ".handles.ref",
     "AsyncTransaction": ".handles.transaction",
     "Branch": ".blocking.handles.branch",
@@ -114,22 +148,32 @@ _HOMES = {
     "Conflict": ".values",
     "DownloadReport": ".operations.bulk_download",
     "Lake": ".blocking.handles.lake",
+    "Measured": ".values",
+    "Model": ".blocking.handles.model",
     "Move": ".values",
     "NO_RETRIES": ".retrying",
     "ObjectContent": ".operations.bundling",
     "ObjectDownload": ".operations.bulk_download",
     "ObjectInfo": ".values",
     "ObjectUpload": ".operations.bundling",
+    "Proof": ".proofs",
     "Ref": ".blocking.handles.ref",
     "Repository": ".blocking.handles.repository",
     "RetryPolicy": ".retrying",
     "Rows": ".values",
+    "Run": ".runs.run",
+    "RunInput": ".runs.recording",
+    "RunNotPublishedError": ".runs.outcome",
     "Size": ".values",
     "Tag": ".blocking.handles.ref",
     "Transaction": ".blocking.handles.transaction",
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
+    "current_run": ".runs.current",
+    "run": ".runs.here",
+    "seed_everything": ".seeding",
+    "verify_proof": ".proofs",
 }
 
 

@@ -17,8 +17,10 @@ from typing import Self
 from .address import find_access_key, parse_server
 from .operations.folders import FolderOperations
 from .operations.history import HistoryOperations
+from .operations.models import ModelOperations
 from .operations.people import PeopleOperations
 from .operations.repositories import RepositoryOperations
+from .operations.runs import RunOperations
 from .operations.transactions import TransactionOperations
 from .retrying import RetryPolicy
 from .transport import Transport
@@ -37,6 +39,8 @@ class AsyncClient(
     TransactionOperations,
     HistoryOperations,
     FolderOperations,
+    RunOperations,
+    ModelOperations,
 ):
     """A client of one server."""
 

@@ -135,6 +135,11 @@ def revive_lake(server: str) -> Lake:
         return _revived[key]
 
 
+def default_lake() -> Lake:
+    """Return the lake that `connect()` finds; all of a process share its connection."""
+    return revive_lake(str(find_server(None).server))
+
+
 def revive_async_lake(server: str) -> AsyncLake:
     """Return the lake of a handle that comes out of a pickle; it is not open yet."""
     return connect_async(server)

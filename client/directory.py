@@ -35,6 +35,13 @@ class OpenedDirectory(Protocol):
         """What every request must carry."""
         ...
 
+    async def open_port(self) -> str:
+        """Let other processes of this machine ask too; return the URL.
+
+        On 127.0.0.1, and only for who has the key of a run. Again is the same URL.
+        """
+        ...
+
 
 class OpenDirectory(Protocol):
     """What the plug-in is."""

@@ -12,6 +12,7 @@
     ├── ServerError                the server failed, or is no lakebed server
     │   ├── ServerBusyError        it is at a limit: try again in a moment
     │   └── ForeignServerError     something else than a lakebed server answered
+    ├── InvalidProofError          a proof does not hold
     └── ServerUnreachableError     there is no answer
         └── ServerPartMissingError a directory was named, `lakebed[server]` is not there
 
@@ -117,6 +118,10 @@ class ServerUnreachableError(ClientError):
 
 class ServerPartMissingError(ServerUnreachableError):
     """A directory was named, and what serves directories is not installed."""
+
+
+class InvalidProofError(ClientError):
+    """A proof does not show what lies at the path: it is damaged, or of something else."""
 
 
 _CODES: Mapping[str, type[ClientError]] = {

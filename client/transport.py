@@ -26,7 +26,7 @@ import aiohttp
 from yarl import URL
 
 from .address import AccessKey, ServerDirectory, ServerUrl
-from .directory import open_directory
+from .directory import OpenedDirectory, open_directory
 from .errors import (
     ClientError,
     ForeignServerError,
@@ -87,6 +87,7 @@ class Transport:
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._base_url = ""
+        self._opened: OpenedDirectory | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -103,6 +104,7 @@ class Transport:
                 opened = await stack.enter_async_context(
                     open_directory(self.server.path, create=self.server.may_create)
                 )
+                self._opened = opened
                 # The host says nothing here, but HTTP wants one.
                 self._base_url = "http://localhost"
                 headers.update(opened.headers)
@@ -131,8 +133,23 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections; again is nothing."""
-        self._session = None
+        self._session = self._opened = None
         await self._stack.aclose()
+
+    async def get_url(self) -> str:
+        """Return the URL at which other processes reach the server.
+
+        A directory listens from now on, for who has the key of a run.
+
+        Raises:
+            ServerUnreachableError: it cannot listen.
+        """
+        if self._opened is None:
+            return self._base_url
+        try:
+            return await self._opened.open_port()
+        except OSError as error:
+            raise self.explain(f"listen for '{self.server}'", error) from error
 
     async def fetch(self, call: Call, shape: type[T]) -> T:
         """Send `call` and return the `shape` that it is answered with."""

@@ -284,6 +284,47 @@ class Size:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How much lies below a prefix at a ref, or why that is not known."""
+
+    ref: str
+    prefix: str
+    object_count: int | None
+    """None if there is an error, as `size_bytes`."""
+    size_bytes: int | None
+    code: str | None
+    """Word of the error, such as `ref-not-found`; None if there is none."""
+    message: str | None
+
+    @classmethod
+    def of(cls, body: wire.Measured) -> Measured:
+        """Return what `body` says."""
+        return cls(
+            body.ref,
+            body.prefix,
+            body.object_count,
+            body.size_bytes,
+            body.code,
+            body.message,
+        )
+
+    @staticmethod
+    def table(title: str, rows: Iterable[Measured], *, more: bool = False) -> str:
+        """Return `rows` as the table of a notebook."""
+        cells = [
+            (
+                row.ref,
+                row.prefix,
+                "" if row.object_count is None else f"{row.object_count:,}",
+                row.message or tables.bytes_text(row.size_bytes),
+            )
+            for row in rows
+        ]
+        head = ("ref", "prefix", "objects", "size")
+        return tables.table(title, head, cells, more=more)
+
+
 class Rows(tuple[T, ...], Generic[T]):
     """Results that have come, in their order: a tuple that shows itself as a table."""
 

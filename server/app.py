@@ -149,18 +149,12 @@ class Application:
             request: web.BaseRequest, exchange: Exchange
         ) -> Awaitable[web.StreamResponse]:
             send_earlier_answers(request)
+            exchange.only_runs = role.only_runs
             return answer(request, exchange)
 
         return self.edge.listen(
             answer_in_order, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
-
-    async def part(self) -> None:
-        """Let go of each client after its next answer, or when it asks nothing more.
-
-        Accept nothing new before this; `stop` comes after it.
-        """
-        await self.edge.server.part(self._settings.parting_s_max)
 
     async def stop(self) -> None:
         """Let what runs finish. Accept nothing new before this."""

@@ -19,7 +19,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,13 +38,38 @@ _SETTINGS = Settings(stop_s_max=5.0)
 """Whoever asked is gone at the end: nothing should run any more."""
 
 
-@dataclass(frozen=True, slots=True)
+_FOR_RUNS = Role(only_runs=True)
+
+
+@dataclass(slots=True)
 class OpenedDirectory:
     """A directory that is being served to this process."""
 
     socket_path: str
     headers: Mapping[str, str] = field(repr=False)
     """What every request must carry."""
+    _application: Application = field(repr=False)
+    _server: asyncio.Server | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def open_port(self) -> str:
+        """Listen on 127.0.0.1 for who has the key of a run; return the URL.
+
+        Everybody on this machine may connect there, so that nobody else is let in: not
+        with other keys, and not without. It ends with the context.
+        """
+        async with self._opening:
+            if self._server is None:
+                self._server = await asyncio.get_running_loop().create_server(
+                    self._application.listen(_FOR_RUNS), "127.0.0.1", 0
+                )
+        host, port = self._server.sockets[0].getsockname()
+        return f"http://{host}:{port}"
+
+    def close_port(self) -> None:
+        """Accept nothing more there."""
+        if self._server is not None:
+            self._server.close()
 
 
 @asynccontextmanager
@@ -70,8 +95,10 @@ async def open_directory(
         directory_token=DirectoryToken(token, owner),
     )
     try:
-        async with _listen(application) as socket_path:
-            yield OpenedDirectory(socket_path, {TOKEN_HEADER: token})
+        async with _listen(application) as (socket_path, ports):
+            opened = OpenedDirectory(socket_path, {TOKEN_HEADER: token}, application)
+            ports.callback(opened.close_port)
+            yield opened
     finally:
         await application.close()
 
@@ -87,17 +114,20 @@ def _find_lake(path: str | os.PathLike[str], *, create: bool) -> Path:
 
 
 @asynccontextmanager
-async def _listen(application: Application) -> AsyncGenerator[str]:
+async def _listen(application: Application) -> AsyncGenerator[tuple[str, ExitStack]]:
+    """Give where the application listens, and what is called before it stops."""
     folder = _make_private_folder()
     try:
         factory = application.listen(Role())
         socket_path = str(folder / "socket")
         loop = asyncio.get_running_loop()
         listener = await loop.create_unix_server(factory, socket_path)
+        ports = ExitStack()
         try:
-            yield socket_path
+            yield socket_path, ports
         finally:
             listener.close()
+            ports.close()
             await application.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -251,7 +251,7 @@ class RunNotFoundError(NotFoundError):
 
     def __init__(self, run: str) -> None:
         super().__init__(f"run not found: '{run[:80]}'")
-        self.run = run
+        self.run = run[:80]
 
 
 class ModelNotFoundError(NotFoundError):
@@ -491,7 +491,7 @@ class StillNeededError(ConflictError):
 
 
 class UnusableRunError(ConflictError):
-    """A run is not what a version or a check can be made of: it goes on, it failed ..."""
+    """A run is not what a version or a check can be made of: it failed, read nothing of it ..."""
 
     code = "unusable-run"
 
@@ -564,8 +564,12 @@ class ReadOnlyRepositoryError(LakeError):
 
     code = "read-only-repository"
 
-    def __init__(self, repository: str) -> None:
-        super().__init__(f"cannot write to '{repository}': read-only repository")
+    def __init__(self, repository: str, *, can_be_forced: bool = False) -> None:
+        hint = "; who administers it can, over REST with 'force'"
+        super().__init__(
+            f"cannot write to '{repository}': read-only repository"
+            f"{hint if can_be_forced else ''}"
+        )
         self.repository = repository
 
 

@@ -39,6 +39,8 @@ class Role:
     speaks_s3: bool = True
     flat_ref: str | None = None
     """The ref of every bucket there: keys have none. None: keys or buckets name one."""
+    only_runs: bool = False
+    """Nobody is let in but with the key of a run."""
 
 
 METRICS = Role(speaks_rest=False, speaks_s3=False)

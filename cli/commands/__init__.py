@@ -8,6 +8,7 @@ from . import (
     blaming,
     branches,
     commits,
+    compare,
     comparing,
     completion,
     copying,
@@ -16,16 +17,23 @@ from . import (
     grants,
     history,
     keys,
+    lineage,
     looking,
     maintaining,
     merging,
+    models,
     moves,
+    proving,
     removing,
     repositories,
+    rerunning,
+    running,
+    runs,
     serving,
     signing_in,
     tags,
     users,
+    why,
 )
 
 
@@ -34,16 +42,19 @@ def register(app: typer.Typer) -> None:
     app.add_typer(repositories.app, name="repo")
     app.add_typer(branches.app, name="branch")
     app.add_typer(tags.app, name="tag")
+    app.add_typer(runs.app, name="runs")
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
     app.add_typer(maintaining.app, name="admin")
+    app.add_typer(models.app, name="model")
     for module in (
         demo,
         serving,
         signing_in,
         completion,
         looking,
+        proving,
         finding,
         copying,
         removing,
@@ -53,5 +64,10 @@ def register(app: typer.Typer) -> None:
         blaming,
         merging,
         moves,
+        running,
+        why,
+        rerunning,
+        compare,
+        lineage,
     ):
         module.register(app)

@@ -27,12 +27,12 @@ from .looking import LONG_COLUMNS, iter_place, long_plain, long_row
 
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
-    from lakebed.client.wire import Du, ObjectStats
+    from lakebed.client.wire import Du, Measured, ObjectStats
 
 Test = Callable[["ObjectStats"], bool]
 
-MEASURED_AT_ONCE = 8
-"""Folders whose sizes are asked for at the same time: enough to hide the way there."""
+MEASURED_AT_ONCE = 1000
+"""Folders whose sizes are asked for in one request: as many as it takes."""
 
 _SIZE = re.compile(r"([+-]?)(\d{1,18})(?:\.(\d{1,3}))?([kKMGTP]?)(i?)B?", re.ASCII)
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
@@ -255,15 +255,27 @@ async def _measure(
 async def _measure_all(
     lake: AsyncClient, folders: list[ObjectAddress], depth: int
 ) -> AsyncIterator[tuple[ObjectAddress, Du]]:
-    import asyncio
-
     if depth > 0:
         for folder in folders:
             async for row in _measure(lake, folder, depth):
                 yield row
         return
-    found = await asyncio.gather(
-        *(lake.du(at.repository, at.ref, prefix=at.path) for at in folders)
+    if not folders:
+        return
+    found = await lake.measure_many(
+        folders[0].repository, [(at.ref, at.path) for at in folders]
     )
     for folder, held in zip(folders, found, strict=True):
-        yield folder, held
+        yield folder, _read_measure(held)
+
+
+def _read_measure(held: Measured) -> Du:
+    from lakebed.client import NotFoundError
+    from lakebed.client.wire import Du
+
+    if held.object_count is None or held.size_bytes is None:
+        # The ref went, or the right to read it, since its folders were listed.
+        raise NotFoundError(held.message or "not found", code=held.code or "")
+    return Du(
+        prefix=held.prefix, object_count=held.object_count, size_bytes=held.size_bytes
+    )

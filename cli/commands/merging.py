@@ -12,7 +12,14 @@ from .. import options
 from ..addresses import RefAddress, parse_ref, parse_ref_in
 from ..asking import ask
 from ..exits import ExitCode
-from ..output import print_fact, print_json, print_line, say
+from ..output import (
+    Column,
+    print_fact,
+    print_json,
+    print_line,
+    print_listing,
+    say,
+)
 from ..text import escape, format_bytes, format_count, short
 from .commits import headline
 
@@ -66,16 +73,27 @@ def merge(
     squash: Annotated[
         bool, typer.Option("--squash", help="One commit, without the source as parent")
     ] = False,
+    only_conflicts: Annotated[
+        bool,
+        typer.Option(
+            "--conflicts",
+            help="List every path that would conflict, and merge nothing",
+        ),
+    ] = False,
     as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Merge a ref into a branch. Only paths that both changed can conflict.
 
     Conflicts are listed, and nothing is done: choose a side with --resolve for single
-    paths, or --strategy for all that are left. Exit code 4.
+    paths, or --strategy for all that are left. Exit code 4. --conflicts lists them all
+    before; in a pipe: path, then bytes and checksum on both sides, with tabs.
     """
     address = parse_ref(source)
     into = parse_ref_in(destination, address.repository)
+    if only_conflicts:
+        _list_conflicts(server, address, into, as_document=as_document)
+        return
     resolutions = _parse_resolutions(resolve or [])
 
     async def work(lake: AsyncClient) -> Commit:
@@ -156,6 +174,26 @@ def revert(
     _make_commit(server, work, source, address.ref, as_document=as_document)
 
 
+def _list_conflicts(
+    server: str | None, source: RefAddress, into: str, *, as_document: bool
+) -> None:
+    async def work(lake: AsyncClient) -> int:
+        return await print_listing(
+            lake.iter_conflicts(source.repository, source.ref, into),
+            [Column("path"), Column("source"), Column("destination")],
+            lambda found: (found.path, _side(found.source), _side(found.destination)),
+            plain=lambda found: (
+                found.path,
+                *_plain_side(found.source),
+                *_plain_side(found.destination),
+            ),
+            as_document=as_document,
+        )
+
+    if ask(server, work):
+        raise typer.Exit(ExitCode.CONFLICT)
+
+
 def _make_commit(
     server: str | None,
     work: Callable[[AsyncClient], Awaitable[Commit]],
@@ -209,7 +247,8 @@ def _print_conflicts(
     for conflict in conflicts[:CONFLICTS_SHOWN_MAX]:
         print_line(f"C  {_describe(conflict)}", style="magenta")
     if count > CONFLICTS_SHOWN_MAX:
-        print_line(f"   and {count - CONFLICTS_SHOWN_MAX:,} more")
+        hint = "; --conflicts lists them all" if can_choose else ""
+        print_line(f"   and {count - CONFLICTS_SHOWN_MAX:,} more{hint}")
     where = f"'{escape(source.ref)}' and '{escape(into)}'"
     example = escape(conflicts[0].path) if conflicts else "PATH"
     way_out = (
@@ -240,3 +279,7 @@ def _side(side: ConflictSide | None) -> str:
     if side is None:
         return "removed it"
     return f"has {format_bytes(side.size_bytes)} {short(side.checksum)}"
+
+
+def _plain_side(side: ConflictSide | None) -> tuple[str, str]:
+    return ("-", "-") if side is None else (str(side.size_bytes), side.checksum)

@@ -113,6 +113,9 @@ def show(
 @app.command()
 def delete(
     name: options.Repository,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Also if it is read-only")
+    ] = False,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
     as_document: options.Json = False,
@@ -126,7 +129,7 @@ def delete(
         return await lake.du(name, found.default_branch)
 
     async def work(lake: AsyncClient) -> None:
-        await lake.delete_repository(name)
+        await lake.delete_repository(name, force=force)
 
     what = f"repository '{escape(name)}' with all its branches and tags"
     if not yes or dry_run:

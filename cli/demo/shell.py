@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +52,17 @@ class Shell:
         if code != ExitCode.OK:
             raise StepFailedError(f"the demo stopped: '{command}' ended with {code}")
 
-    def other(self, command: str) -> str:
+    def other(self, command: str, *, hidden: Sequence[str] = ()) -> str:
         """Show and run another command; return what it printed.
+
+        `hidden` are options behind its first word that are not shown.
 
         Raises:
             StepFailedError: it failed.
         """
         self.show(command)
         words = shlex.split(command)
+        words[1:1] = hidden
         if words[0] == "python":
             words[0] = sys.executable
         done = subprocess.run(  # noqa: S603 - commands of our own, no shell

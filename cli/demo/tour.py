@@ -1,9 +1,10 @@
 """The tour: the whole main job on a real table, each step as a user would type it.
 
 The table is that of the Palmer penguins (344 birds; see NOTICE). It is put in as it is,
-cleaned on a branch, compared, merged and tagged; then `main` moves on, and an ordinary
-S3 client reads the tag. The tour ends with a check that those bytes are what was tagged,
-and fails if they are not.
+cleaned on a branch, compared, merged and tagged; a model is trained on `main`. Then `main`
+moves on, and an ordinary S3 client reads the tag: the tour checks that those bytes are
+what was tagged, and fails if they are not. At last it asks what produced the model, and
+makes the same once more (`model.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..output import print_line
+from . import model
 from .shell import Shell, StepFailedError
 
 TABLE = "penguins.csv"
@@ -38,8 +40,11 @@ def take_tour(shell: Shell) -> None:
     _put_in(shell)
     _clean_on_a_branch(shell)
     tagged = _merge_and_tag(shell)
+    model.train(shell)
     _move_on(shell)
     _read_the_tag(shell, tagged)
+    model.ask_why(shell)
+    model.prove(shell)
 
 
 def _put_in(shell: Shell) -> None:

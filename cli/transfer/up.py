@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +39,6 @@ PIPE_BYTES = 1024 * 1024
 
 WALK_COUNT = 1000
 """Files that a thread finds at once, beside the requests."""
-
-_TYPES = mimetypes.MimeTypes()
-"""Python's own table and no file of the system: the content type is part of what an
-object is, so that two machines must not disagree on it."""
 
 
 async def copy(
@@ -235,12 +229,6 @@ async def _is_same(file: LocalFile, there: ObjectStats) -> bool:
 def _content_type(path: str, options: CopyOptions) -> str | None:
     if options.content_type is not None:
         return options.content_type
-    # The last two endings decide, as in `.tar.gz`; what begins with a dot is no ending.
-    endings = path.rpartition("/")[2].lstrip(".").split(".")[1:]
-    return _type_of(".".join(["x", *endings[-2:]])) if endings else None
+    from lakebed.client.content_types import guess_content_type
 
-
-@lru_cache(maxsize=1024)
-def _type_of(name: str) -> str | None:
-    """Return the type of files called like `name`; looking it up takes 10 us."""
-    return _TYPES.guess_type(f"file:///{name}")[0]
+    return guess_content_type(path)

@@ -18,8 +18,10 @@ from ..async_client import CONNECTIONS_MAX, TIMEOUT_S, AsyncClient
 from ..retrying import RetryPolicy
 from .folders import BlockingFolderOperations
 from .history import BlockingHistoryOperations
+from .models import BlockingModelOperations
 from .people import BlockingPeopleOperations
 from .repositories import BlockingRepositoryOperations
+from .runs import BlockingRunOperations
 from .transactions import BlockingTransactionOperations
 
 
@@ -29,6 +31,8 @@ class Client(
     BlockingTransactionOperations,
     BlockingHistoryOperations,
     BlockingFolderOperations,
+    BlockingRunOperations,
+    BlockingModelOperations,
 ):
     """A client of one server, for programs that do not use asyncio."""
 

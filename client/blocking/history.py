@@ -8,6 +8,7 @@ from datetime import datetime
 from ..wire import (
     Blame,
     Commit,
+    Conflict,
     Diff,
     DiffMode,
     MergeBase,
@@ -199,6 +200,25 @@ class BlockingHistoryOperations(BlockingOperations):
                 resolutions=resolutions,
                 squash=squash,
                 allow_empty=allow_empty,
+            )
+        )
+
+    def iter_conflicts(
+        self,
+        repository: str,
+        source: str,
+        destination: str,
+        *,
+        prefix: str = "",
+        limit: int | None = None,
+    ) -> Iterator[Conflict]:
+        """Yield every path that a merge of `source` into `destination` conflicts at.
+
+        In path order, however many; nothing is merged.
+        """
+        return self._loop.iterate(
+            self._lake.iter_conflicts(
+                repository, source, destination, prefix=prefix, limit=limit
             )
         )
 

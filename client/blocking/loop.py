@@ -53,7 +53,7 @@ class LoopThread:
             )
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return _wait(future, timeout_s)
+            return wait_for(future, timeout_s)
         except BaseException:
             future.cancel()
             raise
@@ -107,8 +107,8 @@ class LoopThread:
         self._loop.close()
 
 
-def _wait(future: Future[T], timeout_s: float | None) -> T:
-    """Return the result of `future`.
+def wait_for(future: Future[T], timeout_s: float | None = None) -> T:
+    """Return the result of `future`; Ctrl-C ends the waiting.
 
     Raises:
         TimeoutError: it takes longer than `timeout_s`, or ended so itself.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..operations.pinning import PinnedObject
 from ..operations.uploading import Expect, Progress
-from ..wire import Du, ObjectError, ObjectStats
+from ..wire import Du, Measured, ObjectError, ObjectStats, Proof
 from .operations import BlockingOperations
 from .streams import BlockingObjectStream, BlockingUpload, as_upload, open_blocking
 
@@ -239,6 +239,23 @@ class BlockingObjectOperations(BlockingOperations):
                 repository, branch, source, destination, recursive=recursive
             )
         )
+
+    def measure_many(
+        self, repository: str, places: Iterable[tuple[str, str]]
+    ) -> list[Measured]:
+        """Return objects and bytes of many places, each a ref and a prefix, in their order.
+
+        What cannot be said of one has a `code` and a `message` in its place. Each
+        thousand is read from one state.
+        """
+        return self._loop.run(self._lake.measure_many(repository, places))
+
+    def prove(self, repository: str, ref: str, path: str) -> Proof:
+        """Return the proof of what is committed at `path` of `ref`, not checked yet.
+
+        `proofs.verify_answer` checks it, and asks nobody.
+        """
+        return self._loop.run(self._lake.prove(repository, ref, path))
 
     def du(self, repository: str, ref: str, *, prefix: str = "") -> Du:
         """Return how many objects and bytes lie at `ref` below `prefix`."""

@@ -118,9 +118,10 @@ class BlockingRepositoryOperations(BlockingOperations):
         self._loop.run(self._lake.set_branch_protection(name, patterns))
 
     def delete_repository(self, name: str, *, force: bool = False) -> None:
-        """Delete the repository `name` with its whole history.
+        """Delete the repository `name` with its whole history; a read-only one by `force`.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
         self._loop.run(self._lake.delete_repository(name, force=force))

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..address import AccessKey
 from ..async_client import AsyncClient
+from ..runs.current import only_run
 from .identity import find_key
 
 _CLOSE_TIMEOUT_S = 5.0
@@ -52,22 +53,35 @@ class Connections:
         if self._pid != os.getpid():
             self.forget()
         loop = asyncio.get_running_loop()
-        key = find_key(self.server, self.key_id)
+        server, key = self._identify()
         opened = self._opened.get(id(loop))
         if opened is not None and opened.loop is loop and opened.key == key:
             return opened.client
         async with self._locks.setdefault(id(loop), asyncio.Lock()):
             opened = self._opened.get(id(loop))
             if opened is None or opened.loop is not loop or opened.key != key:
-                opened = await self._open(loop, key)
+                opened = await self._open(loop, server, key)
             return opened.client
 
+    def _identify(self) -> tuple[str, AccessKey | None]:
+        """Return whom to ask, and as whom: as the run that goes on here, if there is one.
+
+        So what is read and written through fsspec while it does is recorded with it.
+        """
+        if self.key_id is None:
+            run = only_run()
+            as_run = run.speaks_for(self.server) if run is not None else None
+            if as_run is not None:
+                key = AccessKey(as_run.access_key_id, as_run.secret_access_key)
+                return as_run.server, key
+        return self.server, find_key(self.server, self.key_id)
+
     async def _open(
-        self, loop: asyncio.AbstractEventLoop, key: AccessKey | None
+        self, loop: asyncio.AbstractEventLoop, server: str, key: AccessKey | None
     ) -> _Opened:
         self._drop_ended()
         client = AsyncClient(
-            self.server,
+            server,
             access_key_id=key.id if key else None,
             secret_access_key=key.secret if key else None,
         )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Self
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from .. import tables, wire
 from ..async_client import AsyncClient
 from ..errors import ConflictError
+from ..runs.addresses import Inputs, Outputs
+from ..runs.plan import LOST_AFTER_S, make_plan
+from ..wire.models import Model as ModelBody
 from .listing import AsyncListing
+from .model import AsyncModel
 from .repository import AsyncRepository
+
+if TYPE_CHECKING:
+    from ..runs.run import AsyncRun
 
 
 def revive_async_lake(server: str) -> AsyncLake:
@@ -74,13 +82,78 @@ class AsyncLake:
                 raise
         return repository
 
-    async def delete_repository(self, name: str) -> None:
+    async def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.
+
+        Args:
+            force: also if it is read-only.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
-        await self.client.delete_repository(name)
+        await self.client.delete_repository(name, force=force)
+
+    def run(
+        self,
+        experiment: str = "",
+        *,
+        repository: str | None = None,
+        params: Mapping[str, object] | None = None,
+        inputs: Inputs = (),
+        outputs: Outputs | None = None,
+        config: Sequence[str | Path] = (),
+        seed: int | None = None,
+        lost_after_s: int = LOST_AFTER_S,
+    ) -> AsyncRun:
+        """Return a run to record: in a `with` statement, or as a decorator.
+
+        In a process that `lakebed run` started it is the run that goes on already.
+
+        Args:
+            experiment: what it is a try of; any number of runs have the same.
+            repository: which one it belongs to; else that of the first output or input.
+            params: its parameters.
+            inputs: addresses, or where each shall be checked out to: `run.input` does.
+            outputs: files and folders, each with the address where it is uploaded to
+                when the run has succeeded; `run.output` does it at once.
+            config: configuration files: kept, and their values are parameters.
+            seed: of all random numbers, as `seed_everything` sets it.
+            lost_after_s: when it counts as lost, if nothing is heard of it.
+
+        Raises:
+            InvalidRequestError: an address is none.
+        """
+        from ..runs.run import AsyncRun
+
+        plan = make_plan(
+            experiment,
+            repository=repository,
+            params=params,
+            inputs=inputs,
+            outputs=outputs,
+            config=config,
+            seed=seed,
+            lost_after_s=lost_after_s,
+        )
+        return AsyncRun(self, plan)
+
+    def model(self, name: str) -> AsyncModel:
+        """Return the model `name`; asks nobody."""
+        return AsyncModel(self, name)
+
+    def models(
+        self, prefix: str = "", *, limit: int | None = None
+    ) -> AsyncListing[AsyncModel]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> AsyncIterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return AsyncListing(
+            title, ask, lambda found: self.model(found.name), limit=limit
+        )
 
     async def user(self) -> wire.User:
         """Return whom the server takes us for."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .. import tables, wire
 from ..errors import ConflictError, NotFoundError
-from ..values import Commit
+from ..values import Commit, Measured, Rows
 from .branch import AsyncBranch
 from .listing import AsyncListing
 from .ref import AsyncRef, AsyncTag
@@ -108,6 +108,25 @@ class AsyncRepository:
                 yield row
 
         return AsyncListing(f"log of {self.name}", ask, Commit.of, limit=limit)
+
+    async def measure(
+        self, places: Iterable[tuple[AsyncRef | str, str]]
+    ) -> Rows[Measured]:
+        """Return how much lies below many prefixes, each at a ref of its own, at once.
+
+        What cannot be said of one, since its ref is not there or not yours to read, is an
+        error in its place.
+
+        Args:
+            places: pairs of a ref and a prefix; the rows have their order.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        rows = await self.lake.client.measure_many(
+            self.name, [(str(ref), prefix) for ref, prefix in places]
+        )
+        return Rows(map(Measured.of, rows), f"sizes in {self.name}")
 
     async def create_branch(
         self,

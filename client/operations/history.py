@@ -13,6 +13,7 @@ from ..wire import (
     Commit,
     CommitCreation,
     CommitOverrides,
+    Conflict,
     Diff,
     DiffMode,
     Merge,
@@ -230,6 +231,33 @@ class HistoryOperations(Operations):
         what = f"merge '{source}' into '{destination}' in '{repository}'"
         result = await self._transport.fetch(_once(what, path, body), MergeResult)
         return result.reference
+
+    def iter_conflicts(
+        self,
+        repository: str,
+        source: str,
+        destination: str,
+        *,
+        prefix: str = "",
+        limit: int | None = None,
+    ) -> AsyncIterator[Conflict]:
+        """Yield every path that a merge of `source` into `destination` conflicts at.
+
+        In path order, however many; nothing is merged.
+        """
+        call = Call(
+            f"list conflicts of '{source}' with '{destination}' in '{repository}'",
+            "GET",
+            routes.fill(
+                routes.MERGE_CONFLICTS,
+                repository=repository,
+                source=source,
+                destination=destination,
+            ),
+            query=(("prefix", prefix),) if prefix else (),
+            repeatable=True,
+        )
+        return self._iter_pages(call, Page[Conflict], limit=limit)
 
     async def find_merge_base(
         self, repository: str, source: str, destination: str

@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
+from ..errors import ServerError
 from ..transport import Call
 from ..wire import (
     AMOUNT_MAX,
+    BatchStat,
+    BatchStatResult,
     Du,
+    Measured,
     ObjectCopy,
     ObjectError,
     ObjectErrorList,
@@ -19,6 +24,8 @@ from ..wire import (
     ObjectStats,
     Page,
     PathList,
+    Proof,
+    StatItem,
     routes,
 )
 from .downloading import is_replaceable, replace_file
@@ -27,6 +34,8 @@ from .pinning import PinOperations
 from .reading import ByteRange, ObjectStream, open_stream
 from .resuming import PIECE_BYTES
 from .uploading import Expect, Progress, Upload, read_upload
+
+T = TypeVar("T")
 
 
 class ObjectOperations(PinOperations):
@@ -279,6 +288,44 @@ class ObjectOperations(PinOperations):
         )
         return (await self._transport.fetch(call, ObjectMoveResult)).moved
 
+    async def measure_many(
+        self, repository: str, places: Iterable[tuple[str, str]]
+    ) -> list[Measured]:
+        """Return objects and bytes of many places, each a ref and a prefix, in their order.
+
+        What cannot be said of one has a `code` and a `message` in its place. Each
+        thousand is read from one state.
+        """
+        path = routes.fill(routes.BATCH_STAT, repository=repository)
+        results: list[Measured] = []
+        for some in _batches(places, AMOUNT_MAX):
+            body = BatchStat(
+                items=[StatItem(ref=ref, prefix=prefix) for ref, prefix in some]
+            )
+            what = f"measure {len(some)} prefixes of '{repository}'"
+            call = Call(what, "POST", path, body=body, repeatable=True)
+            answer = await self._transport.fetch(call, BatchStatResult)
+            if len(answer.results) != len(some):
+                raise ServerError(
+                    f"cannot {what}: the server answers of {len(answer.results)}"
+                )
+            results += answer.results
+        return results
+
+    async def prove(self, repository: str, ref: str, path: str) -> Proof:
+        """Return the proof of what is committed at `path` of `ref`, not checked yet.
+
+        `proofs.verify_answer` checks it, and asks nobody.
+        """
+        call = Call(
+            f"prove '{path}' in '{repository}/{ref}'",
+            "GET",
+            routes.fill(routes.REF_PROOF, repository=repository, ref=ref),
+            query=(("path", path),),
+            repeatable=True,
+        )
+        return await self._transport.fetch(call, Proof)
+
     async def du(self, repository: str, ref: str, *, prefix: str = "") -> Du:
         """Return how many objects and bytes lie at `ref` below `prefix`."""
         call = Call(
@@ -291,10 +338,10 @@ class ObjectOperations(PinOperations):
         return await self._transport.fetch(call, Du)
 
 
-def _batches(paths: Iterable[str], size: int) -> Iterable[list[str]]:
-    batch: list[str] = []
-    for path in paths:
-        batch.append(path)
+def _batches(items: Iterable[T], size: int) -> Iterable[list[T]]:
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
         if len(batch) == size:
             yield batch
             batch = []

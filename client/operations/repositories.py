@@ -168,10 +168,11 @@ class RepositoryOperations(Operations):
         await self._transport.run(Call(what, "PUT", path, body=body, repeatable=True))
 
     async def delete_repository(self, name: str, *, force: bool = False) -> None:
-        """Delete the repository `name` with its whole history.
+        """Delete the repository `name` with its whole history; a read-only one by `force`.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
         call = Call(
             f"delete repository '{name}'",

@@ -115,9 +115,57 @@ class UnderlyingProperties(Body, frozen=True, kw_only=True):
     storage_class: str | None = None
 
 
+class Proof(Body, frozen=True, kw_only=True):
+    """What shows which object is at a path of a commit, or that there is none. Ours.
+
+    Bytes are base64. What is checked, and how, is in `docs/format/proof.md`.
+    """
+
+    version: int
+    """1."""
+    commit_id: str
+    path: str
+    commit: bytes
+    """Canonical bytes of the commit."""
+    nodes: list[bytes]
+    """Canonical bytes of the nodes from the root down to where the path would be."""
+
+
 class Du(Body, frozen=True, kw_only=True):
     """How much lies below a prefix. Ours."""
 
     prefix: str
     object_count: int
     size_bytes: int
+
+
+class StatItem(RequestBody, frozen=True, kw_only=True):
+    """A prefix at a ref, to be measured. Ours."""
+
+    ref: str
+    prefix: str = ""
+
+
+class BatchStat(RequestBody, frozen=True, kw_only=True):
+    """Prefixes to be measured at once, at whatever refs. Ours."""
+
+    items: list[StatItem]
+    """At most 1,000."""
+
+
+class Measured(Body, frozen=True, kw_only=True):
+    """How much lies below a prefix at a ref, or why that is not said. Ours."""
+
+    ref: str
+    prefix: str
+    object_count: int | None = None
+    size_bytes: int | None = None
+    code: str | None = None
+    """Of the error, if there is one: then the numbers are left out."""
+    message: str | None = None
+
+
+class BatchStatResult(Body, frozen=True, kw_only=True):
+    """What was measured, in the order of the request. Ours."""
+
+    results: list[Measured]

@@ -19,7 +19,7 @@ from .body import Body, WireError, decode
 from .history import Conflict
 
 CONFLICTS_MAX = 1000
-"""Conflicts that come with a refused merge; the diff gives the rest."""
+"""Conflicts that come with a refused merge; `routes.MERGE_CONFLICTS` lists the rest."""
 
 
 class Problem(Body, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from .body import Body
 
 
 class LeftOut(Body, frozen=True, kw_only=True):
-    """An untracked file that was not kept."""
+    """A file beside the commit that was not kept."""
 
     path: str
     size_bytes: int
@@ -36,6 +36,8 @@ class EntryFile(Body, frozen=True, kw_only=True):
     """Relative to the root of the work tree if it lies in it, else absolute."""
     sha256: str
     size_bytes: int
+    file: str | None = None
+    """Name of the kept file, of code that is not in Git."""
 
 
 class Code(Body, frozen=True, kw_only=True):
@@ -47,7 +49,8 @@ class Code(Body, frozen=True, kw_only=True):
     directory: str
     """Where it ran: relative to the root of the work tree, else absolute."""
     root: str = ""
-    """Absolute path of the work tree, as it was."""
+    """Absolute path of the work tree, as it was; of code that is not in Git, that of the
+    folder which holds it."""
     remote: str | None = None
     """Where it can be fetched from, without credentials."""
     commit: str | None = None
@@ -58,11 +61,19 @@ class Code(Body, frozen=True, kw_only=True):
     """Git's hash of the tree of the commit."""
     is_pushed: bool | None = None
     """Whether a remote-tracking branch holds the commit; None: there is no remote."""
+    bundle: str | None = None
+    """Name of the kept file with what no remote has: a Git bundle of the commits, to add to
+    a clone, or a pack of this commit alone (ending in `.pack`), which needs none."""
     is_dirty: bool = False
+    """Whether files are not as in the commit; `submodules` have their own."""
     diff: str | None = None
     """Name of the kept file that has the binary-safe diff of tracked files."""
     untracked: str | None = None
-    """Name of the kept tar file of untracked, unignored files."""
+    """Name of the kept tar file of files to put beside the commit: untracked, unignored
+    ones; changed ones that Git does not tell of; of code that is not in Git, the modules
+    that the entry file imports."""
+    is_sparse: bool = False
+    """Whether some files of the commit were left out of the work tree."""
     untracked_left_out: list[LeftOut] = msgspec.field(default_factory=list[LeftOut])
     submodules: list[Submodule] = msgspec.field(default_factory=list[Submodule])
     entry: EntryFile | None = None
@@ -77,13 +88,15 @@ class Distribution(Body, frozen=True, kw_only=True):
     version: str
     url: str | None = None
     """Its direct URL, if it was not installed from an index; without credentials."""
+    is_editable: bool = False
+    """Whether it is the folder that the URL names, not a copy."""
 
 
 class LockFile(Body, frozen=True, kw_only=True):
     """A file that pins the environment, kept by content."""
 
     path: str
-    kind: Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile"]
+    kind: Literal["uv", "poetry", "requirements", "conda", "pdm", "pipfile", "pylock"]
     file: str
     """Name of the kept file."""
     sha256: str
@@ -152,6 +165,9 @@ class ConfigFile(Body, frozen=True, kw_only=True):
     file: str
     """Name of the kept file."""
     sha256: str
+    """Of the kept file."""
+    is_masked: bool = False
+    """Whether secrets in it were masked, so that it is not what the command read."""
 
 
 class Configuration(Body, frozen=True, kw_only=True):

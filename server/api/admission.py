@@ -8,7 +8,7 @@ could do something of the kind somewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -22,6 +22,8 @@ from ..auth.authorize import (
 )
 from ..auth.principal import Principal
 from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
+from ..provenance.views import Use, View, see
+from ..runs.rows import RunScope
 from .call import Call, NoQuery
 
 Requirement: TypeAlias = Permission | Anyone | SignedIn | Themselves | ForEach
@@ -56,6 +58,11 @@ class Place:
                 return cls("body", field)
             case _:
                 raise TypeError(f"'{text}' is no place in a request")
+
+    @property
+    def text(self) -> str:
+        """The place as a row of the table writes it."""
+        return self.field if self.part == "path" else f"{self.part}.{self.field}"
 
     def check(
         self, names: tuple[str, ...], query: type[NoQuery], body: type[Any]
@@ -97,6 +104,8 @@ class Admission:
     """None: it is about the repository itself."""
     reads: tuple[Place, ...] = ()
     """Further refs, which the operation reads."""
+    use: Use = Use.ITSELF
+    """What it does with `ref`, for whom the key of a run is used."""
 
     def check(
         self, names: tuple[str, ...], query: type[NoQuery], body: type[Any]
@@ -152,6 +161,35 @@ class Admission:
         for place in self.reads:
             if _is_behind(place) and (ref := place.find(call)) is not None:
                 authorize(call.principal, Permission.READ, repository, ref)
+
+    async def see(self, call: Call[Any, Any], run: RunScope) -> Call[Any, Any]:
+        """Return `call` with each ref as `run` sees it; it was let in to them before.
+
+        Raises:
+            RunEndedError, PermissionDeniedError, and what `views.see` raises.
+        """
+        views: dict[str, View] = {}
+        repository = self.repository.find(call) if self.repository else None
+        places = [(place, Use.READ) for place in self.reads]
+        if self.ref is not None:
+            places.insert(0, (self.ref, self.use))
+        for place, use in places:
+            ref = place.find(call)
+            if ref is None or repository is None:
+                continue
+            views[place.text] = await see(call.engine, run, repository, ref, use)
+        names, query, body = dict(call.names), call.query, call.body
+        for place, _ in places:
+            view = views.get(place.text)
+            if view is None:
+                continue
+            if place.part == "path":
+                names[place.field] = view.ref
+            elif place.part == "query":
+                query = msgspec.structs.replace(query, **{place.field: view.ref})
+            else:
+                body = msgspec.structs.replace(body, **{place.field: view.ref})
+        return replace(call, names=names, query=query, body=body, views=views)
 
     @staticmethod
     def _ask(

@@ -26,6 +26,7 @@ from ..httprules.receiving import Patience
 from ..httprules.streams import Streams
 from ..httprules.whole import WholeAnswer
 from ..provenance.losing import LostRuns
+from ..provenance.observing import Observer
 from ..repository.engine import Engine
 from ..repository.once import Once
 from ..serving.exchange import Exchange
@@ -65,6 +66,7 @@ class ApiHandler:
         self._settings = settings
         self._streams = streams
         self._lost_runs = lost_runs
+        self._observer = Observer(engine)
         self._router = Router((*ROUTES, *Site(ROUTES).routes))
 
     async def handle(
@@ -115,8 +117,8 @@ class ApiHandler:
         route = compiled.route
         exchange.operation = route.name
         principal = await self._admit(request, compiled, names, query)
-        if principal is not ANONYMOUS:
-            exchange.user = principal.name
+        user = None if principal is ANONYMOUS else principal.name
+        exchange.identify(user, is_run=principal.run is not None)
         body = await self._read_body(request, compiled)
         once = None
         if route.is_idempotent and (key := read_idempotency_key(request.headers)):
@@ -133,9 +135,12 @@ class ApiHandler:
             compiled.query.read(query),
             body,
             self._lost_runs,
+            self._observer,
             once,
         )
         compiled.admission.ask_again(call)
+        if principal.run is not None:
+            call = await compiled.admission.see(call, principal.run)
         try:
             return await route.handler(call)
         except InvalidValueError as error:

@@ -182,6 +182,20 @@ class PathQuery(NoQuery, frozen=True, kw_only=True):
     """The object's path: 1 to 1,024 bytes of UTF-8 without NUL."""
 
 
+class ForceQuery(NoQuery, frozen=True, kw_only=True):
+    """How to change what is there."""
+
+    force: bool = False
+    """Also in a read-only repository, for who administers it."""
+
+
+class WriteQuery(ForceQuery, frozen=True, kw_only=True):
+    """Which object to write."""
+
+    path: str
+    """The object's path: 1 to 1,024 bytes of UTF-8 without NUL."""
+
+
 class ReadQuery(PathQuery, frozen=True, kw_only=True):
     """Which object to read."""
 
@@ -261,13 +275,11 @@ class GrantQuery(NoQuery, frozen=True, kw_only=True):
     """The glob over names of branches and tags."""
 
 
-class HardResetQuery(NoQuery, frozen=True, kw_only=True):
+class HardResetQuery(ForceQuery, frozen=True, kw_only=True):
     """Where to move a branch."""
 
     ref: Text
     """Where to: any ref expression."""
-    force: bool = False
-    """Changes nothing here."""
 
 
 class BundleQuery(NoQuery, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ async def get_signer(call: Call[Any, Any]) -> Signer:
 
 def show_address(call: Call[Any, Any], signer: Signer, path: str) -> str:
     """Return the whole address at which the object `path` of the ref can be read."""
-    address, signature = signer.sign(call.repository, call.names["ref"], path)
+    address, signature = signer.sign(call.repository, call.written("ref"), path)
     target = fill(REF_OBJECTS, repository=address.repository, ref=address.ref)
     parameters = {
         "path": path,

@@ -39,10 +39,15 @@ async def send_located(call: Call[Any, Any], located: Located) -> web.StreamResp
         headers.update({name: value for name, value in kept.items() if value})
     if located.commit_id is not None:
         headers[COMMIT_HEADER] = located.commit_id.hex()
+
+    async def observe() -> None:
+        await call.observe("ref", located.repository, (entry,), located.commit_id)
+
     return await send_object(
         call.engine,
         call.request,
         entry,
         headers,
         small_bytes_max=call.settings.small_body_bytes_max,
+        before=observe if call.views else None,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from lakebed.client.wire import routes
 
 from ..auth.authorize import Permission
+from ..provenance.views import Use
 from .headers import CHANGE_CONDITIONS, READ_CONDITIONS, WRITE_CONDITIONS, Header
 from .model_routes import MODEL_ROUTES
 from .operations import (
@@ -118,10 +119,13 @@ ROUTES: tuple[Route, ...] = (
         "body.name",
         reads=("body.source",),
         is_idempotent=True,
+        use=Use.ITSELF,
     ),
     Route("GET", routes.BRANCH, branches.get_branch, READ, "branch"),
     Route("PUT", routes.BRANCH, branches.reset_branch, WRITE, "branch"),
-    Route("DELETE", routes.BRANCH, branches.delete_branch, WRITE, "branch"),
+    Route(
+        "DELETE", routes.BRANCH, branches.delete_branch, WRITE, "branch", use=Use.MOVE
+    ),
     Route(
         "POST",
         routes.BRANCH_COMMITS,
@@ -130,7 +134,14 @@ ROUTES: tuple[Route, ...] = (
         "branch",
         is_idempotent=True,
     ),
-    Route("GET", routes.BRANCH_DIFF, merges.diff_branch, READ, "branch"),
+    Route(
+        "GET",
+        routes.BRANCH_DIFF,
+        merges.diff_branch,
+        READ,
+        "branch",
+        use=Use.WRITE,  # what the run itself has not committed
+    ),
     Route(
         "POST",
         routes.BRANCH_REVERT,
@@ -219,9 +230,10 @@ ROUTES: tuple[Route, ...] = (
         "body.id",
         reads=("body.ref",),
         is_idempotent=True,
+        use=Use.ITSELF,
     ),
-    Route("GET", routes.TAG, tags.get_tag, READ, "tag"),
-    Route("DELETE", routes.TAG, tags.delete_tag, WRITE, "tag"),
+    Route("GET", routes.TAG, tags.get_tag, READ, "tag", use=Use.ITSELF),
+    Route("DELETE", routes.TAG, tags.delete_tag, WRITE, "tag", use=Use.ITSELF),
     # History.
     Route("GET", routes.COMMIT, commits.get_commit, READ, "commit"),
     Route(
@@ -251,6 +263,14 @@ ROUTES: tuple[Route, ...] = (
         reads=("source",),
         is_idempotent=True,
     ),
+    Route(
+        "GET",
+        routes.MERGE_CONFLICTS,
+        merges.list_merge_conflicts,
+        READ,
+        "source",
+        reads=("destination",),
+    ),
     # Reading objects.
     Route(
         "GET",
@@ -279,12 +299,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", routes.REF_OBJECTS_BUNDLE, gathering.read_bundle, READ, "ref"),
     Route("GET", routes.REF_DU, objects.get_usage, READ, "ref"),
+    Route("POST", routes.BATCH_STAT, objects.measure_many, ForEach(READ)),
+    Route("GET", routes.REF_PROOF, objects.prove_object, READ, "ref"),
     # What moved a ref.
-    Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name"),
-    Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name"),
+    Route("GET", routes.REF_LOG, branches.list_ref_moves, READ, "name", use=Use.ITSELF),
+    Route("POST", routes.REF_UNDO, branches.undo_ref_move, WRITE, "name", use=Use.MOVE),
     # Runs.
     Route("GET", routes.ALL_RUNS, runs.list_runs, SignedIn()),
-    Route("GET", routes.ANY_RUN, runs.get_run, SignedIn()),
+    Route("GET", routes.ANY_RUN, runs.find_run, SignedIn()),
     Route("GET", routes.WHY, tracing.get_why, SignedIn()),
     Route("GET", routes.LINEAGE, tracing.get_lineage, SignedIn()),
     Route("POST", routes.RUNS, runs.begin_run, ForEach(WRITE), is_idempotent=True),

@@ -17,8 +17,10 @@ import msgspec
 from aiohttp import web
 from lakebed.client.wire import RequestBody
 
+from ..auth.authorize import Permission
 from ..auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from ..errors import MethodNotAllowedError, RouteNotFoundError
+from ..provenance.views import Use
 from .admission import Admission, Place, Requirement
 from .call import Call, NoBody, NoQuery, Streamed
 from .headers import Header
@@ -66,6 +68,10 @@ class Route:
     is_idempotent: bool = False
     """An `Idempotency-Key` is honoured: the effect happens once a key."""
 
+    use: Use | None = None
+    """What it does with the ref that `ref_name` says, for whom the key of a run is used;
+    None: what its permission says. `provenance/views.py`."""
+
     headers: tuple[Header, ...] = ()
     """Headers that the handler reads, beside those that every request may have."""
     operation: str = ""
@@ -82,6 +88,13 @@ class Route:
             return self.operation
         first, *others = self.handler.__name__.split("_")
         return first + "".join(map(str.capitalize, others))
+
+    @property
+    def use_of_ref(self) -> Use:
+        """What it does with its ref, as the key of a run sees it."""
+        if self.use is not None:
+            return self.use
+        return Use.READ if self.requirement is Permission.READ else Use.WRITE
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,6 +188,7 @@ def _compile_admission(
         repository if has_repository else None,
         Place.parse(route.ref_name) if route.ref_name is not None else None,
         tuple(Place.parse(place) for place in route.reads),
+        route.use_of_ref,
     )
     try:
         admission.check(names, query, body)

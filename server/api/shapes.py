@@ -14,6 +14,7 @@ from ..repository.combining import Conflict
 from ..repository.diffs import Difference
 from ..repository.listings import CommonPrefix
 from ..repository.objects import etag_text
+from ..repository.proving import Proof
 from ..tree.entry import Entry
 from ..tree.extra import Extra, decode_extra
 
@@ -190,6 +191,17 @@ def show_blamed(blamed: Blamed) -> wire.Blame:
         path_type="common_prefix" if blamed.is_prefix else "object",
         commit=show_commit(blamed.commit),
         is_found=blamed.is_found,
+    )
+
+
+def show_proof(proof: Proof) -> wire.Proof:
+    """Return the body of a proof."""
+    return wire.Proof(
+        version=1,
+        commit_id=proof.commit_id.hex(),
+        path=proof.path.decode(),
+        commit=proof.commit_record,
+        nodes=list(proof.nodes),
     )
 
 

@@ -7,7 +7,7 @@ reads it: the browser is told to guess no type and to run nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
@@ -42,6 +42,7 @@ async def send_object(
     span: ByteRange | None = None,
     whole_headers: Mapping[str, str] | None = None,
     log_fields: Mapping[str, str] | None = None,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> web.StreamResponse:
     """Answer a GET or HEAD of the object `entry`.
 
@@ -55,6 +56,7 @@ async def send_object(
         span: the bytes that are asked for otherwise than by a `Range` header.
         whole_headers: what is true only of all bytes together; left out of a range.
         log_fields: what tells this request in the log from others.
+        before: awaited before the object, or a range of it, is sent; not for HEAD.
 
     Raises:
         PreconditionFailedError: a condition does not hold.
@@ -93,6 +95,8 @@ async def send_object(
     else:
         headers["Content-Range"] = wanted.content_range(entry.size_bytes)
     size_bytes = wanted.stop - wanted.start
+    if request.method != "HEAD" and before is not None:
+        await before()
     if request.method == "HEAD" or not size_bytes:
         return WholeAnswer(status, headers, announced_bytes=size_bytes)
     if size_bytes <= small_bytes_max:

@@ -101,11 +101,11 @@ CREATE TABLE run_log (
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value,                    -- NULL, a number or a text, as it came; booleans are texts
+    value  ANY,               -- NULL, a number or a text; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;  -- else a text of digits would be kept as a number
 CREATE INDEX run_param_by_value ON run_param (repository_id, name, value, run_id);
 
 -- A metric in short; its points are in `run_points`.

@@ -58,7 +58,7 @@ class RunWrites(RunReads):
             "user_name, host, command, parent_id, rerun_of_id, started_ms, heard_ms, "
             "lost_after_s, log_sequence) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-            "(SELECT coalesce(max(sequence), 0) FROM ref_log) "
+            "coalesce(?14, (SELECT coalesce(max(sequence), 0) FROM ref_log)) "
             f"FROM repository WHERE id = ?2 AND {NAMED}",
             (
                 run.name,
@@ -74,6 +74,7 @@ class RunWrites(RunReads):
                 run.started_ms,
                 run.heard_ms,
                 run.lost_after_s,
+                run.log_sequence,
             ),
         )
         found = await self.find_run(run.name) if created else None

@@ -19,6 +19,7 @@ from ..runs.rows import FileRow, RunRow
 from .callers import Caller, require_own
 from .drafts import check_parts, decode_draft, encode_draft
 from .inputs import add_inputs, check_outputs, resolve_inputs
+from .pins import find_pins
 
 WRITER_CHARS_MAX = 64
 TEXT_CHARS_MAX = 16 * 1024
@@ -62,7 +63,11 @@ async def append_batch(
     parts = check_parts({part: getattr(batch, part) for part in PARTS})
     missing = check_missing(batch.missing)
     inputs = await resolve_inputs(
-        engine, batch.inputs, caller, log_sequence=run.log_sequence
+        engine,
+        batch.inputs,
+        caller,
+        log_sequence=run.log_sequence,
+        pins=await find_pins(engine, run.rerun_of),
     )
     await check_outputs(engine, batch.outputs, caller)
     changes_draft = bool(parts or missing or batch.outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import (
-    InvalidValueError,
+    ConflictError,
     ModelVersionNotFoundError,
     PromotionRefusedError,
     TooManyError,
@@ -151,7 +151,7 @@ async def rollback(
     Raises:
         ModelNotFoundError
         ModelVersionNotFoundError: the model never had such an alias.
-        InvalidValueError: there is nothing to go back to, or that version was deleted.
+        ConflictError: there is nothing to go back to, or that version was deleted.
     """
     check_text(reason, "reason")
 
@@ -164,15 +164,13 @@ async def rollback(
             raise ModelVersionNotFoundError(name, alias, what="alias")
         number = find_rollback(moves)
         if number is None:
-            raise InvalidValueError(
-                "alias",
+            raise ConflictError(
                 f"cannot roll back '{alias_ref(name, alias)}': it was nowhere before; "
                 "promote another version, or delete the alias",
             )
         version = await tx.find_version(model.id, number)
         if version is None:
-            raise InvalidValueError(
-                "alias",
+            raise ConflictError(
                 f"cannot roll back '{alias_ref(name, alias)}': version {number}, where it "
                 "was before, was deleted: promote another one",
             )

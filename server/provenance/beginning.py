@@ -22,6 +22,7 @@ from .callers import Caller
 from .drafts import Draft, check_parts, encode_draft
 from .finding import find_readable
 from .inputs import add_inputs, are_still_so, check_outputs, resolve_inputs
+from .pins import find_pins
 
 COMMAND_CHARS_MAX = 200
 """Of the command in lists, which show it in one line."""
@@ -104,11 +105,16 @@ async def _begin(
         heard_ms=now_ms,
         lost_after_s=_check_lost_after(wish.lost_after_s),
         draft=encode_draft(draft),
+        # What is done again sees what there was the first time.
+        log_sequence=None if rerun_of is None else rerun_of.log_sequence,
     )
+    pins = await find_pins(engine, None if rerun_of is None else rerun_of.name)
     key = make_key()
     result = CommitId(new.name.encode())
     for _ in range(ATTEMPTS_MAX):
-        inputs = await resolve_inputs(engine, wish.inputs, caller, log_sequence=None)
+        inputs = await resolve_inputs(
+            engine, wish.inputs, caller, log_sequence=new.log_sequence, pins=pins
+        )
 
         async def action(tx: WriteTransaction) -> None:
             run = await tx.create_run(new)

@@ -22,6 +22,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """Of the commits that publish its outputs."""
     actor: str = ""
     """Who asked."""
+    denied: tuple[tuple[str, str], ...] = ()
+    """Repositories and branches that they may not write to: nothing is published there."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +42,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, parts={**self.parts, **parts})
 
     def with_outputs(self, wishes: list[OutputWish]) -> Draft:
-        """Return the draft with these too; the last wish for one place counts."""
+        """Return the draft with these too; the last wish for one place counts.
+
+        `model` and `model/` are one: before the end nobody may know which it will be.
+        """
         by_place = {
-            (each.repository, each.branch, each.path): each
+            (each.repository, each.branch, each.path.rstrip("/")): each
             for each in (*self.outputs, *wishes)
         }
         return msgspec.structs.replace(self, outputs=tuple(by_place.values()))

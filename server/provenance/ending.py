@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from lakebed.client.wire.runs import RunEnd
 
-from ..errors import InvalidValueError, RunEndedError, RunNotFoundError
+from ..errors import (
+    InvalidValueError,
+    PermissionDeniedError,
+    RunEndedError,
+    RunNotFoundError,
+)
 from ..history.commit import MESSAGE_BYTES_MAX
 from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
@@ -43,7 +48,12 @@ async def end_run(engine: Engine, run: RunRow, end: RunEnd, caller: Caller) -> R
     if end.ended_ms is not None and not 0 <= end.ended_ms < 253_402_300_800_000:
         raise InvalidValueError("ended_ms", f"end {end.ended_ms} is no time")
     now_ms = engine.clock()
-    ending = Ending(status=end.status, message=end.message, actor=caller.name)
+    ending = Ending(
+        status=end.status,
+        message=end.message,
+        actor=caller.name,
+        denied=await _find_denied(engine, run, caller),
+    )
 
     async def note(tx: WriteTransaction) -> None:
         draft = decode_draft(await tx.find_draft(run.id))
@@ -57,6 +67,19 @@ async def end_run(engine: Engine, run: RunRow, end: RunEnd, caller: Caller) -> R
     if not await _is_alike(engine, sealed, end):
         raise RunEndedError(run.name, f"it was sealed as '{sealed.status.word}'")
     return sealed
+
+
+async def _find_denied(
+    engine: Engine, run: RunRow, caller: Caller
+) -> tuple[tuple[str, str], ...]:
+    """Return where `run` has written, and `caller` may not: rights may have changed."""
+    denied: list[tuple[str, str]] = []
+    for row in await engine.metadata.list_work_branches(run.id):
+        try:
+            caller.require_write(row.repository, row.branch)
+        except PermissionDeniedError:
+            denied.append((row.repository, row.branch))
+    return tuple(denied)
 
 
 async def lose_run(engine: Engine, run: RunRow) -> RunRow:

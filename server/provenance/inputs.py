@@ -24,6 +24,7 @@ from ..tree.entry import unpack_entry
 from ..tree.lookup import find
 from .callers import Caller
 from .contents import find_contents
+from .pins import NO_PINS, Pins
 
 WISHES_MAX = 1000
 """Inputs or outputs that one request declares: what a person, or a pipeline, lists."""
@@ -47,8 +48,11 @@ async def resolve_inputs(
     caller: Caller,
     *,
     log_sequence: int | None,
+    pins: Pins = NO_PINS,
 ) -> list[Input]:
     """Return what `wishes` mean, for a run that began at `log_sequence`; None: now.
+
+    Refs of `pins` mean what they say there.
 
     Raises:
         PermissionDeniedError, RepositoryNotFoundError, RefNotFoundError,
@@ -56,18 +60,27 @@ async def resolve_inputs(
     """
     check_count(wishes, "inputs")
     return [
-        await _resolve(engine, wish, caller, log_sequence=log_sequence)
+        await _resolve(engine, wish, caller, log_sequence=log_sequence, pins=pins)
         for wish in wishes
     ]
 
 
 async def _resolve(
-    engine: Engine, wish: InputWish, caller: Caller, *, log_sequence: int | None
+    engine: Engine,
+    wish: InputWish,
+    caller: Caller,
+    *,
+    log_sequence: int | None,
+    pins: Pins,
 ) -> Input:
     caller.require_read(wish.repository, wish.ref)
     where = await get_repository(engine, wish.repository)
-    resolved = (await resolve_in(engine, where, wish.ref)).require_data()
-    commit, branch = resolved.commit, resolved.branch
+    pin = pins.get((where.id, wish.ref))
+    if pin is not None:
+        commit, branch = await engine.history(where).get(pin), None
+    else:
+        resolved = (await resolve_in(engine, where, wish.ref)).require_data()
+        commit, branch = resolved.commit, resolved.branch
     if branch is not None and log_sequence is not None:
         pinned = await engine.metadata.find_head_at(where.id, branch.name, log_sequence)
         if pinned is not None:

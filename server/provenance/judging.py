@@ -8,6 +8,7 @@ from ..errors import (
     ApprovalNotFoundError,
     ConflictError,
     RunGoesOnError,
+    RunNotFoundError,
     UnusableRunError,
 )
 from ..registry.names import check_alias, check_check_name, version_ref
@@ -16,8 +17,8 @@ from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..runs.statuses import Status
 from .callers import Caller
+from .finding import find_readable
 from .models import check_text, person_of, require_model, require_version
-from .registering import find_visible_run
 
 
 async def set_rules(
@@ -126,13 +127,15 @@ async def add_check(
         UnusableRunError: the run read no file of the version.
     """
     check_check_name(check)
+    run = await find_readable(engine, run_text, caller)
+    if not run.is_sealed:
+        raise RunGoesOnError(run.name, "take it as a check when it has ended")
 
     async def action(tx: WriteTransaction) -> Check:
         model = await require_model(tx, name)
         version = await require_version(tx, model, text)
-        run = await find_visible_run(tx, caller, run_text)
-        if not run.is_sealed:
-            raise RunGoesOnError(run.name, "take it as a check when it has ended")
+        if await tx.find_run_by_id(run.id) is None:  # deleted since
+            raise RunNotFoundError(run_text)
         if not await tx.has_read_version(run.id, version):
             ref = version_ref(name, version.number)
             raise UnusableRunError(

@@ -163,6 +163,10 @@ class _Walk:
         for stop in start:
             self._meet(stop, 0)
         while self._queue:
+            if len(self._graph.nodes) >= self._nodes_max:
+                # What is left to leave could only add to what is shown already.
+                self._graph.is_complete = False
+                break
             stop, depth = self._queue.popleft()
             match stop:
                 case RunTag():

@@ -7,6 +7,7 @@ committed on the work branch, and each commit on a target is noted in its transa
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -52,6 +53,8 @@ class Published:
     """Paths that the run wrote, up to `WRITTEN_MAX`, and one more if there are more."""
     failure: str = ""
     """Why it was not."""
+    branch: str = ""
+    """Where it was written to: of a run that does another one again its own branch."""
 
 
 async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Published]:
@@ -67,6 +70,13 @@ async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Publi
 async def _publish(
     engine: Engine, run: RunRow, row: WorkBranchRow, ending: Ending
 ) -> Published:
+    if (row.repository, row.branch) in ending.denied:
+        return Published(
+            row,
+            None,
+            failure=f"access denied: '{ending.actor}' may not write '{row.repository}' "
+            f"at '{row.branch}': merge branch '{row.work_branch}' by hand",
+        )
     try:
         where = await get_repository(engine, row.repository)
         history = engine.history(where)
@@ -74,11 +84,15 @@ async def _publish(
             return Published(row, None, failure="its work branch was deleted")
         await _note_written(engine, run, row)
         work = await _commit_rest(engine, where, row, run, ending)
-        published = row.published or await _merge(engine, where, run, row, work, ending)
+        publish = _merge if run.rerun_of is None else _keep
+        published = row.published or await publish(
+            engine, where, run, row, work, ending
+        )
         written = await _list_written(
             engine, run, row, await history.get(row.base), work
         )
-        return Published(row, await history.get(published), written)
+        branch = row.branch if run.rerun_of is None else row.work_branch
+        return Published(row, await history.get(published), written, branch=branch)
     except RefMovedError:
         raise
     except MergeConflictError as error:
@@ -207,6 +221,27 @@ async def _merge(
         if again is None or again.published is None:
             raise RefMovedError(row.branch) from None
         return again.published
+
+
+async def _keep(
+    engine: Engine,
+    where: Repository,
+    run: RunRow,
+    row: WorkBranchRow,
+    work: Commit,
+    ending: Ending,
+) -> CommitId:
+    """Leave `work` where it is: what was published was the first run's.
+
+    The branch goes as others do, and the commit stays as long as the run that needs it.
+    """
+    del where, ending
+    note = _Note(run.id, row)
+    with suppress(DoneBeforeError):  # by an end that was cut off: as this one would
+        await engine.metadata.write(
+            lambda tx: note.claim(tx, work.id, now_ms=engine.clock())
+        )
+    return work.id
 
 
 async def _list_written(

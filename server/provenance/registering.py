@@ -32,41 +32,13 @@ from ..repository.engine import Engine
 from ..repository.once import Once, run_once
 from ..repository.paths import show_path
 from ..repository.publishing import REBUILDS_MAX
-from ..runs.names import is_record_id, is_run_beginning, is_run_id
-from ..runs.rows import EdgeRow, RunRow
+from ..runs.rows import RunRow
 from ..runs.statuses import Status
-from ..runs.store import RunReader
 from . import model_refs
 from .callers import Caller
+from .finding import find_readable
 from .models import VersionView, check_text, require_model, show_versions
 from .outputs import Files, Output, build_files, choose_output
-
-_SAME_BEGINNING_MAX = 100
-"""Runs whose ids begin alike, of which one may be the caller's to see."""
-
-
-async def find_visible_run(reader: RunReader, caller: Caller, text: str) -> RunRow:
-    """Return the run that `text` names, if `caller` may see it.
-
-    Raises:
-        RunNotFoundError: there is none that they may see.
-        InvalidValueError: there are several.
-    """
-    found: list[RunRow | None] = []
-    if is_record_id(text):
-        found = [await reader.find_run_of_record(bytes.fromhex(text))]
-    elif is_run_id(text):
-        found = [await reader.find_run(text)]
-    elif is_run_beginning(text):
-        found = [*await reader.find_runs(text, limit=_SAME_BEGINNING_MAX)]
-    seen = [run for run in found if run and caller.may_read(run.repository)]
-    if not seen:
-        raise RunNotFoundError(text)
-    if len(seen) > 1:
-        raise InvalidValueError(
-            "run", f"ambiguous run id '{text}': give more digits", value=text
-        )
-    return seen[0]
 
 
 async def register(
@@ -156,20 +128,16 @@ async def _find_outputs(
     engine: Engine, caller: Caller, text: str
 ) -> tuple[RunRow, list[Output]]:
     """Return a run that succeeded, and those of its outputs that `caller` may read."""
-
-    async def action(snapshot: Snapshot) -> tuple[RunRow, list[EdgeRow]]:
-        run = await find_visible_run(snapshot, caller, text)
-        if not run.is_sealed:
-            raise RunGoesOnError(run.name, "register it when it has ended")
-        if run.status is not Status.SUCCEEDED:
-            raise UnusableRunError(
-                run.name,
-                f"cannot register run '{run.name}': it is '{run.status.word}', and "
-                "published nothing",
-            )
-        return run, await snapshot.list_outputs(run.id)
-
-    run, edges = await engine.metadata.snapshot(action)
+    run = await find_readable(engine, text, caller)
+    if not run.is_sealed:
+        raise RunGoesOnError(run.name, "register it when it has ended")
+    if run.status is not Status.SUCCEEDED:
+        raise UnusableRunError(
+            run.name,
+            f"cannot register run '{run.name}': it is '{run.status.word}', and "
+            "published nothing",
+        )
+    edges = await engine.metadata.snapshot(lambda reader: reader.list_outputs(run.id))
     outputs = [Output.of(edge) for edge in edges if not edge.repository.startswith("#")]
     if edges and not outputs:
         raise UnusableRunError(

@@ -262,7 +262,7 @@ def _output(
     artifact = Artifact(row.repository_id, path, is_below, identity, size_bytes)
     edge = Edge(
         row.repository,
-        row.branch,
+        published.branch,
         CommitId(commit.id),
         path,
         is_below,

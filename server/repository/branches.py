@@ -43,6 +43,7 @@ async def create_branch(
     *,
     actor: str,
     hidden: bool = False,
+    force: bool = False,
     once: Once | None = None,
 ) -> Branch:
     """Create a branch at the commit that the expression `source` resolves to.
@@ -55,7 +56,7 @@ async def create_branch(
     """
     check_ref_name(name)
     start = await resolve(engine, repository, source)
-    require_changeable(start.repository)
+    require_changeable(start.repository, force=force)
     head = start.commit.id
     now_ms = engine.clock()
 
@@ -105,7 +106,7 @@ async def list_branches(
 
 
 async def delete_branch(
-    engine: Engine, repository: str, name: str, *, actor: str
+    engine: Engine, repository: str, name: str, *, actor: str, force: bool = False
 ) -> None:
     """Delete a branch with its staged changes; its commits stay reachable by id.
 
@@ -113,7 +114,7 @@ async def delete_branch(
         DeleteDefaultBranchError: it is the default branch.
         RefNotFoundError: there is no branch of that name.
     """
-    where, _ = await get_writable_branch(engine, repository, name)
+    where, _ = await get_writable_branch(engine, repository, name, force=force)
     if name == where.default_branch:
         raise DeleteDefaultBranchError(name)
     deleted = await engine.metadata.write(
@@ -133,13 +134,14 @@ async def reset_branch(
     *,
     path: bytes | None = None,
     prefix: bytes | None = None,
+    force: bool = False,
 ) -> int:
     """Throw away staged changes: all, those of `path`, or those below `prefix`.
 
     Returns how many rows went (of all: 1 if there were any).
     """
     _, branch = await get_writable_branch(
-        engine, repository, name, even_if_protected=True
+        engine, repository, name, even_if_protected=True, force=force
     )
     discarded = await engine.metadata.write(
         lambda tx: tx.discard_staged(branch.id, path=path, prefix=prefix)
@@ -245,7 +247,8 @@ async def _plan_undo(
     engine: Engine, repository: str, name: str, *, to: CommitId | None = None
 ) -> tuple[Repository, Branch | None, CommitId]:
     """Return where to undo, the branch if it is there, and where it goes back to."""
-    where = require_changeable(await get_repository(engine, repository))
+    where = await get_repository(engine, repository)
+    require_changeable(where)
     require_unprotected(where, name)
     ref = await engine.metadata.find_ref(where.id, name)
     if ref is not None and not isinstance(ref, Branch):

@@ -29,7 +29,7 @@ from ..staging.store import Change, PathState
 from ..tree.entry import Entry, PackedEntry, pack_entry
 from .contracts import Snapshot, WriteTransaction
 from .engine import Engine
-from .gathering import find_objects, find_present, read_states
+from .gathering import Found, find_objects, find_present, read_states
 from .objects import CONDITION_ATTEMPTS_MAX, is_still, stage
 from .paths import show_path
 from .resolving import get_writable_branch
@@ -98,12 +98,13 @@ async def link_many(
     *,
     source_ref: str,
     if_absent: bool = False,
+    on_found: Callable[[Repository, Found], Awaitable[None]] | None = None,
 ) -> list[bytes]:
     """Stage at the paths of `links` what is at their sources; no bytes are copied.
 
     All or none, the sources in one state of `source_ref`; who may read that, is for the
     caller to check. With `if_absent`, what is at a path already is kept. Returns the
-    paths where that was so.
+    paths where that was so. `on_found` is awaited with the sources before anything happens.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError,
@@ -118,6 +119,8 @@ async def link_many(
     if found.missing:
         shown = show_path(found.missing[0])
         raise ObjectNotFoundError(repository, source_ref, shown)
+    if on_found is not None:
+        await on_found(where, found)
     by_path = {entry.path: entry for entry in found.entries}
     now_ms = engine.clock()
     changes: dict[bytes, PackedEntry | None] = {}

@@ -155,7 +155,7 @@ def _merge(
     )
     if merged.tree is not None:
         return merged.tree
-    conflicts = tuple(_unpack(conflict) for conflict in merged.conflicts)
+    conflicts = tuple(map(unpack_conflict, merged.conflicts))
     raise MergeConflictError(
         f"conflict found: both sides changed {merged.conflict_count} paths differently, "
         f"'{show_path(conflicts[0].path)}' first",
@@ -167,7 +167,9 @@ def _merge(
 _TREE_STRATEGY = {"source": TreeStrategy.THEIRS, "destination": TreeStrategy.OURS}
 
 
-def _unpack(conflict: TreeConflict) -> Conflict:
+def unpack_conflict(conflict: TreeConflict) -> Conflict:
+    """Return `conflict` with its entries unpacked."""
+
     def entry(packed: PackedEntry | None) -> Entry | None:
         return None if packed is None else unpack_entry(conflict.path, packed)
 

@@ -44,6 +44,7 @@ async def commit_branch(
     metadata: Mapping[str, str] | None = None,
     created_ms: int | None = None,
     allow_empty: bool = False,
+    force: bool = False,
     once: Once | None = None,
 ) -> Commit:
     """Commit everything that is staged on a branch when this begins.
@@ -57,7 +58,7 @@ async def commit_branch(
         NothingToCommitError: nothing is staged, or what is staged changes nothing, or
             another commit or reset took it meanwhile.
     """
-    where, found = await get_writable_branch(engine, repository, branch)
+    where, found = await get_writable_branch(engine, repository, branch, force=force)
     description = Description(
         message,
         metadata or {},

@@ -56,6 +56,7 @@ async def copy_object(
     extra: Extra | None = None,
     checksums: bytes | None = None,
     condition: Condition | None = None,
+    force: bool = False,
 ) -> Entry:
     """Stage at `path` what `source` is; ETag, checksums and metadata come along.
 
@@ -75,7 +76,7 @@ async def copy_object(
         entry = replace(entry, checksums=checksums)
     packed = pack_entry(entry)
     for _ in range(CONDITION_ATTEMPTS_MAX):
-        state = await read_state(engine, repository, branch, path)
+        state = await read_state(engine, repository, branch, path, force=force)
         if condition is not None:
             located = await locate(engine, state, path)
             condition.check(located.entry if located else None, state, path)

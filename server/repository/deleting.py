@@ -51,7 +51,12 @@ class _Plan:
 
 
 async def delete_objects(
-    engine: Engine, repository: str, branch: str, deletions: Sequence[Deletion]
+    engine: Engine,
+    repository: str,
+    branch: str,
+    deletions: Sequence[Deletion],
+    *,
+    force: bool = False,
 ) -> list[Outcome]:
     """Stage `deletions` in their order, all in one transaction; return what each did.
 
@@ -63,7 +68,9 @@ async def delete_objects(
         ReadOnlyRepositoryError
     """
     for _ in range(CONDITION_ATTEMPTS_MAX):
-        where, target = await get_writable_branch(engine, repository, branch)
+        where, target = await get_writable_branch(
+            engine, repository, branch, force=force
+        )
         plan = await _plan(engine, where, target, deletions)
         if plan is None:
             continue

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import (
+    ExpiredDataError,
+    InvalidRefExpressionError,
+    LakeError,
+    RefNotFoundError,
+)
 from ..ids import CommitId
 from ..tree.cursor import Cursor
 from ..tree.entry import Entry, unpack_entry
@@ -13,7 +20,7 @@ from .contracts import Snapshot
 from .engine import Engine
 from .overlay import OverlayCursor, StagedRows, measure_overlay
 from .paging import check_limit
-from .resolving import Resolved, resolve
+from .resolving import Resolved, get_repository, resolve, resolve_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +119,56 @@ async def measure(
 
     async def action(snapshot: Snapshot) -> Measure:
         version = await resolve(engine, repository, ref, reader=snapshot)
-        tree_id = version.require_data().commit.tree_id
-        if version.branch is None or version.view == "committed":
-            return measure_prefix(engine.nodes, tree_id, prefix)
-        staged = StagedRows(snapshot, version.branch)
-        return measure_overlay(engine.nodes, tree_id, staged, prefix)
+        (measured,) = _measure_at(engine, snapshot, version.require_data(), [prefix])
+        return measured
 
     return await engine.metadata.snapshot(action)
+
+
+async def measure_many(
+    engine: Engine, repository: str, places: Sequence[tuple[str, bytes]]
+) -> list[Measure | LakeError]:
+    """Return what each of `places`, a ref and a prefix, adds up to, in their order.
+
+    All are read from one state, and what is wrong with a ref is told where its measure
+    would be.
+
+    Raises:
+        RepositoryNotFoundError
+    """
+
+    async def action(snapshot: Snapshot) -> list[Measure | LakeError]:
+        where = await get_repository(engine, repository, reader=snapshot)
+        wanted: dict[str, list[int]] = {}
+        for at, (ref, _) in enumerate(places):
+            wanted.setdefault(ref, []).append(at)
+        found: dict[int, Measure | LakeError] = {}
+        for ref, rows in wanted.items():
+            try:
+                version = await resolve_in(engine, where, ref, reader=snapshot)
+                version.require_data()
+            except _FAULTS_OF_REFS as error:
+                found.update(dict.fromkeys(rows, error))
+                continue
+            prefixes = [places[at][1] for at in rows]
+            measures = _measure_at(engine, snapshot, version, prefixes)
+            found.update(zip(rows, measures, strict=True))
+        return [found[at] for at in range(len(places))]
+
+    return await engine.metadata.snapshot(action)
+
+
+_FAULTS_OF_REFS = (RefNotFoundError, InvalidRefExpressionError, ExpiredDataError)
+
+
+def _measure_at(
+    engine: Engine, snapshot: Snapshot, version: Resolved, prefixes: Sequence[bytes]
+) -> list[Measure]:
+    tree_id = version.commit.tree_id
+    if version.branch is None or version.view == "committed":
+        return [measure_prefix(engine.nodes, tree_id, prefix) for prefix in prefixes]
+    staged = StagedRows(snapshot, version.branch)
+    is_alone = version.view == "staged"
+    return measure_overlay(
+        engine.nodes, None if is_alone else tree_id, staged, prefixes
+    )

@@ -5,7 +5,10 @@ Inside the engine *ours* is the destination and *theirs* the source.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 
 from ..errors import (
     NothingToCommitError,
@@ -13,11 +16,12 @@ from ..errors import (
 )
 from ..history.commit import Commit
 from ..history.walk import find_merge_base as find_base
-from ..tree.merge import Resolution
-from .combining import Combination, Strategy, combine
+from ..tree.merge import Resolution, iter_conflicts
+from .combining import Combination, Conflict, Strategy, combine, unpack_conflict
 from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID
 from .once import Once
+from .paging import check_limit
 from .publishing import Description, check_created_ms
 from .resolving import get_writable_branch, resolve, resolve_in
 
@@ -36,6 +40,56 @@ async def find_merge_base(
     return await find_base(history, ours.commit.id, theirs.commit.id)
 
 
+@dataclass(frozen=True, slots=True)
+class ConflictPage:
+    """A page of conflicts, in byte order of the paths."""
+
+    items: tuple[Conflict, ...]
+    next_after: bytes | None
+    """Where it goes on; None at the end."""
+
+
+async def list_conflicts(
+    engine: Engine,
+    repository: str,
+    source: str,
+    destination: str,
+    *,
+    prefix: bytes = b"",
+    after: bytes = b"",
+    limit: int,
+) -> ConflictPage:
+    """Return what a merge of `source` into `destination` would have to be told.
+
+    By what is committed at the two, which may be any ref expressions; nothing is merged.
+
+    Raises:
+        RepositoryNotFoundError, RefNotFoundError, InvalidRefExpressionError
+        ExpiredDataError: retention collected what one of them needs.
+    """
+    check_limit(limit)
+    theirs = (await resolve(engine, repository, source)).require_data()
+    ours = (await resolve_in(engine, theirs.repository, destination)).require_data()
+    history = engine.history(theirs.repository)
+    base = await find_base(history, ours.commit.id, theirs.commit.id)
+
+    def read() -> list[Conflict]:
+        found = iter_conflicts(
+            engine.nodes,
+            base.tree_id if base is not None else None,
+            ours.commit.tree_id,
+            theirs.commit.tree_id,
+            prefix=prefix,
+            after=after,
+        )
+        # One more than asked for says whether there are more.
+        return [unpack_conflict(conflict) for conflict in islice(found, limit + 1)]
+
+    items = await asyncio.to_thread(read)
+    next_after = items[limit - 1].path if len(items) > limit else None
+    return ConflictPage(tuple(items[:limit]), next_after)
+
+
 async def merge(
     engine: Engine,
     repository: str,
@@ -50,6 +104,7 @@ async def merge(
     created_ms: int | None = None,
     allow_empty: bool = False,
     squash: bool = False,
+    force: bool = False,
     once: Once | None = None,
 ) -> Commit:
     """Merge the ref expression `source` into the branch `destination`.
@@ -70,7 +125,7 @@ async def merge(
     if source == destination:
         raise SameRefError(f"cannot merge '{source}' into itself")
     where, branch = await get_writable_branch(
-        engine, repository, destination, even_if_protected=True
+        engine, repository, destination, even_if_protected=True, force=force
     )
     theirs = (await resolve_in(engine, where, source)).require_data()
     description = Description(

@@ -184,7 +184,7 @@ async def read_small(engine: Engine, entry: Entry) -> bytes | None:
 
 
 async def read_state(
-    engine: Engine, repository: str, branch: str, path: bytes
+    engine: Engine, repository: str, branch: str, path: bytes, force: bool | None = None
 ) -> PathState:
     """Return what is at `path` of a branch that may be written to.
 
@@ -194,9 +194,9 @@ async def read_state(
     """
     state = await engine.metadata.read_path(repository, branch, path)
     if state is None:
-        await get_writable_branch(engine, repository, branch)  # raises what is wrong
-        raise RefMovedError(branch)  # made this very moment
-    require_changeable(state.repository)
+        await get_writable_branch(engine, repository, branch, force=force)
+        raise RefMovedError(branch)  # nothing is wrong: it was made this very moment
+    require_changeable(state.repository, force=force)
     if not isinstance(state.ref, Branch):
         raise ReadOnlyRefError(branch)
     if not state.ref.hidden:  # where a transaction prepares what it will merge
@@ -216,6 +216,7 @@ async def put_object(
     sums: Sequence[Sum] = (),
     check: Callable[[WrittenBlob], None] | None = None,
     checksums: Callable[[], bytes] | None = None,
+    force: bool = False,
 ) -> Entry:
     """Stage an object on a branch; durable when this returns.
 
@@ -231,6 +232,7 @@ async def put_object(
         check: gets the digests of the bytes, once `sums` have all of them and before
             anything names them, and refuses the object by raising.
         checksums: returns the checksums of the entry, after `check`.
+        force: also in a read-only repository.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRefError,
@@ -238,7 +240,7 @@ async def put_object(
         PreconditionFailedError: `condition` does not hold.
         StorageFullError, StorageFailedError: nothing was written.
     """
-    state = await read_state(engine, repository, branch, path)
+    state = await read_state(engine, repository, branch, path, force=force)
     if condition is not None:
         # Refuse early, before the bytes are taken in; what counts is checked below.
         located = await locate(engine, state, path)
@@ -297,8 +299,9 @@ async def publish(
             condition.check(located.entry if located else None, state, entry.path)
         if await engine.metadata.write(action, frames=blob.frames, stored=blob.stored):
             return
+        # Whoever came here was let in: by force, where that was needed.
         state = await read_state(
-            engine, state.repository.name, state.ref.name, entry.path
+            engine, state.repository.name, state.ref.name, entry.path, force=True
         )
     raise RefMovedError(state.ref.name)
 
@@ -364,6 +367,7 @@ async def delete_object(
     path: bytes,
     *,
     condition: Condition | None = None,
+    force: bool = False,
 ) -> bool:
     """Stage the deletion of an object; tell whether there was one.
 
@@ -373,7 +377,7 @@ async def delete_object(
         PreconditionFailedError: `condition` does not hold.
     """
     for _ in range(CONDITION_ATTEMPTS_MAX):
-        state = await read_state(engine, repository, branch, path)
+        state = await read_state(engine, repository, branch, path, force=force)
         located = await locate(engine, state, path)
         if condition is not None:
             condition.check(located.entry if located else None, state, path)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
 from operator import itemgetter
 
 from ..ids import NodeId
 from ..refs.store import Branch
 from ..staging.store import Change, StagingScanner
 from ..tree.cursor import Cursor
-from ..tree.entry import FIXED
+from ..tree.entry import FIXED, PackedEntry
 from ..tree.lookup import Measure, find_many, measure_prefix
 from ..tree.lookup import after_prefix as end_of_prefix
 from ..tree.node import Row
@@ -124,16 +126,73 @@ class OverlayCursor:
 
 
 def measure_overlay(
-    nodes: NodeSource, tree_id: NodeId, staged: StagedRows, prefix: bytes
-) -> Measure:
-    """Return entries and bytes below `prefix`; cost follows the staged rows there."""
-    base = measure_prefix(nodes, tree_id, prefix)
-    entry_count, byte_total = base.entry_count, base.byte_total
-    end = end_of_prefix(prefix)
-    staged.seek(prefix)
-    while changes := staged.take_before(end):
-        old = find_many(nodes, tree_id, [path for path, _ in changes])
+    nodes: NodeSource,
+    tree_id: NodeId | None,
+    staged: StagedRows,
+    prefixes: Sequence[bytes],
+) -> list[Measure]:
+    """Return entries and bytes below each of `prefixes`, in their order.
+
+    The staged rows below what all of them begin with are looked at once, however many
+    prefixes there are.
+
+    Args:
+        nodes: where the nodes of `tree_id` are.
+        tree_id: what `staged` is laid over; None: the staged rows alone count.
+        staged: the changes of the branch.
+        prefixes: of paths.
+    """
+    if not prefixes:
+        return []
+    ends = [end_of_prefix(prefix) for prefix in prefixes]
+    shared = _common_beginning(prefixes)
+    before = _measure_before(
+        nodes,
+        tree_id,
+        staged,
+        sorted({*prefixes, *(end for end in ends if end is not None)}),
+        start=shared,
+        stop=end_of_prefix(shared),
+    )
+    measures: list[Measure] = []
+    for prefix, end in zip(prefixes, ends, strict=True):
+        base = Measure(0, 0)
+        if tree_id is not None:
+            base = measure_prefix(nodes, tree_id, prefix)
+        low, high = before[prefix], before[end]
+        measures.append(
+            Measure(
+                base.entry_count + high.entry_count - low.entry_count,
+                base.byte_total + high.byte_total - low.byte_total,
+            )
+        )
+    return measures
+
+
+def _measure_before(
+    nodes: NodeSource,
+    tree_id: NodeId | None,
+    staged: StagedRows,
+    marks: Sequence[bytes],
+    *,
+    start: bytes,
+    stop: bytes | None,
+) -> dict[bytes | None, Measure]:
+    """Return what staged rows from `start` on add to the tree before each of `marks`.
+
+    And, under None, what all of them do that come before `stop`. `marks` ascend.
+    """
+    found: dict[bytes | None, Measure] = {}
+    entry_count = byte_total = 0
+    ahead = deque(marks)
+    staged.seek(start)
+    while changes := staged.take_before(stop):
+        old: dict[bytes, PackedEntry] = {}
+        if tree_id is not None:
+            old = find_many(nodes, tree_id, [path for path, _ in changes])
         for path, packed in changes:
+            while ahead and ahead[0] <= path:
+                found[ahead.popleft()] = Measure(entry_count, byte_total)
             replaced = old.get(path)
             if replaced is not None:
                 entry_count -= 1
@@ -141,4 +200,15 @@ def measure_overlay(
             if packed is not None:
                 entry_count += 1
                 byte_total += FIXED.unpack_from(packed)[1]
-    return Measure(entry_count, byte_total)
+    for mark in (*ahead, None):
+        found[mark] = Measure(entry_count, byte_total)
+    return found
+
+
+def _common_beginning(prefixes: Sequence[bytes]) -> bytes:
+    """Return what all of `prefixes` begin with."""
+    first, last = min(prefixes), max(prefixes)
+    for at in range(len(first)):
+        if first[at] != last[at]:
+            return first[:at]
+    return first

@@ -40,6 +40,7 @@ async def revert(
     parent_number: int = 0,
     overrides: Overrides | None = None,
     allow_empty: bool = False,
+    force: bool = False,
     once: Once | None = None,
 ) -> Commit:
     """Commit the opposite of the commit `ref` on a branch.
@@ -53,13 +54,15 @@ async def revert(
         parent_number: which parent of a merge commit to go back to, from 1.
         overrides: message and metadata of the new commit.
         allow_empty: make a commit even if nothing changes.
+        force: also in a read-only repository.
+        once: makes it happen once.
 
     Raises:
         RevertNeedsParentError: `ref` is a merge, and `parent_number` is 0.
         InvalidValueError: the commit has no such parent.
         and what `combine` raises.
     """
-    where, target = await get_writable_branch(engine, repository, branch)
+    where, target = await get_writable_branch(engine, repository, branch, force=force)
     commit = (await resolve_in(engine, where, ref)).require_data().commit
     parent = await _choose_parent(engine, where, commit, parent_number, verb="revert")
 
@@ -88,6 +91,7 @@ async def cherry_pick(
     actor: str,
     parent_number: int = 0,
     overrides: Overrides | None = None,
+    force: bool = False,
     once: Once | None = None,
 ) -> Commit:
     """Commit what the commit `ref` changed on a branch, with its message.
@@ -99,7 +103,7 @@ async def cherry_pick(
         InvalidValueError: the commit has no such parent.
         and what `combine` raises.
     """
-    where, target = await get_writable_branch(engine, repository, branch)
+    where, target = await get_writable_branch(engine, repository, branch, force=force)
     commit = (await resolve_in(engine, where, ref)).require_data().commit
     parent = await _choose_parent(
         engine, where, commit, parent_number, verb="cherry-pick"
@@ -157,7 +161,13 @@ async def _choose_parent(
 
 
 async def hard_reset(
-    engine: Engine, repository: str, branch: str, ref: str, *, actor: str
+    engine: Engine,
+    repository: str,
+    branch: str,
+    ref: str,
+    *,
+    actor: str,
+    force: bool = False,
 ) -> Branch:
     """Move a branch to the commit that `ref` resolves to; `undo` moves it back.
 
@@ -167,7 +177,7 @@ async def hard_reset(
         DirtyBranchError: the branch has staged changes.
         RefMovedError: it was moved at the same time.
     """
-    where, seen = await get_writable_branch(engine, repository, branch)
+    where, seen = await get_writable_branch(engine, repository, branch, force=force)
     target = (await resolve_in(engine, where, ref)).require_data().commit
 
     async def action(tx: WriteTransaction) -> Branch:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..chunks.index import Frame
 from ..errors import (
     InvalidValueError,
-    ModelsRepositoryError,
     RepositoryInUseError,
     StillNeededError,
 )
@@ -13,14 +12,14 @@ from ..history.commit import Commit, decode_commit, make_commit
 from ..history.step import step_of
 from ..history.traces import NO_TRACES
 from ..ids import Kind
-from ..refs.names import MODELS, check_ref_name, check_repository_name
+from ..refs.names import check_ref_name, check_repository_name
 from ..refs.store import CommitRow, Repository
 from .contracts import WriteTransaction
 from .engine import Engine
 from .first_tree import EMPTY_CONTENT_ID, EMPTY_TREE_FRAME, EMPTY_TREE_ID
 from .paging import Filter, Page, read_page
 from .publishing import start_full_purge
-from .resolving import get_repository
+from .resolving import get_repository, require_changeable
 
 NAMESPACE_CHARS_MAX = 1024
 
@@ -130,17 +129,19 @@ async def list_repositories(
     )
 
 
-async def delete_repository(engine: Engine, name: str) -> None:
-    """Delete a repository with everything in it.
+async def delete_repository(engine: Engine, name: str, *, force: bool = False) -> None:
+    """Delete a repository with everything in it; one that is read-only by `force`.
 
     Its objects' bytes go when they are collected, unless something else uses them.
 
     Raises:
         RepositoryNotFoundError: there is none.
+        ReadOnlyRepositoryError
         StillNeededError: runs of other repositories, or versions of models, need it.
         ModelsRepositoryError: it is the one of the model registry.
     """
-    repository = await _get_deletable(engine, name)
+    found = await get_repository(engine, name)
+    repository = require_changeable(found, force=force)
 
     async def action(tx: WriteTransaction) -> None:
         await require_not_needed(tx, repository)
@@ -148,13 +149,6 @@ async def delete_repository(engine: Engine, name: str) -> None:
 
     await engine.metadata.write(action)
     start_full_purge(engine)
-
-
-async def _get_deletable(engine: Engine, name: str) -> Repository:
-    repository = await get_repository(engine, name)
-    if name == MODELS:
-        raise ModelsRepositoryError(name)
-    return repository
 
 
 async def require_not_needed(tx: WriteTransaction, repository: Repository) -> None:
@@ -185,7 +179,7 @@ async def delete_unused_repository(engine: Engine, name: str) -> None:
         StillNeededError: runs of other repositories, or versions of models, need it.
         ModelsRepositoryError: it is the one of the model registry.
     """
-    repository = await _get_deletable(engine, name)
+    repository = require_changeable(await get_repository(engine, name))
 
     async def action(tx: WriteTransaction) -> None:
         use = await _find_use(tx, repository)

@@ -70,8 +70,13 @@ async def get_repository(
     return repository
 
 
-def require_changeable(repository: Repository) -> Repository:
+def require_changeable(
+    repository: Repository, *, force: bool | None = None
+) -> Repository:
     """Return `repository` if requests may change something in it.
+
+    `force` is for who administers a read-only one; None: what is to be done cannot be
+    forced.
 
     Raises:
         ModelsRepositoryError: it is the one of the model registry.
@@ -79,8 +84,8 @@ def require_changeable(repository: Repository) -> Repository:
     """
     if repository.name == MODELS:
         raise ModelsRepositoryError(MODELS)
-    if repository.read_only:
-        raise ReadOnlyRepositoryError(repository.name)
+    if repository.read_only and not force:
+        raise ReadOnlyRepositoryError(repository.name, can_be_forced=force is not None)
     return repository
 
 
@@ -103,18 +108,26 @@ async def get_branch(
 
 
 async def get_writable_branch(
-    engine: Engine, repository_name: str, name: str, *, even_if_protected: bool = False
+    engine: Engine,
+    repository_name: str,
+    name: str,
+    *,
+    even_if_protected: bool = False,
+    force: bool | None = None,
 ) -> tuple[Repository, Branch]:
     """Return a branch that may be written to, and its repository.
 
-    `even_if_protected` is for merges, and for throwing away what was never committed.
+    `even_if_protected` is for merges, and for throwing away what was never committed;
+    `force` is for administrators who write to a read-only repository.
 
     Raises:
         RepositoryNotFoundError, ReadOnlyRepositoryError, RefNotFoundError
         ReadOnlyRefError: `name` is a tag, a commit or an expression.
         ProtectedBranchError: the branch changes only by merges.
     """
-    repository = require_changeable(await get_repository(engine, repository_name))
+    repository = require_changeable(
+        await get_repository(engine, repository_name), force=force
+    )
     ref = await engine.metadata.find_ref(repository.id, name)
     if isinstance(ref, Branch):
         if not (even_if_protected or ref.hidden):

@@ -19,6 +19,7 @@ async def create_tag(
     source: str,
     *,
     actor: str,
+    force: bool = False,
     once: Once | None = None,
 ) -> Tag:
     """Create a tag at the commit that the expression `source` resolves to.
@@ -29,7 +30,7 @@ async def create_tag(
     """
     check_ref_name(name, what="tag")
     target = await resolve(engine, repository, source)
-    require_changeable(target.repository)
+    require_changeable(target.repository, force=force)
     commit_id = target.commit.id
     now_ms = engine.clock()
 
@@ -78,13 +79,16 @@ async def list_tags(
     )
 
 
-async def delete_tag(engine: Engine, repository: str, name: str, *, actor: str) -> None:
+async def delete_tag(
+    engine: Engine, repository: str, name: str, *, actor: str, force: bool = False
+) -> None:
     """Delete a tag; its commit stays reachable by id.
 
     Raises:
         RepositoryNotFoundError, RefNotFoundError, ReadOnlyRepositoryError
     """
-    where = require_changeable(await get_repository(engine, repository))
+    where = await get_repository(engine, repository)
+    require_changeable(where, force=force)
     deleted = await engine.metadata.write(
         lambda tx: tx.delete_ref(
             where.id, name, kind="tag", actor=actor, now_ms=engine.clock()

@@ -71,6 +71,8 @@ class NewRun(Struct, frozen=True, kw_only=True):
     heard_ms: int
     lost_after_s: int
     draft: bytes
+    log_sequence: int | None = None
+    """What branches are read at; None: at what they are now."""
 
 
 class Param(Struct, frozen=True, gc=False):

@@ -12,7 +12,10 @@ from ..auth.authenticate import Verified
 from ..auth.authorize import Permission, authorize, is_allowed
 from ..httprules.streams import Streams
 from ..httprules.whole import WholeAnswer
+from ..provenance.observing import Observer
+from ..provenance.views import Use, View, see
 from ..repository.engine import Engine
+from ..repository.objects import Located
 from ..settings import Settings
 from .address import PATH_STYLE, Addressing, Bucket, ObjectName
 from .errors import S3Error
@@ -27,6 +30,7 @@ class Gateway:
     engine: Engine
     settings: Settings
     streams: Streams
+    observer: Observer
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -42,6 +46,8 @@ class Call(Struct, frozen=True, gc=False):
     object_name: ObjectName | None
     addressing: Addressing = PATH_STYLE
     """How this listener reads buckets: those of copy sources too."""
+    view: View | None = None
+    """The ref of `object_name` as a run sees it; None: the key is no run's."""
 
     @property
     def engine(self) -> Engine:
@@ -69,6 +75,21 @@ class Call(Struct, frozen=True, gc=False):
             PermissionDeniedError: they have not.
         """
         authorize(self.verified.principal, permission, repository, ref)
+
+    async def see(self, repository: str, ref: str, use: Use) -> View:
+        """Return a ref that the caller was let in to, as they see it."""
+        run = self.verified.principal.run
+        if run is None:
+            return View(ref, ref)
+        return await see(self.engine, run, repository, ref, use)
+
+    async def observe(self, view: View | None, located: Located) -> None:
+        """Record that the caller reads an object, if they are a run."""
+        run = self.verified.principal.run
+        if run is not None and view is not None:
+            await self.gateway.observer.observe(
+                run, view, located.repository, (located.entry,), located.commit_id
+            )
 
     def base_headers(self) -> dict[str, str]:
         """Return the headers of every answer, to be added to."""

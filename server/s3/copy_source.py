@@ -21,6 +21,7 @@ from ..errors import (
     RefNotFoundError,
 )
 from ..httprules.preconditions import Verdict, evaluate
+from ..provenance.views import Use, View
 from ..repository.objects import Located, etag_text
 from .address import PATH_STYLE, Addressing, ObjectName, name_object
 from .call import Call, invalid_argument
@@ -83,6 +84,8 @@ async def find_source(call: Call) -> tuple[CopySource, Located]:
     source = CopySource.parse(call.request.headers[HEADER], call.addressing)
     name = source.name
     call.require(Permission.READ, name.repository, name.ref)
+    view = await call.see(name.repository, name.ref, Use.READ)
+    name = ObjectName(name.repository, view.ref, name.path)
     try:
         located = await find_version(call, name, source.version)
     except (
@@ -93,7 +96,10 @@ async def find_source(call: Call) -> tuple[CopySource, Located]:
         # A writer's ref that is not there is a bucket; the source is read.
         raise S3Error("NoSuchKey", str(error)) from error
     _check_conditions(call.request.headers, located)
-    return source, located
+    if source.version is not None:
+        view = View(source.version, source.version)
+    await call.observe(view, located)
+    return CopySource(name, source.version), located
 
 
 def _check_conditions(headers: Headers, located: Located) -> None:

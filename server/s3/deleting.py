@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ..auth.authorize import Permission
 from ..errors import LakeError, RepositoryNotFoundError
+from ..provenance.views import Use
 from ..repository.deleting import Deletion, delete_objects
 from ..repository.objects import Condition, delete_object
 from ..repository.resolving import get_repository
@@ -85,7 +86,8 @@ async def delete_many(call: Call) -> web.StreamResponse:
         else:
             by_ref.setdefault(item.name.ref, []).append(item)
     for ref, some in by_ref.items():
-        await _delete_at(call, ref, some)
+        view = await call.see(call.get_bucket().repository, ref, Use.WRITE)
+        await _delete_at(call, view.ref, some)
     content: list[Element] = []
     for item in items:
         if item.error is not None:

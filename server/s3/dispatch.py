@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from ..auth.authorize import Permission
 from ..auth.sigv4 import Headers
+from ..provenance.views import Use
 from .address import Level
 from .errors import S3Error
 from .object_headers import METADATA_PREFIX, PRIVATE_ACLS
@@ -89,6 +91,11 @@ class Dispatcher:
                 "NotImplemented", f"'{method}' of a {level.value} is not implemented"
             )
         return operation
+
+
+def use_of(operation: Operation) -> Use:
+    """Return what `operation` does with the ref of its object: `provenance/views.py`."""
+    return Use.READ if operation.requirement is Permission.READ else Use.WRITE
 
 
 def check_headers(operation: Operation, headers: Headers) -> None:

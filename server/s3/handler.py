@@ -19,13 +19,23 @@ from ..auth.requirements import ForEach, SignedIn
 from ..auth.target import Target
 from ..errors import BodyStalledError, LakeError
 from ..httprules.streams import Streams
+from ..provenance.observing import Observer
+from ..provenance.views import Use, View, see
 from ..repository.engine import Engine
+from ..runs.rows import RunScope
 from ..serving.exchange import Exchange
 from ..settings import Settings
-from .address import PATH_STYLE, Addressing, Level, name_object, read_host
+from .address import (
+    PATH_STYLE,
+    Addressing,
+    Level,
+    ObjectName,
+    name_object,
+    read_host,
+)
 from .body import awaits_continue
 from .call import Call, Gateway
-from .dispatch import Dispatcher, check_headers
+from .dispatch import Dispatcher, check_headers, use_of
 from .errors import S3Error
 from .form import Form, is_form
 from .form_upload import read_key, store
@@ -44,7 +54,7 @@ class S3Handler:
         self, engine: Engine, auth: Authenticator, settings: Settings, streams: Streams
     ) -> None:
         """Serve the repositories of `engine` to whom `auth` lets in."""
-        self._gateway = Gateway(engine, settings, streams)
+        self._gateway = Gateway(engine, settings, streams, Observer(engine))
         self._auth = auth
         self._dispatcher = Dispatcher(TABLE)
 
@@ -133,7 +143,7 @@ class S3Handler:
                     "CORSResponse: CORS is not enabled for this bucket",
                 )
             raise S3Error("AccessDenied", "access denied: the request is not signed")
-        exchange.user = verified.principal.name
+        _identify(exchange, verified.principal)
         address = addressing.locate(target.path, read_host(headers))
         parameters = _read_parameters(target) if target.pairs else _NONE
         operation = self._dispatcher.find(method, address.level, parameters, headers)
@@ -156,6 +166,11 @@ class S3Handler:
         ):
             ref = None  # what makes or removes a bucket does it to all of its refs
         _admit(verified.principal, operation.requirement, repository, ref, parameters)
+        view = None
+        if verified.principal.run is not None and object_name is not None:
+            view, object_name = await self._see(
+                verified.principal.run, object_name, use_of(operation)
+            )
         call = Call(
             self._gateway,
             request,
@@ -165,8 +180,16 @@ class S3Handler:
             bucket,
             object_name,
             addressing,
+            view,
         )
         return await operation.handler(call)
+
+    async def _see(
+        self, run: RunScope, name: ObjectName, use: Use
+    ) -> tuple[View, ObjectName]:
+        """Return what a ref is for a run, and the object there."""
+        view = await see(self._gateway.engine, run, name.repository, name.ref, use)
+        return view, ObjectName(name.repository, view.ref, name.path, name.is_ref_alone)
 
     async def _take_form(
         self,
@@ -187,7 +210,7 @@ class S3Handler:
         if "policy" not in form.fields:
             raise S3Error("AccessDenied", "access denied: the form is not signed")
         verified = await self._auth.verify_form(form.fields, service="s3")
-        exchange.user = verified.principal.name
+        _identify(exchange, verified.principal)
         object_name = name_object(bucket, read_key(form))
         policy = PostPolicy.parse(form.fields["policy"])
         now_ms = self._gateway.engine.clock()
@@ -198,6 +221,11 @@ class S3Handler:
             object_name.repository,
             object_name.ref,
         )
+        view = None
+        if verified.principal.run is not None:
+            view, object_name = await self._see(
+                verified.principal.run, object_name, Use.WRITE
+            )
         call = Call(
             self._gateway,
             request,
@@ -207,8 +235,13 @@ class S3Handler:
             bucket,
             object_name,
             addressing,
+            view,
         )
         return await store(call, form, policy)
+
+
+def _identify(exchange: Exchange, principal: Principal) -> None:
+    exchange.identify(principal.name, is_run=principal.run is not None)
 
 
 def _admit(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ..errors import InvalidRefExpressionError, RefNotFoundError
 from ..ids import CommitId
+from ..provenance.views import Use
 from ..refs.expression import parse_expression
 from ..repository.listings import CommonPrefix, Listing, list_objects
 from ..repository.objects import etag_text
@@ -172,13 +173,14 @@ async def _list_ref(call: Call, query: Query, ref: str, head: str) -> Lines:
         after = ""
     repository = call.get_bucket().repository
     pinned = query.pinned
+    seen = await call.see(repository, ref, Use.READ)
     # Whoever may not read commits by their id could have written one into the token.
     if pinned is not None and not call.may_read(repository, pinned.hex()):
         pinned = None
     listing = await list_objects(
         call.engine,
         repository,
-        ref if pinned is None else pinned.hex(),
+        seen.ref if pinned is None else pinned.hex(),
         prefix=encode_key(query.prefix.removeprefix(head)),
         after=after.removeprefix(head).encode() if after.startswith(head) else b"",
         delimiter=query.delimiter.encode(),
@@ -195,7 +197,7 @@ async def _list_ref(call: Call, query: Query, ref: str, head: str) -> Lines:
             for item in listing.items
             if isinstance(item, CommonPrefix)
         ),
-        _next_token(listing, repository, ref, head),
+        _next_token(listing, repository, seen.ref, head),
         listing.commit_id,
         listing.staged_paths,
     )

@@ -74,7 +74,8 @@ def show_target(call: Call) -> list[Element]:
     name = call.get_object_name()
     bucket = call.get_bucket()
     path = name.path.decode()
-    key = path if bucket.ref is not None else f"{name.ref}/{path}"
+    ref = name.ref if call.view is None else call.view.written
+    key = path if bucket.ref is not None else f"{ref}/{path}"
     return [("Bucket", bucket.name), ("Key", key)]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import hdrs, web
 
 from ..httprules.ranges import ByteRange
 from ..httprules.sending import send_object
+from ..provenance.views import View
 from ..tree.entry import Entry
 from .call import Call, invalid_argument
 from .checksums import StoredChecksum
@@ -13,16 +16,18 @@ from .errors import S3Error
 from .multipart import read_part_number
 from .object_headers import OVERRIDES, show_extra
 from .part_layout import PartLayout
-from .versions import find_version, show_version
+from .versions import STAGED, find_version, show_version
 
 _MODE_HEADER = "x-amz-checksum-mode"
 
 
 async def read(call: Call) -> web.StreamResponse:
     """Answer with an object, or some of it; without its bytes if the method is HEAD."""
-    located = await find_version(
-        call, call.get_object_name(), call.parameters.get("versionId")
-    )
+    version = call.parameters.get("versionId")
+    located = await find_version(call, call.get_object_name(), version)
+    view = call.view
+    if view is not None and version and version != STAGED:
+        view = View(version, version)
     headers = call.base_headers()
     headers["x-amz-version-id"] = show_version(located)
     headers.update(show_extra(located.entry.extra))
@@ -41,6 +46,7 @@ async def read(call: Call) -> web.StreamResponse:
         span=span,
         whole_headers=_show_checksum(call, located.entry),
         log_fields={"request_id": call.request_id},
+        before=None if view is None else partial(call.observe, view, located),
     )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ..auth.principal import name_of_scope
 from ..errors import RefNotFoundError, UploadNotFoundError
+from ..provenance.views import Use
 from ..repository.completing import PART_NUMBER_MAX
 from ..repository.listings import CommonPrefix
 from ..repository.upload_listing import UploadAt, UploadPage
@@ -104,10 +105,13 @@ async def list_uploads(call: Call) -> web.StreamResponse:
     is_encoded = _read_encoding(call)
     limit = read_limit(call, "max-uploads", call.gateway.settings.keys_max)
     marker, id_marker = get("key-marker", ""), get("upload-id-marker", "")
+    ref = bucket.ref
+    if ref is not None:
+        ref = (await call.see(bucket.repository, ref, Use.READ)).ref
     page = await list_uploads_of(
         call.engine,
         bucket.repository,
-        bucket.ref,
+        ref,
         may_read=lambda branch: call.may_read(bucket.repository, branch),
         prefix=get("prefix", "").encode(),
         delimiter=get("delimiter", "").encode(),

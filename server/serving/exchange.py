@@ -11,7 +11,7 @@ from time import perf_counter
 
 from aiohttp import web
 
-from ..errors import LakeError
+from ..errors import LakeError, UnauthenticatedError
 
 UNKNOWN_OPERATION = "-"
 """Of a request that was refused before it was known what it asks for."""
@@ -22,6 +22,7 @@ class Exchange:
 
     __slots__ = (
         "failure",
+        "only_runs",
         "operation",
         "protocol",
         "refusal",
@@ -42,7 +43,21 @@ class Exchange:
         """What went wrong on our side: the name of an error class, or `defect`."""
         self.refusal: LakeError | None = None
         """Why it must be refused, whatever it asks for."""
+        self.only_runs = False
+        """Whether nobody is let in but with the key of a run."""
         self.started_s = perf_counter()
+
+    def identify(self, user: str | None, *, is_run: bool) -> None:
+        """Note who asks; None is anybody.
+
+        Raises:
+            UnauthenticatedError: only runs are let in here.
+        """
+        if self.only_runs and not is_run:
+            raise UnauthenticatedError(
+                "cannot sign in: here only the key of a run that goes on is taken"
+            )
+        self.user = user
 
     def check(self) -> None:
         """Return if the request may be looked at.

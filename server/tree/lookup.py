@@ -54,6 +54,20 @@ def find(source: NodeSource, root: NodeId, path: bytes) -> PackedEntry | None:
     return node.find(path)
 
 
+def find_way(source: NodeSource, root: NodeId, path: bytes) -> list[Node]:
+    """Return the nodes that a look-up of `path` in the tree `root` reads, root first.
+
+    The last one shows what is at `path`, or the gap where it would be.
+    """
+    way = [source.get(root)]
+    while isinstance(node := way[-1], Inner):
+        child_id = node.find_child(path)
+        if child_id is None:
+            break
+        way.append(source.get(child_id))
+    return way
+
+
 def find_entry(source: NodeSource, root: NodeId, path: bytes) -> Entry | None:
     """Return the entry at `path` in the tree `root`, None if there is none."""
     packed = find(source, root, path)

@@ -18,7 +18,7 @@ the three trees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +27,7 @@ from .build import TreeBuilder
 from .cut import VERSION_1, CutRule
 from .entry import PackedEntry, same_identity
 from .frontier import END, ROW, Frontier, count_identical, count_same
+from .lookup import after_prefix
 from .node import Tree
 from .source import NodeSink, NodeSource
 
@@ -107,6 +108,38 @@ def merge_trees(
     return _Merger(builder, sides, strategy, resolutions or {}).run()
 
 
+def iter_conflicts(
+    source: NodeSource,
+    base: NodeId | None,
+    ours: NodeId,
+    theirs: NodeId,
+    *,
+    prefix: bytes = b"",
+    after: bytes = b"",
+) -> Iterator[Conflict]:
+    """Yield every conflict that a merge without resolutions would have, by path.
+
+    Lazy, and nothing is built: nodes are read as the iterator advances.
+
+    Args:
+        source: where the nodes of all three are.
+        base: the tree that both came from; None is the empty one.
+        ours: the destination.
+        theirs: what would be merged into it.
+        prefix: only paths that start with it.
+        after: only paths behind it: where an earlier page ended.
+    """
+    # The first byte string behind `after`; no path has a NUL.
+    start = max(prefix, after + b"\0" if after else b"")
+    stop = after_prefix(prefix)
+    base_side, ours_side, theirs_side = (
+        Frontier(source.get, root, start=start, stop=stop)
+        for root in (base, ours, theirs)
+    )
+    sides = _Sides(base_side, ours_side, theirs_side)
+    return _Merger(None, sides, None, {}).walk()
+
+
 @dataclass(frozen=True, slots=True)
 class _Sides:
     base: Frontier
@@ -115,7 +148,7 @@ class _Sides:
 
 
 class _Merger:
-    """One merge under way.
+    """One merge under way; without a builder it only looks for conflicts.
 
     Everything up to some path is decided, and brought to the builder or dropped; each
     step takes heads off the frontiers, or opens some.
@@ -123,7 +156,7 @@ class _Merger:
 
     def __init__(
         self,
-        builder: TreeBuilder,
+        builder: TreeBuilder | None,
         sides: _Sides,
         strategy: Strategy | None,
         resolutions: Mapping[bytes, Resolution],
@@ -135,20 +168,37 @@ class _Merger:
         self._all = (sides.base, sides.ours, sides.theirs)
         self._strategy = strategy
         self._resolutions = resolutions
-        self._conflicts: list[Conflict] = []
-        self._conflict_count = 0
+        self._conflict: Conflict | None = None
+        """The one that the last step met."""
         self._resolved_count = 0
 
     def run(self) -> Merge:
+        """Merge to the end, and return what it came to."""
+        builder = self._builder
+        assert builder is not None
+        conflicts: list[Conflict] = []
+        conflict_count = 0
+        for conflict in self.walk():
+            # There will be no tree; only conflicts are looked for from here on.
+            self._builder = None
+            conflict_count += 1
+            if len(conflicts) < CONFLICTS_MAX:
+                conflicts.append(conflict)
+        return Merge(
+            None if conflict_count else builder.finish(),
+            tuple(conflicts),
+            conflict_count,
+            self._resolved_count,
+        )
+
+    def walk(self) -> Iterator[Conflict]:
+        """Merge to the end, and yield the conflicts on the way."""
         while self._ours.level != END or self._theirs.level != END:
             if not (self._take_equal() or self._take_one_sided() or self._take_row()):
                 self._open()
-        return Merge(
-            None if self._conflict_count else self._builder.finish(),
-            tuple(self._conflicts),
-            self._conflict_count,
-            self._resolved_count,
-        )
+            if self._conflict is not None:
+                yield self._conflict
+                self._conflict = None
 
     def _take_equal(self) -> bool:
         """Decide up to the end of what two sides have in common at their heads.
@@ -197,7 +247,7 @@ class _Merger:
             side.packed if side in having else None for side in self._all
         )
         entry = self._decide(path, base, ours, theirs)
-        if entry is not None and not self._conflict_count:
+        if entry is not None and self._conflict is None and self._builder is not None:
             self._builder.add_rows([(path, entry)])
         for side in having:
             side.take()
@@ -216,9 +266,7 @@ class _Merger:
             return theirs
         match self._resolutions.get(path, self._strategy):
             case None:
-                self._conflict_count += 1
-                if len(self._conflicts) < CONFLICTS_MAX:
-                    self._conflicts.append(Conflict(path, base, ours, theirs))
+                self._conflict = Conflict(path, base, ours, theirs)
                 return ours
             case Resolution.OURS | Strategy.OURS:
                 chosen = ours
@@ -254,8 +302,7 @@ class _Merger:
 
     def _bring(self, side: Frontier, count: int) -> bytes:
         """Bring `count` heads of `side` to the builder; return the last path."""
-        # After a conflict there will be no tree; only conflicts are looked for.
-        if not self._conflict_count:
+        if self._builder is not None:
             side.bring(self._builder, count)
         return side.take(count)
 

@@ -18,9 +18,15 @@ from lakebed.server.api.routes import ROUTES
 from support.api import Served
 from support.story import BUILT, DOCUMENT, OPERATIONS, Operation, Teller
 
-ELSEWHERE = {"setup": 409, "login": 401}
+ELSEWHERE = {
+    "setup": 409,
+    "login": 401,
+    "deleteRun": 409,
+    "getRunRecord": 409,
+    "addRunVerdict": 404,
+}
 """Examples that cannot succeed in the lake of the story, and their status: it has its
-first user."""
+first user, and its run goes on."""
 OF_LAKEFS = [
     "abortPresignMultipartUpload",
     "cherryPick",
@@ -89,7 +95,10 @@ OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
     "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
-    *(route.name for route in MODEL_ROUTES),
+    "proveObject", "measureMany", "listMergeConflicts",
+    "listRuns", "findRun", "beginRun", "deleteRun",
+    "appendRunBatch", "endRun", "keepRunFile", "getRunFile", "getRunMetric", "getRunLog",
+    "getRunRecord", "addRunVerdict", "getWhy", "getLineage", *(route.name for route in MODEL_ROUTES),
 }  # fmt: skip
 
 
@@ -220,7 +229,8 @@ async def test_head_says_what_get_would_say(
         return
     await teller.tell()
     got = await teller.ask(operation)
-    names = {"key": teller.key} if "key" in operation.names else {}
+    own = {"key": teller.key, "run": teller.run}
+    names = {name: own[name] for name in own if name in operation.names}
 
     headed = await teller.send("HEAD", operation.fill(names))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lakebed.server.errors import StillNeededError
+from lakebed.server.repository import repositories
+from lakebed.server.repository.resolving import resolve
 from lakebed.server.runs.statuses import Status
 
 from support.api import Served
@@ -66,7 +69,7 @@ async def test_an_alias_moves_and_goes_back(server: Served, ask: Asker) -> None:
     last = await ask("POST", f"{MODELS}/fraud/aliases/prod/rollback", json={})
 
     assert seen == [b"1", b"2", b"3", b"2", b"1"]
-    assert last.status == 400
+    assert last.status == 409
     assert "it was nowhere before" in last.json["message"]
     log = (await ask("GET", f"{MODELS}/fraud/aliases/prod/log?amount=4")).json
     assert [(m["action"], m["old"], m["new"]) for m in log["results"]] == [
@@ -237,7 +240,7 @@ async def test_a_rollback_to_a_deleted_version_says_so(
 
     back = await ask("POST", f"{MODELS}/fraud/aliases/prod/rollback", json={})
 
-    assert back.status == 400
+    assert back.status == 409
     assert "version 1" in back.json["message"]
     assert "was deleted" in back.json["message"]
 
@@ -364,3 +367,19 @@ async def test_pages(server: Served, ask: Asker) -> None:
     more = await ask("GET", f"{MODELS}/c/versions?amount=2&after={after}")
     assert [each["version"] for each in versions.json["results"]] == [3, 2]
     assert [each["version"] for each in more.json["results"]] == [1]
+
+
+async def test_a_repository_without_objects_is_kept_for_the_run_that_names_it(
+    server: Served, ask: Asker
+) -> None:
+    """There is nothing in it; but that there was nothing is what the run has read."""
+    engine = server.engine
+    await ask("POST", "", json={"name": "empty"})
+    at = await resolve(engine, "empty", "main")
+    run = await begin_run(engine)
+    await engine.metadata.write(
+        lambda tx: tx.need_commit(at.repository.id, at.commit.id, run.id)
+    )
+
+    with pytest.raises(StillNeededError, match=f"run '{run.name}'"):
+        await repositories.delete_unused_repository(engine, "empty")

@@ -109,6 +109,27 @@ def of_user(status: int, *, json: Any = None, **names: str) -> list[Case]:
     ]
 
 
+NO_RUN = {"run": "0" * 32}
+"""Whoever may know of a run is told that there is none."""
+
+
+def of_run(*, query: str = "", json: Any = None) -> list[Case]:
+    """Return the cases of a route about a run of `lake`, which is not there."""
+    return [
+        ok(404, query=query, json=json, **LAKE, **NO_RUN),
+        no(query=query, json=json, repository="other", **NO_RUN),
+        no(query=query, json=json, who="lead", **LAKE, **NO_RUN),
+    ]
+
+
+def _reads(ref: str, repository: str = "lake") -> Any:
+    return {"inputs": [{"repository": repository, "ref": ref, "path": ""}]}
+
+
+def _writes(branch: str) -> Any:
+    return {"outputs": [{"repository": "lake", "branch": branch, "path": "o/"}]}
+
+
 TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.HEALTHCHECK): [ok(204)],
     ("GET", paths.CONFIG): [ok(200)],
@@ -325,6 +346,15 @@ TABLE: dict[tuple[str, str], list[Case]] = {
         no(source="dev-x", destination="secret", json={}, **LAKE),
         no(source="main", destination="main", json={}, repository="other"),
     ],
+    ("GET", paths.MERGE_CONFLICTS): [
+        ok(200, source="main", destination="dev-x", **LAKE),
+        ok(200, source="main~0", destination="main", **LAKE),
+        no(source="secret", destination="main", **LAKE),
+        no(source="main", destination="secret", **LAKE),
+        no(source="main", destination=COMMIT, **LAKE),
+        no(source=COMMIT, destination="main", **LAKE),
+        no(source="main", destination="main", repository="other"),
+    ],
     ("GET", paths.REF_OBJECTS): reads(query="?path=a"),
     ("HEAD", paths.REF_OBJECTS): reads(query="?path=a"),
     ("GET", paths.REF_OBJECT_STAT): reads(query="?path=a"),
@@ -333,6 +363,14 @@ TABLE: dict[tuple[str, str], list[Case]] = {
     ("GET", paths.REF_OBJECT_PROPERTIES): reads(query="?path=a"),
     ("GET", paths.REF_BLAME): reads(),
     ("GET", paths.REF_DU): reads(),
+    ("POST", paths.BATCH_STAT): [
+        # Of what is not theirs each item says so: `test_batch_stat.py`.
+        ok(200, json={"items": [{"ref": "main"}]}, **LAKE),
+        ok(200, json={"items": [{"ref": "secret"}]}, **LAKE),
+        no(json={"items": [{"ref": "main"}]}, who="lead", **LAKE),
+        no(json={"items": [{"ref": "main"}]}, repository="other"),
+    ],
+    ("GET", paths.REF_PROOF): reads(query="?path=a"),
     ("GET", paths.REF_LOG): [
         ok(200, name="main", **LAKE),
         ok(404, name="dev-nosuch", **LAKE),
@@ -346,6 +384,38 @@ TABLE: dict[tuple[str, str], list[Case]] = {
         no(name="secret", json={}, **LAKE),
         no(name="main", json={}, repository="other"),
     ],
+    ("GET", paths.ALL_RUNS): [
+        ok(200),
+        ok(200, query="?repository=lake"),
+        no(query="?repository=other"),
+        no(query="?repository=nosuch"),
+    ],
+    ("GET", paths.ANY_RUN): [ok(404, **NO_RUN)],
+    ("POST", paths.RUNS): [
+        ok(201, json={}, **LAKE),
+        ok(201, json=_reads("main"), **LAKE),
+        ok(201, json=_writes("dev-x"), **LAKE),
+        *(no(json=_reads(ref), **LAKE) for ref in ("secret", "v1", COMMIT)),
+        *(no(json=_writes(ref), **LAKE) for ref in ("secret", "main", "nosuch")),
+        no(json=_reads("main", "other"), **LAKE),
+        no(json={}, repository="other"),
+        no(json={}, who="lead", **LAKE),
+    ],
+    ("DELETE", paths.RUN): [
+        no(**LAKE, **NO_RUN),
+        no(who="lead", **LAKE, **NO_RUN),
+        ok(404, repository="team-a", who="lead", **NO_RUN),
+    ],
+    ("POST", paths.RUN_BATCHES): of_run(json={"writer": "w", "sequence": 1}),
+    ("POST", paths.RUN_END): of_run(json={"status": "failed"}),
+    ("POST", paths.RUN_FILES): of_run(query="?name=x"),
+    ("GET", paths.RUN_FILES): of_run(query="?name=x"),
+    ("GET", paths.RUN_METRICS): of_run(query="?name=x"),
+    ("GET", paths.RUN_LOG): of_run(),
+    ("GET", paths.RUN_RECORD): of_run(),
+    ("POST", paths.RUN_VERDICTS): of_run(
+        json={"rerun": "0" * 32, "is_identical": True, "compared": 0}
+    ),
 }
 
 

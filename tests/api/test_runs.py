@@ -6,6 +6,9 @@ import asyncio
 import io
 
 import pytest
+from lakebed.server.auth.grants import Permission
+from lakebed.server.auth.principal import ANONYMOUS
+from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.runs.record import decode_record, hash_record
 
 from support.api import Served
@@ -393,3 +396,79 @@ async def test_what_the_key_of_a_run_begins_is_a_part_of_it_and_ends_with_it(
 
     assert (await get(ask, f"/runs/{child.id}")).json["status"] == "interrupted"
     assert (await get(ask, f"/runs/{own.id}")).json["status"] == "running"
+
+
+async def test_who_lost_the_right_to_write_publishes_nothing(
+    server: Served, ask: Asker
+) -> None:
+    await ask.put("a")
+    await ask.commit()
+    await server.people.create_user("ann", is_admin=False)
+    key = AccessKey("ANNKEY", "ann-secret")
+    ann = await server.people.get_user("ann", ANONYMOUS)
+    sealed_secret = server.master_key.seal(key)
+    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    for ref in ("main", "own-*"):
+        await server.people.add_grant(
+            "ann", ANONYMOUS, repository="lake", ref=ref, level=Permission.WRITE
+        )
+    async with server.session(key) as session:
+        asked = Asker(session)
+        run = await begin(asked)
+        async with session_of(server, run) as as_run:
+            put = "/lake/branches/main/objects?path=out"
+            assert (await Asker(as_run)("POST", put, data=b"x")).status == 201
+            await server.people.remove_grant(
+                "ann", ANONYMOUS, repository="lake", ref="main"
+            )
+            assert (await Asker(as_run)("POST", put, data=b"y")).status == 403
+
+        ended = await end(asked, run)
+
+    assert ended["status"] == "failed"
+    assert "may not write" in ended["missing"][0]["reason"]
+    assert (await ask("GET", "/lake/refs/main/objects?path=out")).status == 404
+
+
+async def test_the_key_of_a_run_goes_with_its_user(server: Served, ask: Asker) -> None:
+    await server.people.create_user("ann", is_admin=True)
+    key = AccessKey("ANNKEY", "ann-secret")
+    ann = await server.people.get_user("ann", ANONYMOUS)
+    sealed_secret = server.master_key.seal(key)
+    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    async with server.session(key) as session:
+        run = await begin(Asker(session))
+    async with session_of(server, run) as session:
+        assert (await Asker(session)("GET", "/lake")).status == 200
+
+        await server.people.delete_user("ann", ANONYMOUS)
+
+        assert (await Asker(session)("GET", "/lake")).status == 401
+    assert (await end(ask, run, "interrupted"))["user"] == "ann"
+
+
+async def test_runs_of_others_are_seen_by_who_may_read_and_ended_by_nobody_else(
+    server: Served, ask: Asker
+) -> None:
+    run = await begin(ask)
+    await ask("POST", "", json={"name": "other"})
+    hidden = await begin(ask, "other")
+    await server.people.create_user("ann", is_admin=False)
+    key = AccessKey("ANNKEY", "ann-secret")
+    ann = await server.people.get_user("ann", ANONYMOUS)
+    sealed_secret = server.master_key.seal(key)
+    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    await server.people.add_grant(
+        "ann", ANONYMOUS, repository="lake", ref="dev", level=Permission.WRITE
+    )
+    async with server.session(key) as session:
+        asked = Asker(session)
+        listed = (await get(asked, "/runs")).json["results"]
+        assert [each["id"] for each in listed] == [run.id]
+        assert (await get(asked, f"/runs/{run.id}")).status == 200
+        assert (await get(asked, f"/runs/{hidden.id}")).status == 404
+        assert (await append(asked, run, log="x")).status == 403
+        ended = await asked("POST", f"{run.path}/end", json={"status": "failed"})
+        assert ended.status == 403
+        kept = await asked("POST", f"{run.path}/files?name=x", data=b"x")
+        assert kept.status == 403

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from lakebed.cli.main import run
+from lakebed.client import Client
+from lakebed.client.wire import Run
 
 from support.commands import Lakebed, Result
 from support.s3server import ADMIN_ENVIRONMENT, ServerProcess, run_server
@@ -29,6 +31,7 @@ def environment(
     values = {
         "LAKEBED_SERVER": server.url,
         "XDG_CONFIG_HOME": str(tmp_path / "configuration"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
         **ADMIN_ENVIRONMENT,
     }
     for name, value in values.items():
@@ -70,3 +73,26 @@ def put(lakebed: Lakebed, tmp_path: Path) -> Callable[[str, str], None]:
         lakebed("cp", str(source), f"lakebed://{address}")
 
     return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """An empty folder to run commands in."""
+    assert environment["XDG_STATE_HOME"]
+    made = tmp_path / "work"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def look(server: ServerProcess) -> Generator[Callable[[str], Run]]:
+    """Read a run."""
+    with Client(server.url) as client:
+        yield client.get_run
+
+
+@pytest.fixture
+def read_log(server: ServerProcess) -> Generator[Callable[[str], str]]:
+    """Read the log of a run."""
+    with Client(server.url) as client:
+        yield lambda name: client.read_run_log(client.get_run(name).repository, name)

@@ -32,15 +32,41 @@ def test_the_tour_ends_with_the_bytes_of_the_tag_and_leaves_nothing(
         timeout=120,
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"run [0-9a-f]{32}\n(rerun: .*\n){3}.*\nrerun: .*\n", done.stderr
+    )
     assert "344 rows, 11 of them incomplete: dropped" in done.stdout
     assert "Through S3 the tag gives the bytes that were tagged" in done.stdout
     tagged = re.search(r"that was tagged:\nv1.0 ([0-9a-f]{64})\n", done.stdout)
     assert tagged is not None
     assert f"v1.0 {tagged[1]} 333 rows\n" in done.stdout
+    assert "birds told right" in done.stdout
+    assert re.search(r"^grade\tA$", done.stdout, re.MULTILINE)
+    assert "verdict\tidentical, 1 output compared\n" in done.stdout
+    assert "The model was made again, to the byte." in done.stdout
     assert "What to try next" in done.stdout
     assert "\x1b" not in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tour_goes_on_where_there_is_no_git(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "python").symlink_to(sys.executable)
+    environment = {**clean_environment(tmp_path), "PATH": str(programs)}
+
+    done = subprocess.run(
+        [*PROGRAM, "demo"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "git is not installed" in done.stdout
+    assert "verdict\tidentical, 1 output compared\n" in done.stdout
 
 
 def test_a_kept_demo_says_how_to_reach_and_stop_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ WITHOUT_JSON = {
     "cat": "prints the bytes of objects",
     "completion": "prints a script",
     "demo": "shows commands and what they print",
+    "run": "prints what the command that it runs prints",
+    "runs log": "prints a log",
     "serve": "is a server",
 }
 """Commands that print no facts, and what they print."""
@@ -33,6 +36,10 @@ LISTS = {
     "reflog": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
     "repo list": {"id", "creation_date", "default_branch"},
     "rm": {"address", "object_count", "dry_run"},
+    "runs list": {
+        *("id", "repository", "experiment", "status", "user", "host", "started_ms"),
+        *("ended_ms", "exit_code", "grade", "command", "rerun_of", "params", "metrics"),
+    },
     "tag list": {"id", "commit_id"},
     "user list": {"id", "creation_date", "is_admin"},
 }
@@ -56,6 +63,10 @@ FACTS = {
     "branch show": {"id", "commit_id", "uncommitted", "uncommitted_is_more"},
     "cherry-pick": COMMIT,
     "commit": COMMIT,
+    "compare": {
+        *("left", "right", "params", "same_params", "metrics", "code", "inputs"),
+        *("environment", "seeds"),
+    },
     "cp": {
         *("source", "destination", "dry_run", "object_count", "size_bytes"),
         *("unchanged_count", "kept_count"),
@@ -64,15 +75,27 @@ FACTS = {
     "grant remove": {"user", "repository", "ref", "dry_run"},
     "key create": {"access_key_id", "secret_access_key"},
     "key revoke": {"access_key_id", "user", "dry_run"},
+    "lineage": {"subject", "direction", "nodes", "edges", "is_complete"},
     "login": {"profile", "server", "user"},
     "logout": {"profile", "server", "dry_run"},
     "merge": COMMIT,
     "mv": {"source", "destination", "object_count", "dry_run"},
+    "prove": {
+        *("path", "commit_id", "blob_id", "size_bytes", "mtime", "checksum"),
+        *("content_type", "metadata"),
+    },
     "repo create": {"id", "creation_date", "default_branch"},
     "repo delete": {"id", "dry_run"},
     "repo show": {"id", "creation_date", "default_branch"},
+    "rerun": {"run", "rerun", "status", "exit_code", "verdict", "notes", "folder"},
     "reset": {"branch", "old", "new", "dry_run"},
     "revert": COMMIT,
+    "runs delete": {"id", "repository", "dry_run"},
+    "runs show": {
+        *("id", "repository", "status", "exit_code", "record", "grade", "reasons"),
+        *("code", "configuration", "environment", "hardware", "seeds", "params"),
+        *("metrics", "inputs", "outputs", "files", "missing", "verdicts"),
+    },
     "show": {"commit", "changes"},
     "stat": {"path", "size_bytes", "mtime", "checksum", "content_type", "metadata"},
     "tag create": {"id", "commit_id"},
@@ -82,6 +105,7 @@ FACTS = {
     "user create": {"id", "creation_date", "is_admin"},
     "user delete": {"id", "key_count", "grant_count", "dry_run"},
     "user show": {"user", "grants", "key_count"},
+    "why": {"subject", "run", "model", "version", "aliases", "output", "others"},
     "whoami": {"user", "is_admin", "server", "server_from", "key_from", "profile"},
 }
 
@@ -91,13 +115,14 @@ class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """With R for the repository, U for a user, K for a key of theirs, D for a directory."""
+    """R: the repository, U: a user, K: a key of theirs, N: a run, D: a directory."""
     before: tuple[str, ...] = ()
 
 
 TWO = ("put R/main/a 1", "commit R/main -m 1", "put R/main/a 22", "commit R/main -m 2")
 BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m dev")
 USER = ("user create U",)
+RUN = ("run N",)
 
 DIRECTORY = ("repo create mine --server D",)
 
@@ -113,6 +138,7 @@ CASES: Mapping[str, Case] = {
     "branch show": Case("branch show R/main"),
     "cherry-pick": Case("cherry-pick R/dev main", BRANCHES),
     "commit": Case("commit R/main -m m", ("put R/main/a 1",)),
+    "compare": Case("compare N N", RUN),
     "cp": Case("cp -r lakebed://R/main/ lakebed://R/main/copy/", TWO),
     "diff": Case("diff R/main~1 main", TWO),
     "du": Case("du R/main --depth 1", TWO),
@@ -123,20 +149,26 @@ CASES: Mapping[str, Case] = {
     "key create": Case("key create U", USER),
     "key list": Case("key list", ("key create",)),
     "key revoke": Case("key revoke K U", (*USER, "key K")),
+    "lineage": Case("lineage N", RUN),
     "log": Case("log R/main", TWO),
     "login": Case("login URL --profile test"),
     "logout": Case("logout --profile test", ("login URL --profile test",)),
     "ls": Case("ls R/main", TWO),
     "merge": Case("merge R/dev main", BRANCHES),
     "mv": Case("mv R/main/a R/main/b", TWO),
+    "prove": Case("prove R/main/a", TWO),
     "reflog": Case("reflog R/main", TWO),
     "repo create": Case("repo create R-more"),
     "repo delete": Case("repo delete R"),
     "repo list": Case("repo list"),
     "repo show": Case("repo show R"),
+    "rerun": Case("rerun N --env current", RUN),
     "reset": Case("reset --hard R/main main~1", TWO),
     "revert": Case("revert R/main", TWO),
     "rm": Case("rm R/main/a", TWO),
+    "runs delete": Case("runs delete N --dry-run", RUN),
+    "runs list": Case("runs list --repo R", RUN),
+    "runs show": Case("runs show N", RUN),
     "show": Case("show R/main", TWO),
     "stat": Case("stat R/main/a", TWO),
     "tag create": Case("tag create R/v1"),
@@ -149,6 +181,7 @@ CASES: Mapping[str, Case] = {
     "user list": Case("user list"),
     "user show": Case("user show"),
     "whoami": Case("whoami"),
+    "why": Case("why N", RUN),
 }
 
 
@@ -198,9 +231,23 @@ def run_line(
             made = lakebed("key", "create", names["U"], "--json").json
             names["K"] = made["access_key_id"]
             return None
+        if words == ["run", "N"]:
+            monkeypatch.chdir(_make_code(tmp_path / "code"))
+            ran = lakebed("run", "--repo", repository, "--", "true")
+            names["N"] = ran.err.split()[-1]
+            return None
         return lakebed(*words)
 
     return call
+
+
+def _make_code(folder: Path) -> Path:
+    """Make a Git work tree with a commit."""
+    name = ("-c", "user.name=n", "-c", "user.email=e")
+    for words in (("init", "-q", str(folder)), ("commit", "-qm", "m", "--allow-empty")):
+        place = ("-C", str(folder)) if folder.is_dir() else ()
+        subprocess.run(["git", *name, *place, *words], check=True)
+    return folder
 
 
 def _put_in(word: str, names: Mapping[str, str]) -> str:

@@ -303,3 +303,30 @@ def test_a_protected_branch_is_merged_into_and_nothing_else(
     )
     assert "'nosuch' is no pattern" in wrong.err
     lakebed("rm", f"lakebed://{repository}/main/a")
+
+
+def test_every_conflict_is_listed_before_a_merge(
+    lakebed: Lakebed, repository: str, put: Put, tmp_path: Path
+) -> None:
+    main, dev = f"{repository}/main", f"{repository}/dev"
+    lakebed("branch", "create", dev)
+    for branch in (main, dev):
+        folder = tmp_path / branch
+        folder.mkdir(parents=True)
+        for number in range(25):
+            (folder / f"{number:02}").write_text(branch)
+        lakebed("cp", "-r", f"{folder}/", f"lakebed://{branch}/p/")
+        lakebed("commit", branch, "-m", "both")
+
+    listed = lakebed("merge", dev, "main", "--conflicts", succeeds=False)
+    document = lakebed("merge", dev, "main", "--conflicts", "--json", succeeds=False)
+    refused = lakebed("merge", dev, "main", succeeds=False)
+
+    assert listed.code == document.code == refused.code == 4
+    rows = [line.split("\t") for line in listed.out.splitlines()]
+    assert [row[0] for row in rows] == [f"p/{number:02}" for number in range(25)]
+    assert rows[0][1::2] == [str(len(dev)), str(len(main))]
+    assert [each["path"] for each in document.json] == [row[0] for row in rows]
+    assert "and 5 more; --conflicts lists them all" in refused.out
+    lakebed("merge", dev, "main", "--strategy", "source-wins")
+    assert lakebed("merge", dev, "main", "--conflicts").out == ""

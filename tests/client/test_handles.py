@@ -13,6 +13,7 @@ from lakebed.client import (
     ConflictError,
     InvalidRequestError,
     Lake,
+    Measured,
     MergeConflictError,
     NotFoundError,
     PermissionDeniedError,
@@ -264,3 +265,37 @@ async def test_the_same_with_await(async_lake: AsyncLake) -> None:
 async def test_the_blocking_client_works_inside_of_a_loop(lake: Lake) -> None:
     """As in a notebook, where a loop runs already."""
     assert lake.create_repository("inside").branch("main").exists()
+
+
+def test_many_places_are_measured_at_once(repository: Repository, main: Branch) -> None:
+    main.upload("a/1", b"12")
+    main.upload("b", b"123")
+    first = main.commit("one")
+    places: list[tuple[Branch | str, str]] = [(main, "a/"), (first.id, ""), ("no", "")]
+
+    found = repository.measure(places * 401)  # in two requests
+
+    assert [each.object_count for each in found] == [1, 2, None] * 401
+    assert [each.size_bytes for each in found[:3]] == [2, 5, None]
+    assert (found[2].code, found[2].ref) == ("ref-not-found", "no")
+    assert "not found" in Measured.table("sizes", found)
+
+
+def test_conflicts_are_listed_before_a_merge(
+    repository: Repository, main: Branch
+) -> None:
+    dev = repository.create_branch("dev")
+    for branch in (main, dev):
+        for path in ("a", "p/1", "p/2"):
+            branch.upload(path, str(branch).encode())
+        branch.commit("both")
+
+    listed = dev.conflicts_with(main).collect()
+    below = dev.conflicts_with("main", prefix="p/", limit=1).collect()
+
+    with pytest.raises(MergeConflictError) as refused:
+        dev.merge_into(main)
+    assert listed == refused.value.rows
+    assert [each.path for each in below] == ["p/1"]
+    assert listed[0].source is not None
+    assert listed[0].source.size_bytes == len("dev")

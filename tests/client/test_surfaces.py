@@ -13,7 +13,9 @@ from support.generators import blocking as making
 
 PAIRS = [
     (getattr(client, name), getattr(client, f"Async{name}"))
-    for name in ("Lake", "Repository", "Ref", "Tag", "Branch", "Transaction")
+    for name in (
+        *("Lake", "Repository", "Ref", "Tag", "Branch", "Transaction", "Run", "Model"),
+    )
 ]
 
 

@@ -18,7 +18,15 @@ def test_the_page_is_what_would_be_made() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [client.Lake, client.Repository, client.Ref, client.Tag, client.Branch]
+    "kind",
+    [
+        client.Lake,
+        client.Repository,
+        client.Ref,
+        client.Tag,
+        client.Branch,
+        client.Model,
+    ],
 )
 def test_every_method_of_a_handle_is_on_the_page(kind: type[Any]) -> None:
     page = reference.PAGE.read_text()

@@ -29,6 +29,10 @@ class Somebody:
     readable: tuple[tuple[str, str], ...] | None = None
     run: RunScope | None = None
 
+    @property
+    def is_admin(self) -> bool:
+        return self.readable is None
+
     def require_read(self, repository: str, ref: str | None) -> None:
         if self.readable is not None and (repository, ref) not in self.readable:
             raise PermissionDeniedError(f"access denied: '{repository}/{ref}'")

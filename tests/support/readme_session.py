@@ -24,7 +24,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SIDE_BY_SIDE = re.compile(
     r"^(?:\* \||\| \*) <commit>.*\n(?:\* \||\| \*) .*", re.MULTILINE
 )
-_COLUMNS, _LINES = 80, 24
+COLUMNS, LINES = 80, 24
 
 
 def read_session() -> str:
@@ -59,18 +59,20 @@ def run_session(commands: list[str]) -> str:
             "LAKEBED_SERVER": "./lake",
             "TERM": "dumb",
             "NO_COLOR": "1",
-            "COLUMNS": str(_COLUMNS),
-            "LINES": str(_LINES),
+            "COLUMNS": str(COLUMNS),
+            "LINES": str(LINES),
             "LANG": "C.UTF-8",
         }
         shown = "".join(
-            f"$ {command}\n{_run(command, folder, environment)}" for command in commands
+            f"$ {command}\n{run_on_terminal(command, folder, environment)}"
+            for command in commands
         )
     # Whoever runs it owns the directory; names fill the column of "author".
     return shown.replace(f"  {getpass.getuser():<6}  ", f"  {'ann':<6}  ")
 
 
-def _run(command: str, folder: str, environment: dict[str, str]) -> str:
+def run_on_terminal(command: str, folder: str, environment: dict[str, str]) -> str:
+    """Run `command` in `folder`, on a terminal; return what it shows."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         ["/bin/sh", "-c", command],

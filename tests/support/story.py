@@ -58,6 +58,22 @@ STEPS: dict[str, tuple[tuple[str, str, Any], ...]] = {
         ),
     ),
     "createTag": (("POST", f"{LAKE}/tags", {"id": "v1.0", "ref": "main"}),),
+    "beginRun": (("POST", f"{LAKE}/runs", {}),),
+    "appendRunBatch": (
+        (
+            "POST",
+            f"{LAKE}/runs/RUN/batches",
+            {
+                "writer": "w",
+                "sequence": 1,
+                "log": "begun",
+                "metrics": [
+                    {"name": "main", "values": [1], "steps": [1], "times_ms": [1]}
+                ],
+            },
+        ),
+    ),
+    "keepRunFile": (("POST", f"{LAKE}/runs/RUN/files?name=main", b"kept"),),
 }
 """What the operations do that make what others need; in this order."""
 
@@ -133,10 +149,10 @@ _BUNDLE = bundle.encode_bundle(
 
 async def tell_of_models(engine: Engine) -> None:
     """Have versions of `fraud`, with an alias that was at two of them, and a spare."""
-    for model in ("fraud", "fraud", "spare"):
-        await make_version(engine, model)
     await train(engine, name=RUN, is_own_input=True)
     await register(engine, ANN, "fraud", RUN)
+    for model in ("fraud", "fraud", "spare"):
+        await make_version(engine, model)
     for number in (2, 1):
         await promote(engine, ANN, "fraud", "prod", number)
 
@@ -150,6 +166,8 @@ class Teller:
         """Of the server, to make models in that no request can make."""
         self.key = "nosuch"
         """The id of the access key of `ann`."""
+        self.run = "nosuch"
+        """The id of the run."""
 
     async def send(self, method: str, target: str, body: Any = None) -> Answer:
         """Send a request; a body of bytes goes as it is, any other as JSON."""
@@ -172,10 +190,13 @@ class Teller:
             if name == until:
                 return
             for method, target, body in requests:
+                target = target.replace("RUN", self.run)
                 answer = await self.send(method, target, body)
                 assert answer.status < 300, (method, target, answer)
                 if name == "createCredentials":
                     self.key = answer.json["access_key_id"]
+                if name == "beginRun":
+                    self.run = answer.json["run"]["id"]
         if self.engine is not None:
             await tell_of_models(self.engine)
             route = "/models/fraud/versions/1/approvals"
@@ -186,7 +207,8 @@ class Teller:
         body = operation.body
         if "requestBody" in operation.described and body is None:
             body = b"a,b"
-        names = {"key": self.key} if "key" in operation.names else {}
+        own = {"key": self.key, "run": self.run}
+        names = {name: own[name] for name in own if name in operation.names}
         target = operation.fill(
             {**names, **changes.get("names", {})}, changes.get("query")
         )

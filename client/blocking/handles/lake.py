@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from ... import tables, wire
 from ...errors import ConflictError
+from ...runs.addresses import Inputs, Outputs
+from ...runs.plan import LOST_AFTER_S, make_plan
+from ...wire.models import Model as ModelBody
 from ..client import Client
 from .listing import Listing
+from .model import Model
 from .repository import Repository
+
+if TYPE_CHECKING:
+    from ...runs.run import Run
 
 
 def revive_lake(server: str) -> Lake:
@@ -73,13 +81,74 @@ class Lake:
                 raise
         return repository
 
-    def delete_repository(self, name: str) -> None:
+    def delete_repository(self, name: str, *, force: bool = False) -> None:
         """Delete the repository `name` with its whole history.
+
+        Args:
+            force: also if it is read-only.
 
         Raises:
             NotFoundError: there is none.
+            PermissionDeniedError: it is read-only.
         """
-        self.client.delete_repository(name)
+        self.client.delete_repository(name, force=force)
+
+    def run(
+        self,
+        experiment: str = "",
+        *,
+        repository: str | None = None,
+        params: Mapping[str, object] | None = None,
+        inputs: Inputs = (),
+        outputs: Outputs | None = None,
+        config: Sequence[str | Path] = (),
+        seed: int | None = None,
+        lost_after_s: int = LOST_AFTER_S,
+    ) -> Run:
+        """Return a run to record: in a `with` statement, or as a decorator.
+
+        In a process that `lakebed run` started it is the run that goes on already.
+
+        Args:
+            experiment: what it is a try of; any number of runs have the same.
+            repository: which one it belongs to; else that of the first output or input.
+            params: its parameters.
+            inputs: addresses, or where each shall be checked out to: `run.input` does.
+            outputs: files and folders, each with the address where it is uploaded to
+                when the run has succeeded; `run.output` does it at once.
+            config: configuration files: kept, and their values are parameters.
+            seed: of all random numbers, as `seed_everything` sets it.
+            lost_after_s: when it counts as lost, if nothing is heard of it.
+
+        Raises:
+            InvalidRequestError: an address is none.
+        """
+        from ...runs.run import Run
+
+        plan = make_plan(
+            experiment,
+            repository=repository,
+            params=params,
+            inputs=inputs,
+            outputs=outputs,
+            config=config,
+            seed=seed,
+            lost_after_s=lost_after_s,
+        )
+        return Run(self, plan)
+
+    def model(self, name: str) -> Model:
+        """Return the model `name`; asks nobody."""
+        return Model(self, name)
+
+    def models(self, prefix: str = "", *, limit: int | None = None) -> Listing[Model]:
+        """List the models whose names begin with `prefix`, by name."""
+
+        def ask(most: int | None) -> Iterator[ModelBody]:
+            return self.client.iter_models(prefix=prefix, limit=most)
+
+        title = f"models of {self.server}"
+        return Listing(title, ask, lambda found: self.model(found.name), limit=limit)
 
     def user(self) -> wire.User:
         """Return whom the server takes us for."""

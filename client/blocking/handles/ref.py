@@ -12,7 +12,8 @@ from ... import tables, wire
 from ...errors import NotFoundError
 from ...files import check_mode
 from ...operations.uploading import Tally, Watch
-from ...values import Change, Commit, Move, ObjectInfo, Size
+from ...proofs import Proof, verify_answer
+from ...values import Change, Commit, Conflict, Move, ObjectInfo, Size
 from ...wire import DiffMode, MergeStrategy, Resolution
 from .listing import Listing
 from .opening import File, read_file
@@ -164,6 +165,20 @@ class Ref:
         body = self._client.du(self.repository.name, self.name, prefix=prefix)
         return Size(body.prefix, body.object_count, body.size_bytes)
 
+    def prove(self, path: str) -> Proof:
+        """Return a proof of what is committed at `path`, checked.
+
+        It shows anybody who has the id of the commit which object lies there, or that
+        none does, without this server: keep `document`, and see `verify_proof`. It holds
+        the paths of neighbours too.
+
+        Raises:
+            InvalidProofError: what the server answers proves nothing.
+            NotFoundError: there is no such commit.
+        """
+        body = self._client.prove(self.repository.name, self.name, path)
+        return verify_answer(body, self.name, path)
+
     def read(self, path: str, *, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes of the object at `path`, from `start` up to `end`.
 
@@ -287,6 +302,26 @@ class Ref:
             resolutions=resolutions,
             squash=squash,
         )
+
+    def conflicts_with(
+        self, branch: Ref | str, *, prefix: str = "", limit: int | None = None
+    ) -> Listing[Conflict]:
+        """List every path that a merge into `branch` conflicts at, in path order.
+
+        Nothing is merged. A refused merge says the first thousand.
+        """
+
+        def ask(most: int | None) -> Iterator[wire.Conflict]:
+            return self._client.iter_conflicts(
+                self.repository.name,
+                self.name,
+                str(branch),
+                prefix=prefix,
+                limit=most,
+            )
+
+        title = f"conflicts of {self.name} with {branch} in {self.repository.name}"
+        return Listing(title, ask, Conflict.of, limit=limit)
 
     def _look_up(self) -> None:
         """Raise NotFoundError if there is no such thing."""

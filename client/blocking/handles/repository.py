@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ... import tables, wire
 from ...errors import ConflictError, NotFoundError
-from ...values import Commit
+from ...values import Commit, Measured, Rows
 from .branch import Branch
 from .listing import Listing
 from .ref import Ref, Tag
@@ -105,6 +105,23 @@ class Repository:
                 yield row
 
         return Listing(f"log of {self.name}", ask, Commit.of, limit=limit)
+
+    def measure(self, places: Iterable[tuple[Ref | str, str]]) -> Rows[Measured]:
+        """Return how much lies below many prefixes, each at a ref of its own, at once.
+
+        What cannot be said of one, since its ref is not there or not yours to read, is an
+        error in its place.
+
+        Args:
+            places: pairs of a ref and a prefix; the rows have their order.
+
+        Raises:
+            NotFoundError: there is no such repository.
+        """
+        rows = self.lake.client.measure_many(
+            self.name, [(str(ref), prefix) for ref, prefix in places]
+        )
+        return Rows(map(Measured.of, rows), f"sizes in {self.name}")
 
     def create_branch(
         self,

@@ -25,6 +25,7 @@ _NAMES: dict[str, Any] = {
     "model": "fraud",
     "version": "1",
     "alias": "prod",
+    "subject": "fraud@1",
     "run": "4f1d7c3a9be04b62a5f0c8d2e6137a95",
     "user": "ann",
     "key": "LKEXAMPLE",
@@ -58,6 +59,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "Merge": {"message": "Bring the clean table"},
     "Revert": {"ref": "main", "parent_number": 0},
     "CherryPick": {"ref": "dev"},
+    "BatchStat": {"items": [{"ref": "main", "prefix": "raw/"}]},
     "BundleWish": {"paths": ["raw/penguins.csv"]},
     "ObjectLinks": {
         "links": [{"src_path": "raw/penguins.csv", "dst_path": "backup/penguins.csv"}]

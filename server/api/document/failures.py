@@ -32,6 +32,7 @@ _OF_NAMES: dict[str, tuple[type[LakeError], ...]] = {
     "user": (errors.UserNotFoundError,),
     "key": (errors.CredentialNotFoundError,),
     "commit": (errors.CommitNotFoundError, errors.InvalidRefExpressionError),
+    "run": (errors.RunNotFoundError,),
     "model": (errors.ModelNotFoundError,),
     "version": (errors.ModelVersionNotFoundError,),
     "alias": (errors.ModelVersionNotFoundError,),

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from lakebed.client.wire import Conflict
 
 from ...auth.authorize import Permission
-from ...auth.requirements import Anyone, SignedIn, Themselves
+from ...auth.requirements import Anyone, ForEach, SignedIn, Themselves
 from ..answers import Answer, Bytes, CreatedText, NotBuilt
-from ..call import Uploaded
+from ..call import Kept, Uploaded
 from ..routing import Route, is_streamed, shape_of_body
 from .examples import example_of_body
 from .failures import describe_failures
@@ -76,7 +76,7 @@ def _describe_body(route: Route, schemas: Schemas) -> Schema | None:
                 "required": ["content"],
             }
         }
-    return {"required": True, "content": content}
+    return {"required": not issubclass(body, Kept), "content": content}
 
 
 def _forms_of(route: Route) -> list[Any]:
@@ -154,6 +154,8 @@ def _describe_right(route: Route) -> Schema:
     match route.requirement:
         case Permission() as permission:
             word = permission.word
+        case ForEach(permission):
+            word = permission.word
         case Themselves():
             word = "themselves"
         case SignedIn():
@@ -181,6 +183,11 @@ def _say_right(route: Route) -> str:
             return f"{sentence}."
         case Permission():
             return "For administrators of the lake."
+        case ForEach(permission):
+            return (
+                f"Needs the right `{permission.word}` on each ref that the body names, "
+                "one by one."
+            )
         case Themselves():
             return "For the user themselves, and for administrators of the lake."
         case SignedIn():

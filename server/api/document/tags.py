@@ -20,6 +20,10 @@ _OBJECTS = Tag(
     "Objects at a ref: reading, listing, measuring; and writing them on a branch, where "
     "they stay uncommitted until a commit.",
 )
+_RUNS = Tag(
+    "runs",
+    "What produced what: executions, what they read, wrote and needed.",
+)
 _TAGS = {
     "service": Tag("server", "The server itself, and who is asking."),
     "people": Tag("people", "Users, their access keys, and what they may do where."),
@@ -32,6 +36,8 @@ _TAGS = {
     "commits": Tag("commits", "Making commits, and the history that they form."),
     "merges": Tag("merges", "What differs between two refs, and bringing it together."),
     "tags": Tag("tags", "Refs that do not move."),
+    "runs": _RUNS,
+    "tracing": _RUNS,
     "models": Tag(
         "models",
         "Models, whose versions are outputs of sealed runs, and the aliases that move "

@@ -15,6 +15,7 @@ from ...errors import InvalidValueError
 from ...ids import CommitId
 from ...repository import branches, picking
 from ...repository.paths import check_path, encode_path
+from ...repository.resolving import resolve
 from ..answers import (
     CreatedText,
     Nothing,
@@ -26,7 +27,7 @@ from ..answers import (
     answer_results,
 )
 from ..call import Call, NoBody, NoQuery
-from ..parameters import BranchesQuery, HardResetQuery, RefLogQuery
+from ..parameters import BranchesQuery, ForceQuery, HardResetQuery, RefLogQuery
 from ..shapes import show_branch, show_move
 
 
@@ -59,6 +60,7 @@ async def create_branch(call: Call[NoQuery, BranchCreation]) -> CreatedText:
             body.name,
             body.source,
             hidden=body.hidden,
+            force=call.may_force(body.force),
             actor=call.actor,
             once=call.once,
         )
@@ -70,20 +72,26 @@ async def create_branch(call: Call[NoQuery, BranchCreation]) -> CreatedText:
 
 async def get_branch(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     """Get a branch."""
-    branch = await branches.get_branch(
-        call.engine, call.repository, call.names["branch"]
-    )
+    name, written = call.names["branch"], call.written("branch")
+    if name != written:  # as a run sees it
+        seen = await resolve(call.engine, call.repository, name)
+        return answer(Ref(id=written, commit_id=seen.commit.id.hex()))
+    branch = await branches.get_branch(call.engine, call.repository, name)
     return answer(show_branch(branch))
 
 
-async def delete_branch(call: Call[NoQuery, NoBody]) -> Nothing:
+async def delete_branch(call: Call[ForceQuery, NoBody]) -> Nothing:
     """Delete a branch with its uncommitted changes.
 
     Raises:
         DeleteDefaultBranchError
     """
     await branches.delete_branch(
-        call.engine, call.repository, call.names["branch"], actor=call.actor
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        actor=call.actor,
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()
 
@@ -103,7 +111,12 @@ async def reset_branch(call: Call[NoQuery, BranchReset]) -> Nothing:
         else:
             prefix = encode_path(body.path)
     await branches.reset_branch(
-        call.engine, call.repository, call.names["branch"], path=path, prefix=prefix
+        call.engine,
+        call.repository,
+        call.names["branch"],
+        path=path,
+        prefix=prefix,
+        force=call.may_force(body.force),
     )
     return answer_nothing()
 
@@ -120,6 +133,7 @@ async def hard_reset_branch(call: Call[HardResetQuery, NoBody]) -> Nothing:
         call.names["branch"],
         call.query.ref,
         actor=call.actor,
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()
 

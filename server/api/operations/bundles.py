@@ -10,7 +10,9 @@ from lakebed.client.wire import BundleResult, ObjectLinks, WireError, bundle
 
 from ...errors import InvalidPathError, InvalidValueError, UnsupportedBodyError
 from ...httprules.receiving import Patience
+from ...refs.store import Repository
 from ...repository.bundles import Link, SmallObject, link_many, put_many
+from ...repository.gathering import Found
 from ...repository.paths import check_path, show_path
 from ...tree.extra import Extra, encode_extra
 from ..answers import Shown, answer
@@ -141,6 +143,11 @@ async def link_objects(call: Call[NoQuery, ObjectLinks]) -> Shown[BundleResult]:
         Link(check_path(each.src_path), check_path(each.dst_path))
         for each in body.links
     ]
+
+    async def observe(where: Repository, found: Found) -> None:
+        place = "body.src_ref" if body.src_ref else "branch"
+        await call.observe(place, where, found.entries, found.commit_id)
+
     kept = await link_many(
         call.engine,
         call.repository,
@@ -148,6 +155,7 @@ async def link_objects(call: Call[NoQuery, ObjectLinks]) -> Shown[BundleResult]:
         links,
         source_ref=body.src_ref or branch,
         if_absent=body.if_absent,
+        on_found=observe if call.views else None,
     )
     return _tell(len(links), kept)
 

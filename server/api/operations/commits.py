@@ -53,6 +53,7 @@ async def commit(call: Call[NoQuery, CommitCreation]) -> Created[Commit]:
             created_ms=body.date * 1000 if body.date is not None else None,
             allow_empty=body.allow_empty,
             actor=call.actor,
+            force=call.may_force(body.force),
             once=call.once,
         )
         return made.id
@@ -158,6 +159,7 @@ async def revert_branch(call: Call[NoQuery, Revert]) -> Nothing:
             overrides=_read_overrides(body.commit_overrides),
             allow_empty=body.allow_empty,
             actor=call.actor,
+            force=call.may_force(body.force),
             once=call.once,
         )
         return made.id
@@ -186,6 +188,7 @@ async def cherry_pick(call: Call[NoQuery, CherryPick]) -> Created[Commit]:
             parent_number=body.parent_number or 0,
             overrides=_read_overrides(body.commit_overrides),
             actor=call.actor,
+            force=call.may_force(body.force),
             once=call.once,
         )
         return made.id

@@ -13,6 +13,7 @@ from ...errors import InvalidValueError, LakeError
 from ...httprules.sending import SANDBOX
 from ...repository.gathering import Found, find_objects, iter_prefix
 from ...repository.paths import check_path, encode_path, show_path
+from ...repository.resolving import get_repository
 from ...serving.exchange import EXCHANGE
 from ...tree.entry import Entry
 from ..answers import ObjectBytes, name_answer
@@ -68,6 +69,9 @@ async def _iter_pieces(
     found = Found([])
     async for found in founds:
         for entries in _split(found.entries):
+            if call.views:
+                where = await get_repository(call.engine, call.repository)
+                await call.observe("ref", where, entries, found.commit_id)
             rows = [await _row(call, entry) for entry in entries]
             yield found, _encode(rows)
             wanted = [(entry.blob_id, _content_bytes(entry)) for entry in entries]

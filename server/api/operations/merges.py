@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from lakebed.client import wire
-from lakebed.client.wire import Diff, Merge, MergeBase, MergeResult, Page
+from lakebed.client.wire import (
+    Conflict,
+    Diff,
+    Merge,
+    MergeBase,
+    MergeResult,
+    Page,
+    routes,
+)
 
-from ...errors import RefNotFoundError
+from ...errors import MergeConflictError, RefNotFoundError
 from ...ids import CommitId
 from ...repository import diffs, merges
 from ...repository.combining import Strategy
@@ -15,8 +23,8 @@ from ...repository.resolving import resolve, resolve_in
 from ...tree.merge import Resolution
 from ..answers import Shown, answer, answer_results
 from ..call import Call, NoBody, NoQuery
-from ..parameters import DiffQuery, ListingQuery, UncommittedQuery
-from ..shapes import show_difference
+from ..parameters import DiffQuery, ListingQuery, PageQuery, UncommittedQuery
+from ..shapes import show_conflict, show_difference
 
 _STRATEGIES: dict[str, Strategy] = {
     "source-wins": "source",
@@ -104,15 +112,56 @@ async def merge_into_branch(call: Call[NoQuery, Merge]) -> Shown[MergeResult]:
                 check_path(path): _RESOLUTIONS[resolution]
                 for path, resolution in (body.resolutions or {}).items()
             },
-            allow_empty=body.allow_empty,
+            # What clients of lakeFS force is also a merge that changes nothing.
+            allow_empty=body.allow_empty or body.force,
+            force=call.may_force(body.force),
             squash=body.squash_merge,
             actor=call.actor,
             once=call.once,
         )
         return made.id
 
-    commit_id = await call.run_once(join)
+    try:
+        commit_id = await call.run_once(join)
+    except MergeConflictError as error:
+        raise _say_where_the_rest_is(call, error) from None
     return answer(MergeResult(reference=commit_id.hex()))
+
+
+def _say_where_the_rest_is(
+    call: Call[NoQuery, Merge], error: MergeConflictError
+) -> MergeConflictError:
+    """Return `error` with the way to the conflicts that do not fit into its answer."""
+    if error.count <= len(error.conflicts):
+        return error
+    where = routes.fill(routes.MERGE_CONFLICTS, **call.names)
+    return MergeConflictError(
+        f"{error}; GET {where} lists all of them", error.conflicts, error.count
+    )
+
+
+async def list_merge_conflicts(
+    call: Call[PageQuery, NoBody],
+) -> Shown[Page[Conflict]]:
+    """List the paths that both sides of a merge changed differently; nothing is merged.
+
+    All of them: what resolutions and a strategy would decide too.
+    """
+    query = call.query
+    page = await merges.list_conflicts(
+        call.engine,
+        call.repository,
+        call.names["source"],
+        call.names["destination"],
+        prefix=encode_path(query.prefix),
+        after=encode_path(query.after),
+        limit=query.limit,
+    )
+    next_after = page.next_after
+    return answer_results(
+        map(show_conflict, page.items),
+        next_after.decode() if next_after is not None else None,
+    )
 
 
 async def find_merge_base(call: Call[NoQuery, NoBody]) -> Shown[MergeBase]:

@@ -283,6 +283,9 @@ async def roll_back_model_alias(
     """Put an alias back to before its last move that was not rolled back.
 
     Again goes further back; an alias that was deleted is there again.
+
+    Raises:
+        ConflictError
     """
     view = await aliases.rollback(
         call.engine,

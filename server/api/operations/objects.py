@@ -6,23 +6,38 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import hdrs
-from lakebed.client.wire import Du, ObjectStats, Page, UnderlyingProperties
+from lakebed.client.wire import (
+    AMOUNT_MAX,
+    BatchStat,
+    BatchStatResult,
+    Du,
+    Measured,
+    ObjectStats,
+    Page,
+    Proof,
+    StatItem,
+    UnderlyingProperties,
+)
 from msgspec.structs import replace
 
 from ...auth.authenticate import Signer
+from ...auth.authorize import Permission, authorize
+from ...errors import InvalidValueError, LakeError, PermissionDeniedError
 from ...httprules.whole import WholeAnswer
 from ...repository import listings
 from ...repository import objects as stored
 from ...repository.listings import CommonPrefix
 from ...repository.paths import check_path, encode_path
+from ...repository.proving import prove
 from ...repository.resolving import get_repository
 from ...tree.entry import Entry
+from ...tree.lookup import Measure
 from ..answers import ObjectBytes, Shown, answer, answer_results
-from ..call import Call, NoBody
+from ..call import Call, NoBody, NoQuery
 from ..parameters import ObjectsQuery, PathQuery, PrefixQuery, ReadQuery, StatQuery
 from ..presigning import get_signer, show_address
 from ..reading import send_located
-from ..shapes import show_object, show_prefix
+from ..shapes import show_object, show_prefix, show_proof
 
 
 async def get_object(call: Call[ReadQuery, NoBody]) -> ObjectBytes:
@@ -134,4 +149,69 @@ async def get_usage(call: Call[PrefixQuery, NoBody]) -> Shown[Du]:
             object_count=measured.entry_count,
             size_bytes=measured.byte_total,
         )
+    )
+
+
+async def prove_object(call: Call[PathQuery, NoBody]) -> Shown[Proof]:
+    """Prove which object is committed at a path, or that there is none.
+
+    What is answered needs no trust in this server: it is checked against the id of the
+    commit, without it. It shows the paths of neighbours too, and what is said of them.
+
+    Raises:
+        ExpiredDataError
+    """
+    path = call.query.path
+    proof = await prove(
+        call.engine, call.repository, call.names["ref"], check_path(path)
+    )
+    return answer(show_proof(proof))
+
+
+async def measure_many(
+    call: Call[NoQuery, BatchStat],
+) -> Shown[BatchStatResult]:
+    """Count the objects below many prefixes, and their bytes, at whatever refs.
+
+    Answers in the order of the request. What cannot be said of one says so in its place:
+    `ref-not-found`, `invalid-ref-expression`, `expired`, `permission-denied`.
+    """
+    items = call.body.items
+    if len(items) > AMOUNT_MAX:
+        raise InvalidValueError("items", f"at most {AMOUNT_MAX} items at once")
+    results: list[Measure | LakeError | None] = [_refuse(call, each) for each in items]
+    places = [(await call.see(each.ref), encode_path(each.prefix)) for each in items]
+    open_at = [at for at, refused in enumerate(results) if refused is None]
+    measures = await listings.measure_many(
+        call.engine, call.repository, [places[at] for at in open_at]
+    )
+    for at, measure in zip(open_at, measures, strict=True):
+        results[at] = measure
+    shown = [
+        _show_measure(item, result)
+        for item, result in zip(items, results, strict=True)
+        if result is not None
+    ]
+    return answer(BatchStatResult(results=shown))
+
+
+def _refuse(call: Call[Any, Any], item: StatItem) -> LakeError | None:
+    """Return why the caller may not read the ref of `item`; None if they may."""
+    try:
+        authorize(call.principal, Permission.READ, call.repository, item.ref)
+    except PermissionDeniedError as error:
+        return error
+    return None
+
+
+def _show_measure(item: StatItem, result: Measure | LakeError) -> Measured:
+    if isinstance(result, LakeError):
+        return Measured(
+            ref=item.ref, prefix=item.prefix, code=result.code, message=str(result)
+        )
+    return Measured(
+        ref=item.ref,
+        prefix=item.prefix,
+        object_count=result.entry_count,
+        size_bytes=result.byte_total,
     )

@@ -32,7 +32,7 @@ from ..answers import (
     answer_page,
 )
 from ..call import Call, NoBody, NoQuery
-from ..parameters import CreateRepositoryQuery, RepositoriesQuery
+from ..parameters import CreateRepositoryQuery, ForceQuery, RepositoriesQuery
 from ..shapes import show_repository
 
 
@@ -93,13 +93,15 @@ async def get_repository(call: Call[NoQuery, NoBody]) -> Shown[Repository]:
     return answer(show_repository(repository))
 
 
-async def delete_repository(call: Call[NoQuery, NoBody]) -> Nothing:
+async def delete_repository(call: Call[ForceQuery, NoBody]) -> Nothing:
     """Delete a repository and everything in it.
 
     Raises:
         StillNeededError
     """
-    await repositories.delete_repository(call.engine, call.repository)
+    await repositories.delete_repository(
+        call.engine, call.repository, force=call.may_force(call.query.force)
+    )
     return answer_nothing()
 
 

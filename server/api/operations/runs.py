@@ -39,7 +39,7 @@ from ..answers import (
     name_answer,
 )
 from ..bodies import is_small, open_upload
-from ..call import Call, NoBody, NoQuery, Streamed
+from ..call import Call, Kept, NoBody, NoQuery
 from ..parameters import RunPartQuery, RunsQuery
 from ..run_shapes import (
     show_kept_file,
@@ -52,7 +52,12 @@ from ..run_shapes import (
 
 
 async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary]]:
-    """List runs, newest first; only those that the caller may read."""
+    """List runs, newest first; only those that the caller may read.
+
+    Raises:
+        RepositoryNotFoundError
+        RunNotFoundError
+    """
     query = call.query
     await call.lost_runs.seal()
     page = await finding.list_runs(
@@ -72,7 +77,7 @@ async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary
     return answer_page(page, show_run_summary)
 
 
-async def get_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
+async def find_run(call: Call[NoQuery, NoBody]) -> Shown[wire.Run]:
     """Get a run, by its id, the unique beginning of it, or the id of its record."""
     run = await finding.find_readable(call.engine, call.names["run"], call.caller)
     return answer(show_run(await details.get_details(call.engine, run)))
@@ -103,7 +108,8 @@ async def delete_run(call: Call[NoQuery, NoBody]) -> Nothing:
     """Delete a run that nothing needs.
 
     Raises:
-        RunGoesOnError, RunNeededError
+        RunGoesOnError
+        RunNeededError
     """
     await deleting.delete_run(call.engine, await _find(call), actor=call.actor)
     return answer_nothing()
@@ -115,7 +121,8 @@ async def append_run_batch(
     """Add to a run that goes on: parameters, points, log, inputs. Each batch once.
 
     Raises:
-        RunEndedError, TooManyError
+        RunEndedError
+        TooManyError
     """
     sequence = await adding.append_batch(
         call.engine, await _find(call), call.body, call.caller
@@ -127,17 +134,19 @@ async def end_run(call: Call[NoQuery, wire.RunEnd]) -> Shown[wire.Run]:
     """End a run: publish its outputs if it succeeded, and seal it.
 
     Raises:
-        RunEndedError, RefMovedError
+        RunEndedError
+        RefMovedError
     """
     run = await ending.end_run(call.engine, await _find(call), call.body, call.caller)
     return answer(show_run(await details.get_details(call.engine, run)))
 
 
-async def keep_run_file(call: Call[RunPartQuery, Streamed]) -> Created[wire.KeptFile]:
+async def keep_run_file(call: Call[RunPartQuery, Kept]) -> Created[wire.KeptFile]:
     """Keep a file with a run that goes on, in place of one of that name.
 
     Raises:
-        RunEndedError, TooManyError
+        RunEndedError
+        TooManyError
     """
     run = await _find(call)
     check_name("name", call.query.name)
@@ -147,9 +156,7 @@ async def keep_run_file(call: Call[RunPartQuery, Streamed]) -> Created[wire.Kept
         return await _keep(call, run)
 
 
-async def _keep(
-    call: Call[RunPartQuery, Streamed], run: RunRow
-) -> Created[wire.KeptFile]:
+async def _keep(call: Call[RunPartQuery, Kept], run: RunRow) -> Created[wire.KeptFile]:
     body = await open_upload(call.request, Patience.of(call.settings))
     file = await adding.keep_file(call.engine, run, call.query.name, body, call.caller)
     return answer_created(show_kept_file(file))

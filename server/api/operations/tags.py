@@ -16,7 +16,7 @@ from ..answers import (
     answer_page,
 )
 from ..call import Call, NoBody, NoQuery
-from ..parameters import PageQuery
+from ..parameters import ForceQuery, PageQuery
 from ..shapes import show_tag
 
 
@@ -48,6 +48,7 @@ async def create_tag(call: Call[NoQuery, TagCreation]) -> Created[Ref]:
             body.id,
             body.ref,
             actor=call.actor,
+            force=call.may_force(body.force),
             once=call.once,
         )
         return made.commit_id
@@ -63,9 +64,13 @@ async def get_tag(call: Call[NoQuery, NoBody]) -> Shown[Ref]:
     )
 
 
-async def delete_tag(call: Call[NoQuery, NoBody]) -> Nothing:
+async def delete_tag(call: Call[ForceQuery, NoBody]) -> Nothing:
     """Delete a tag."""
     await tags.delete_tag(
-        call.engine, call.repository, call.names["tag"], actor=call.actor
+        call.engine,
+        call.repository,
+        call.names["tag"],
+        actor=call.actor,
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()

@@ -37,14 +37,14 @@ from ..answers import (
 from ..bodies import FormUpload, is_small, open_upload
 from ..call import Call, NoBody, NoQuery, Uploaded
 from ..headers import read_condition, read_extra
-from ..parameters import CopyQuery, PathQuery
+from ..parameters import CopyQuery, ForceQuery, PathQuery, WriteQuery
 from ..shapes import show_object
 
 BATCH_PATHS_MAX = 1000
 """Paths of one deletion; the limit of S3 and of the lakeFS API."""
 
 
-async def upload_object(call: Call[PathQuery, Uploaded]) -> Created[ObjectStats]:
+async def upload_object(call: Call[WriteQuery, Uploaded]) -> Created[ObjectStats]:
     """Upload an object: the raw body, or the field `content` of a form."""
     path = check_path(call.query.path)
     if is_small(call.request):
@@ -56,7 +56,7 @@ async def upload_object(call: Call[PathQuery, Uploaded]) -> Created[ObjectStats]
     return answer_created(show_object(repository.storage_namespace, entry))
 
 
-async def _take_in(call: Call[PathQuery, Uploaded], path: bytes) -> Entry:
+async def _take_in(call: Call[WriteQuery, Uploaded], path: bytes) -> Entry:
     request = call.request
     condition = read_condition(request.headers)
     patience = Patience.of(call.settings)
@@ -77,10 +77,11 @@ async def _take_in(call: Call[PathQuery, Uploaded], path: bytes) -> Entry:
         body,
         extra=extra,
         condition=condition,
+        force=call.may_force(call.query.force),
     )
 
 
-async def delete_object(call: Call[PathQuery, NoBody]) -> Nothing:
+async def delete_object(call: Call[WriteQuery, NoBody]) -> Nothing:
     """Delete an object; nothing there is fine."""
     await objects.delete_object(
         call.engine,
@@ -88,11 +89,12 @@ async def delete_object(call: Call[PathQuery, NoBody]) -> Nothing:
         call.names["branch"],
         check_path(call.query.path),
         condition=read_condition(call.request.headers),
+        force=call.may_force(call.query.force),
     )
     return answer_nothing()
 
 
-async def delete_objects(call: Call[NoQuery, PathList]) -> Shown[ObjectErrorList]:
+async def delete_objects(call: Call[ForceQuery, PathList]) -> Shown[ObjectErrorList]:
     """Delete up to 1,000 objects, all at once; nothing there is fine."""
     paths = call.body.paths
     if len(paths) > BATCH_PATHS_MAX:
@@ -102,6 +104,7 @@ async def delete_objects(call: Call[NoQuery, PathList]) -> Shown[ObjectErrorList
         call.repository,
         call.names["branch"],
         [Deletion(check_path(path)) for path in paths],
+        force=call.may_force(call.query.force),
     )
     return answer(ObjectErrorList(errors=[]))
 
@@ -118,6 +121,12 @@ async def copy_object(call: Call[CopyQuery, ObjectCopy]) -> Created[ObjectStats]
     source = await objects.stat_object(
         call.engine, call.repository, source_ref, check_path(body.src_path)
     )
+    await call.observe(
+        "body.src_ref" if body.src_ref else "branch",
+        source.repository,
+        (source.entry,),
+        source.commit_id,
+    )
     entry = await copies.copy_object(
         call.engine,
         call.repository,
@@ -125,6 +134,7 @@ async def copy_object(call: Call[CopyQuery, ObjectCopy]) -> Created[ObjectStats]
         check_path(call.query.dest_path),
         source=source,
         condition=read_condition(call.request.headers),
+        force=call.may_force(body.force),
     )
     repository = await get_repository(call.engine, call.repository)
     return answer_created(show_object(repository.storage_namespace, entry))

@@ -24,9 +24,19 @@ HANDLES = (
     ("writing.py", "Writable"),
     ("branch.py", "Branch"),
     ("transaction.py", "Transaction"),
+    ("model.py", "Model"),
     ("listing.py", "Listing"),
 )
-VALUES = ("Commit", "Change", "Conflict", "ObjectInfo", "Move", "Size", "Rows")
+VALUES = (
+    "Commit",
+    "Change",
+    "Conflict",
+    "ObjectInfo",
+    "Move",
+    "Size",
+    "Measured",
+    "Rows",
+)
 FLAT = (
     "repositories",
     "refs",
@@ -37,9 +47,11 @@ FLAT = (
     "folders",
     "transactions",
     "people",
+    "runs",
+    "models",
 )
 
-INTERNAL = ("settle",)
+INTERNAL = ("settle", "speaks_for", "end_now")
 """Methods that handles have for each other."""
 
 HEAD = """# The Python client
@@ -66,12 +78,17 @@ with main.transaction("Clean the table") as tx:
 print(tx.commit)
 ```
 
-**Handles** (lake, repository, ref, branch, tag) are names with methods: to make one asks
+**Handles** (lake, repository, ref, branch, tag, model) are names with methods: to make one asks
 nobody, two that name the same are equal, and they are pickled by server and name, never
 with a key. **What is sent again** after a broken connection is what cannot happen twice by
 that: reads, writes of the same bytes, and whatever makes a commit, a branch or a tag, which
 carries a key. **One client** may be used by several threads, inside of a running event loop
 (a notebook) and, if its server is an URL, after a fork.
+"""
+
+
+RUNS = """`lake.run(...)` makes one; [runs.md](runs.md) is the page about them. What only logs
+(`log_params`, `log_metric`, `log` ...) waits for nobody, and needs no `await` in an `AsyncRun`.
 """
 
 
@@ -97,10 +114,25 @@ def make_page() -> str:
     lines.append("## Handles\n")
     for path, name in HANDLES:
         lines += of_class(load(f"blocking/handles/{path}").classes[name])
+    lines.append("## Runs\n")
+    lines.append(RUNS)
+    for path, name in (
+        ("runs/here.py", "run"),
+        ("runs/current.py", "current_run"),
+        ("seeding.py", "seed_everything"),
+    ):
+        lines += of_function(load(path).functions[name], "###")
+    lines += of_class(load("runs/recording.py").classes["Recording"])
+    lines += of_class(load("runs/run.py").classes["Run"])
+    lines += of_value(load("runs/recording.py").classes["RunInput"])
     lines.append("## Values\n")
     values = load("values.py")
     for name in VALUES:
         lines += of_value(values.classes[name])
+    lines.append("## Proofs\n")
+    proofs = load("proofs.py")
+    lines += of_value(proofs.classes["Proof"])
+    lines += of_function(proofs.functions["verify_proof"], "###")
     lines.append("## Errors\n")
     errors = load("errors.py")
     assert errors.docstring is not None

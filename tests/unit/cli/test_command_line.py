@@ -14,7 +14,7 @@ from lakebed.cli.help_page import PAGE
 from lakebed.cli.main import app, run
 from typer.main import get_command
 
-GROUPS = ("repo", "branch", "tag", "user", "key", "grant")
+GROUPS = ("admin", "repo", "branch", "tag", "user", "key", "grant", "model")
 
 
 WITHOUT_SERVER = {"completion", "demo", "login", "logout", "serve"}
@@ -116,6 +116,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         (client.ServerUnreachableError, 5),
         (client.ForeignServerError, 5),
         (client.ServerPartMissingError, 5),
+        (client.InvalidProofError, 6),
     ],
 )
 def test_every_error_has_its_exit_code(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from benchmarks.recorded import Made, Place, seal_one
 from lakebed.server.history.commit import Commit
 from lakebed.server.provenance.contents import find_contents
 from lakebed.server.provenance.lineage import Graph, trace
@@ -20,7 +21,6 @@ from lakebed.server.runs.rows import Artifact
 from lakebed.server.runs.statuses import How
 
 from support.engines import make_directory, open_engine
-from support.recorded import Made, Place, seal_one
 
 R = "lake"
 

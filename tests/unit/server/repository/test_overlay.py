@@ -10,10 +10,15 @@ from hypothesis import strategies as st
 from lakebed.server.ids import CommitId
 from lakebed.server.refs.store import Branch
 from lakebed.server.repository import overlay
-from lakebed.server.repository.overlay import OverlayCursor, StagedRows
+from lakebed.server.repository.overlay import (
+    OverlayCursor,
+    StagedRows,
+    measure_overlay,
+)
 from lakebed.server.staging.store import Change
 from lakebed.server.tree.cursor import Cursor
-from lakebed.server.tree.entry import PackedEntry
+from lakebed.server.tree.entry import PackedEntry, unpack_entry
+from lakebed.server.tree.lookup import Measure
 from lakebed.server.tree.node import Row
 
 from support.nodes import MemoryNodes
@@ -28,6 +33,7 @@ class Scanner:
     def __init__(self, changes: dict[bytes, PackedEntry | None]) -> None:
         self._changes: list[Change] = sorted(changes.items())
         self._paths = [path for path, _ in self._changes]
+        self.scanned_count = 0
 
     def scan_staged_blocking(
         self,
@@ -41,6 +47,7 @@ class Scanner:
         limit: int,
     ) -> list[Change]:
         first = bisect_left(self._paths, start + b"\0" if after else start)
+        self.scanned_count += 1
         return self._changes[first : first + limit]
 
 
@@ -92,3 +99,40 @@ def test_a_page_behind_many_deletes_passes_the_tree_once() -> None:
 
     assert rows.take(1000) == [(last, model[last])]
     assert len(nodes.read_ids) == nodes.read_count
+
+
+def sum_up(rows: dict[bytes, PackedEntry | None], prefix: bytes) -> Measure:
+    sizes = [
+        unpack_entry(path, packed).size_bytes
+        for path, packed in rows.items()
+        if packed is not None and path.startswith(prefix)
+    ]
+    return Measure(len(sizes), sum(sizes))
+
+
+prefixes = st.lists(
+    st.sampled_from([b"", b"a", b"a/", b"a/b/", b"a/\xc3", b"0", b"\xc3"]) | paths,
+    max_size=12,
+)
+
+
+@given(model=maps, changes=changes_of_maps, prefixes=prefixes, is_alone=st.booleans())
+def test_each_prefix_adds_up_to_what_is_seen_below_it(
+    model: dict[bytes, PackedEntry],
+    changes: dict[bytes, PackedEntry | None],
+    prefixes: list[bytes],
+    is_alone: bool,
+) -> None:
+    # Of sizes that add up to less than a column holds.
+    model = {path: entry_of(path, size_bytes=len(path)) for path in model}
+    nodes = MemoryNodes()
+    tree_id = build(nodes, model, rule=SMALL).tree_id
+    scanner = Scanner(changes)
+
+    measures = measure_overlay(
+        nodes, None if is_alone else tree_id, StagedRows(scanner, BRANCH), prefixes
+    )
+
+    seen = {**({} if is_alone else model), **changes}
+    assert measures == [sum_up(seen, prefix) for prefix in prefixes]
+    assert scanner.scanned_count <= 1, "the rows are looked at for each prefix"

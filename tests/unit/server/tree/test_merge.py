@@ -10,6 +10,7 @@ from lakebed.server.tree.merge import (
     Conflict,
     Resolution,
     Strategy,
+    iter_conflicts,
     merge_trees,
 )
 
@@ -21,6 +22,7 @@ from support.trees import (
     changes,
     entry_of,
     maps,
+    paths,
     read_all,
 )
 
@@ -221,6 +223,67 @@ def test_a_side_that_grew_taller_is_linked_all_the_same() -> None:
     assert levels[2] > levels[1] + 2
     assert merge.tree == build(MemoryNodes(), ours | theirs | ours, rule=SMALL)
     assert nodes.read_count <= 12
+
+
+PREFIXES = st.sampled_from([b"", b"a", b"a/", b"a/b/0", b"a/\xc3", b"0", b"nosuch"])
+
+
+@given(
+    base=maps,
+    ours_staged=changes,
+    theirs_staged=changes,
+    prefix=PREFIXES,
+    after=st.just(b"") | paths,
+)
+def test_conflicts_are_listed_from_anywhere(
+    base: Map, ours_staged: Staged, theirs_staged: Staged, prefix: bytes, after: bytes
+) -> None:
+    check_listed(
+        base,
+        apply_naively(base, ours_staged),
+        apply_naively(base, theirs_staged),
+        prefix,
+        after,
+    )
+
+
+@given(base=maps, ours=maps, theirs=maps, prefix=PREFIXES, after=st.just(b"") | paths)
+def test_so_are_those_of_unrelated_trees(
+    base: Map, ours: Map, theirs: Map, prefix: bytes, after: bytes
+) -> None:
+    check_listed(base, ours, theirs, prefix, after)
+
+
+def check_listed(
+    base: Map, ours: Map, theirs: Map, prefix: bytes, after: bytes
+) -> None:
+    nodes = MemoryNodes()
+    roots = [build(nodes, side, rule=SMALL).tree_id for side in (base, ours, theirs)]
+    _, conflicts = merge_naively(base, ours, theirs)
+
+    listed = list(iter_conflicts(nodes, *roots, prefix=prefix, after=after))
+
+    assert listed == [
+        each for each in conflicts if each.path.startswith(prefix) and each.path > after
+    ]
+
+
+def test_the_next_conflict_is_found_without_reading_the_tree() -> None:
+    nodes = MemoryNodes()
+    base = {b"%06d" % n: entry_of(b"%d" % n) for n in range(20_000)}
+    sides = (
+        base,
+        base | {path: entry_of(path, "ours") for path in (*list(base)[::2], b"019999")},
+        base | {path: entry_of(path, "t") for path in (b"000000", b"019999")},
+    )
+    roots = [build(nodes, side).tree_id for side in sides]
+    nodes.reset_counts()
+
+    found = iter_conflicts(nodes, *roots, after=b"000000")
+
+    assert next(found).path == b"019999"
+    assert next(found, None) is None
+    assert nodes.read_count <= 3 * 2 * 3
 
 
 def test_without_a_base_both_sides_are_added() -> None:

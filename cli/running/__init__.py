@@ -1,0 +1,1 @@
+"""What `lakebed run` and `lakebed runs` are told, and what they print."""

@@ -1,0 +1,76 @@
+"""Keeps commits that no remote has, so that the run can be done again elsewhere.
+
+Separate from the capture before the run, and for while it goes on: commits do not change
+meanwhile, and packing them takes longer than a command should wait.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from ..git import GitError, GitOutputTooLargeError, run_git
+from ..wire import Code, Missing
+from .beside import sized
+from .captured import DEFAULT_LIMITS, Captured, FileToKeep, Limits
+
+BUNDLE_NAME = "code.bundle"
+PACK_NAME = "code.bundle.pack"
+
+
+def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[Code]:
+    """Return `code` with what no remote has of its commit, to be kept with the run.
+
+    With a remote: a bundle of the commits that it does not have. Without one: a pack of
+    this commit alone. `code` as it is, if the commit is pushed or there is none.
+    """
+    if code.kind != "git" or code.commit is None or code.is_pushed or not code.root:
+        return Captured(code)
+    root = Path(code.root)
+    try:
+        if code.remote is not None:
+            name, content = BUNDLE_NAME, _bundle(root, code.commit, limits)
+        else:
+            name, content = PACK_NAME, _pack(root, code.commit, limits)
+    except GitOutputTooLargeError:
+        most = sized(limits.bundle_bytes_max)
+        reason = f"what no remote has of the commit is larger than {most}: push it"
+        return Captured(code, (), (Missing(what="code.bundle", reason=reason),))
+    except GitError as error:
+        reason = f"what no remote has of the commit cannot be kept: {error}; push it"
+        return Captured(code, (), (Missing(what="code.bundle", reason=reason),))
+    return Captured(replace(code, bundle=name), (FileToKeep(name, content),))
+
+
+def _bundle(root: Path, commit: str, limits: Limits) -> bytes:
+    head = run_git(root, "rev-parse", "HEAD").decode().strip()
+    if head != commit:
+        raise GitError("the work tree has moved to another commit")
+    return run_git(
+        root,
+        *("bundle", "create", "--quiet", "-", "HEAD", "--not", "--remotes"),
+        options=("-c", "pack.threads=1"),
+        timeout_s=limits.git_timeout_s,
+        output_bytes_max=limits.bundle_bytes_max,
+    )
+
+
+def _pack(root: Path, commit: str, limits: Limits) -> bytes:
+    """Return the commit with all its files, and without what was before it."""
+    objects = run_git(
+        root,
+        *("rev-list", "--objects", "--no-object-names", "--no-walk", commit),
+        timeout_s=limits.git_timeout_s,
+    )
+    content = run_git(
+        root,
+        *("pack-objects", "--stdout", "-q", "--no-reuse-delta"),
+        # One thread: the same commit gives the same bytes, which are stored once.
+        options=("-c", "pack.threads=1"),
+        input_=objects,
+        timeout_s=limits.git_timeout_s,
+    )
+    if len(content) > limits.bundle_bytes_max:
+        raise GitOutputTooLargeError(f"{len(content)} bytes")
+    return content

@@ -1,0 +1,66 @@
+"""Whether what is in a file may be kept: files with secrets in them are named, and left out.
+
+A diff or a file with its secrets masked could not be used again, so the whole file stays
+out. Words of code are not taken for secrets: a literal must look like one.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from .names import is_secret_file, is_secret_name, is_secret_value, looks_random
+from .shapes import has_secret_shape
+
+REFUSED_NAME = "its name says that it holds secrets"
+REFUSED_CONTENT = "there is what looks like a secret in it"
+
+_CONFIGURATION = {
+    *(
+        ".yaml",
+        ".yml",
+        ".json",
+        ".toml",
+        ".ini",
+        ".cfg",
+        ".conf",
+        ".properties",
+        ".env",
+    ),
+}
+_ASSIGNED = re.compile(
+    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*
+    (?: \\?(?P<quote>["'])(?P<quoted>[^"'\n\\]*) | (?P<bare>[^\s"'#,{}\[\]]+) )""",
+    re.VERBOSE,
+)
+_NAMED_BYTES_MAX = 4 << 20
+"""Larger files are data, in which names mean nothing."""
+_PLACEHOLDER = re.compile(
+    r"[$<{%*].*|(?:null|none|true|false|~|x+|\d|changeme|todo)", re.IGNORECASE
+)
+
+
+def why_not_kept(path: str, content: bytes) -> str | None:
+    """Return why a file at `path` is not kept; None: nothing speaks against it."""
+    if is_secret_file(path):
+        return REFUSED_NAME
+    return REFUSED_CONTENT if holds_secret(path, content) else None
+
+
+def holds_secret(path: str, content: bytes) -> bool:
+    """Tell whether there is what looks like a secret in a file, or a piece of a diff of it."""
+    if has_secret_shape(content.decode("latin-1")):
+        return True
+    if len(content) > _NAMED_BYTES_MAX or b"\0" in content[:8192]:
+        return False
+    text = content.decode(errors="replace")
+    is_configuration = PurePosixPath(path).suffix.lower() in _CONFIGURATION
+    for found in _ASSIGNED.finditer(text):
+        name, value = found["name"], found["quoted"] or found["bare"] or ""
+        if not value or _PLACEHOLDER.fullmatch(value):
+            continue
+        if is_configuration and is_secret_value(name, value):
+            return True
+        if found["quote"] and looks_random(value) and is_secret_name(name):
+            return True
+    return False

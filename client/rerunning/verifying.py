@@ -1,0 +1,322 @@
+"""What came of a run when it was done again, compared with what came of it first.
+
+Outputs are compared by what the server knows them by, the ids of their content; only of
+files that differ are both versions fetched, to tell where and by how much. Metrics are
+compared by their last values. Nothing counts as identical that was not compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ..errors import ClientError
+from ..operations.folders import target_of
+from ..wire import (
+    Diff,
+    Difference,
+    DiffMode,
+    Run,
+    RunOutput,
+    VerdictCreation,
+)
+from .errors import NothingToCompareError, RerunError
+
+DIFFERENCES_MAX = 1000
+"""Differences that a verdict lists: who has more looks at none of them singly."""
+DETAILED_MAX = 100
+"""Files of which both versions are fetched; the others are named."""
+DETAILED_BYTES_MAX = 4 << 30
+"""Of one file: a larger one is named as well."""
+
+Key = tuple[str, str]
+"""Repository and path: by the branch a re-run differs, which publishes on its own."""
+
+
+class Reading(Protocol):
+    """What is asked of the client."""
+
+    def iter_diff(
+        self,
+        repository: str,
+        left: str,
+        right: str,
+        *,
+        mode: DiffMode = "two_dot",
+        prefix: str = "",
+        delimiter: str = "",
+        with_left_size: bool = False,
+        limit: int | None = None,
+    ) -> AsyncIterator[Diff]:
+        """Yield what is different at `right`."""
+        ...
+
+    async def download_object(
+        self, repository: str, ref: str, path: str, to: Path
+    ) -> int:
+        """Write an object into a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How far numbers may be apart, by the names of metrics and the paths of outputs."""
+
+    by_name: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Names may have `*` and `?`; of several that fit the first counts."""
+
+    def __post_init__(self) -> None:
+        for name, distance in self.by_name.items():
+            if not distance >= 0:  # nor is it not a number
+                raise RerunError(f"tolerance of '{name}' must be 0 or more")
+
+    def find(self, name: str) -> float:
+        """Return how far the numbers of `name` may be apart."""
+        for pattern, distance in self.by_name.items():
+            if fnmatchcase(name, pattern):
+                return distance
+        return 0.0
+
+
+def check_verifiable(first: Run) -> None:
+    """Make sure that there is something to compare with.
+
+    Raises:
+        NothingToCompareError: there is not.
+    """
+    if first.status != "succeeded":
+        raise NothingToCompareError(
+            f"cannot verify run '{first.id}': it {_past(first.status)}, so that there is "
+            "nothing to compare with"
+        )
+    if not any(each.identity for each in first.outputs) and not first.metrics:
+        raise NothingToCompareError(
+            f"cannot verify run '{first.id}': it published nothing and logged no metric"
+        )
+
+
+def _past(status: str) -> str:
+    return {"running": "is still going on", "failed": "failed"}.get(
+        status, f"was {status}"
+    )
+
+
+async def verify_run(
+    lake: Reading,
+    first: Run,
+    again: Run,
+    *,
+    folder: Path,
+    tolerances: Tolerances | None = None,
+) -> VerdictCreation:
+    """Return what comparing `again` with `first` comes to.
+
+    Args:
+        folder: both versions of files that differ are put there.
+
+    Raises:
+        ClientError: the server could not be asked.
+    """
+    allowed = tolerances or Tolerances()
+    pairs, compared = await _pair_outputs(lake, first, again)
+    differences: list[Difference] = []
+    for path, kind, one, other in pairs[:DIFFERENCES_MAX]:
+        detail = Difference(path=path, kind=kind)
+        if kind == "changed":
+            detail = Difference(path=path, kind=kind, detail="not looked into")
+            if len(differences) < DETAILED_MAX and _is_small(one, other):
+                detail = await _look_into(
+                    lake, path, one, other, folder, allowed.find(path)
+                )
+        differences.append(detail)
+    differences += _compare_metrics(first, again, allowed)
+    return VerdictCreation(
+        rerun=again.id,
+        is_identical=not differences,
+        compared=compared,
+        differences=differences[:DIFFERENCES_MAX],
+    )
+
+
+Found = tuple[
+    str, Literal["changed", "missing", "added"], RunOutput | None, RunOutput | None
+]
+
+
+async def _pair_outputs(
+    lake: Reading, first: Run, again: Run
+) -> tuple[list[Found], int]:
+    """Return the outputs that differ, by path, and how many were compared."""
+    before, after = _files(first.outputs), _files(again.outputs)
+    found: dict[Key, Found] = {}
+    for key in before.keys() | after.keys():
+        one, other = before.get(key), after.get(key)
+        if one is None or other is None:
+            found[key] = (key[1], "added" if one is None else "missing", one, other)
+        elif one.identity != other.identity:
+            found[key] = (key[1], "changed", one, other)
+    compared = len(before)
+    for repository, path, one, other in _bare_prefixes(first, again):
+        compared += 1
+        if other is None:
+            found[repository, path] = (path, "missing", one, None)
+        elif one.identity != other.identity:
+            async for each in _diff_prefix(lake, one, other):
+                found.setdefault((repository, each[0]), each)
+    return [found[key] for key in sorted(found)], compared
+
+
+def _files(outputs: Sequence[RunOutput]) -> dict[Key, RunOutput]:
+    return {
+        (each.repository, each.path): each
+        for each in outputs
+        if each.kind == "file" and each.identity is not None
+    }
+
+
+def _bare_prefixes(
+    first: Run, again: Run
+) -> list[tuple[str, str, RunOutput, RunOutput | None]]:
+    """Return the prefixes of which no single files are known, from both runs.
+
+    Where they are known, they are what the run published; what else lies below the
+    prefix is of others.
+    """
+    files = [*_files(first.outputs), *_files(again.outputs)]
+    after = {
+        (each.repository, each.path): each
+        for each in again.outputs
+        if each.kind == "prefix"
+    }
+    return [
+        (each.repository, each.path, each, after.get((each.repository, each.path)))
+        for each in first.outputs
+        if each.kind == "prefix"
+        and each.identity is not None
+        and not any(
+            repository == each.repository and path.startswith(each.path)
+            for repository, path in files
+        )
+    ]
+
+
+async def _diff_prefix(
+    lake: Reading, one: RunOutput, other: RunOutput
+) -> AsyncIterator[Found]:
+    if one.commit is None or other.commit is None:
+        yield one.path, "changed", one, other
+        return
+    kinds: dict[str, Literal["added", "missing"]] = {
+        "added": "added",
+        "removed": "missing",
+    }
+    async for each in lake.iter_diff(
+        one.repository,
+        one.commit,
+        other.commit,
+        prefix=one.path,
+        with_left_size=True,
+        limit=DIFFERENCES_MAX,
+    ):
+        sides = [
+            RunOutput(
+                repository=side.repository,
+                branch=side.branch,
+                path=each.path,
+                kind="file",
+                commit=side.commit,
+                size_bytes=size,
+            )
+            for side, size in ((one, each.left_size_bytes), (other, each.size_bytes))
+        ]
+        yield each.path, kinds.get(each.type, "changed"), sides[0], sides[1]
+
+
+def _is_small(one: RunOutput | None, other: RunOutput | None) -> bool:
+    return all(
+        side is not None and (side.size_bytes or 0) <= DETAILED_BYTES_MAX
+        for side in (one, other)
+    )
+
+
+async def _look_into(
+    lake: Reading,
+    path: str,
+    one: RunOutput | None,
+    other: RunOutput | None,
+    folder: Path,
+    tolerance: float,
+) -> Difference:
+    from ..differences import Tolerance, compare_files
+
+    assert one is not None
+    assert other is not None
+    try:
+        files = [
+            await _fetch(lake, side, folder / name)
+            for side, name in ((one, "first"), (other, "again"))
+        ]
+    except (ClientError, OSError) as error:
+        # That it differs is known, and is what counts.
+        return Difference(
+            path=path, kind="changed", detail=f"cannot be looked into: {error}"
+        )
+    found = await asyncio.to_thread(
+        compare_files, path, *files, tolerance=Tolerance(absolute=tolerance)
+    )
+    if found is None:
+        return Difference(
+            path=path,
+            kind="changed",
+            detail="the same bytes, with other metadata or another content type",
+        )
+    return found
+
+
+async def _fetch(lake: Reading, side: RunOutput, folder: Path) -> Path:
+    assert side.commit is not None
+    target = target_of(folder / side.repository, side.path)
+    await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+    await lake.download_object(side.repository, side.commit, side.path, target)
+    return target
+
+
+def _compare_metrics(
+    first: Run, again: Run, tolerances: Tolerances
+) -> list[Difference]:
+    before = {each.name: each.last for each in first.metrics}
+    after = {each.name: each.last for each in again.metrics}
+    found: list[Difference] = []
+    for name in sorted(before.keys() | after.keys()):
+        one, other = before.get(name), after.get(name)
+        if one == other:
+            continue
+        if one is None or other is None:
+            side = "first" if other is None else "second"
+            text = f"only the {side} run has it"
+            found.append(Difference(path=name, kind="metric", detail=text))
+            continue
+        distance = _distance(one, other)
+        text = f"{one} and {other}"
+        if distance is not None:
+            text += f", {distance:.3g} apart"
+        found.append(
+            Difference(
+                path=name,
+                kind="metric",
+                detail=text,
+                is_within_tolerance=distance is not None
+                and distance <= tolerances.find(name),
+            )
+        )
+    return found
+
+
+def _distance(one: float | str, other: float | str) -> float | None:
+    distance = abs(float(one) - float(other))
+    return None if math.isnan(distance) else distance

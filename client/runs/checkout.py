@@ -1,0 +1,126 @@
+"""Inputs as local files: what is there already and differs is never overwritten."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from ..async_client import AsyncClient
+from ..errors import InvalidRequestError, NotFoundError
+from ..operations.bulk_download import ObjectDownload
+from ..operations.folders import target_of
+from ..operations.uploading import Progress
+from ..wire import ObjectStats
+from ..wire.runs import InputWish
+
+
+async def check_out(
+    lake: AsyncClient,
+    wish: InputWish,
+    local: Path,
+    *,
+    progress: Progress | None = None,
+) -> int:
+    """Write the input `wish` to `local`, with the key of the run; return its files.
+
+    Files that are there with the same bytes stay as they are.
+
+    Raises:
+        InvalidRequestError: a file of other bytes is there, or a path would leave the
+            folder.
+        NotFoundError: there is no such input.
+        OSError: a file cannot be written.
+    """
+    if wish.path and not wish.path.endswith("/"):
+        return await _check_out_file(lake, wish, local, progress)
+    return await _check_out_folder(lake, wish, local, progress)
+
+
+async def _check_out_file(
+    lake: AsyncClient, wish: InputWish, local: Path, progress: Progress | None
+) -> int:
+    if str(wish.local or "").endswith("/") or await asyncio.to_thread(local.is_dir):
+        local /= wish.path.rpartition("/")[2]
+    found = await lake.stat_object(wish.repository, wish.ref, wish.path)
+    if await _is_there(lake, wish, found, local):
+        # It is read all the same: what the run has before it is that version.
+        return 0
+    await asyncio.to_thread(local.parent.mkdir, parents=True, exist_ok=True)
+    await lake.download_object(
+        wish.repository, wish.ref, wish.path, local, parallel=4, progress=progress
+    )
+    return 1
+
+
+async def _check_out_folder(
+    lake: AsyncClient, wish: InputWish, folder: Path, progress: Progress | None
+) -> int:
+    count = 0
+
+    async def downloads() -> AsyncGenerator[ObjectDownload]:
+        nonlocal count
+        listing = lake.iter_objects(wish.repository, wish.ref, prefix=wish.path)
+        async for found in listing:
+            name = found.path.removeprefix(wish.path)
+            if not name:
+                continue  # the folder itself, as some clients leave it
+            count += 1
+            target = target_of(folder, name)
+            if not await _is_there(lake, wish, found, target):
+                yield ObjectDownload(found.path, target)
+
+    report = await lake.download_objects(
+        wish.repository, wish.ref, downloads(), progress=progress
+    )
+    if report.failed:
+        raise report.failed[0][1]
+    if count == 0:
+        raise NotFoundError(
+            f"nothing below 'lakebed://{wish.repository}/{wish.ref}/{wish.path}'"
+        )
+    return report.downloaded
+
+
+async def _is_there(
+    lake: AsyncClient, wish: InputWish, found: ObjectStats, target: Path
+) -> bool:
+    """Tell whether `target` has the bytes of `found`; False: nothing is there.
+
+    Raises:
+        InvalidRequestError: something else is there.
+    """
+    try:
+        status = await asyncio.to_thread(target.stat)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if status.st_size == found.size_bytes and await asyncio.to_thread(target.is_file):
+        if "-" not in found.checksum:
+            is_same = await asyncio.to_thread(_md5_of, target) == found.checksum
+        else:  # of parts: it says nothing about the whole
+            is_same = await _reads_the_same(lake, wish, found, target)
+        if is_same:
+            return True
+    raise InvalidRequestError(
+        f"cannot check out 'lakebed://{wish.repository}/{wish.ref}/{found.path}': "
+        f"'{target}' is there and differs; move it away, or name another place"
+    )
+
+
+async def _reads_the_same(
+    lake: AsyncClient, wish: InputWish, found: ObjectStats, target: Path
+) -> bool:
+    with await asyncio.to_thread(target.open, "rb") as file:
+        opened = lake.open_object(wish.repository, wish.ref, found.path)
+        async with opened as stream:
+            async for piece in stream:
+                if await asyncio.to_thread(file.read, len(piece)) != piece:
+                    return False
+    return True
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest()

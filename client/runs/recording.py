@@ -1,0 +1,479 @@
+"""A run that goes on, as programs see it: what both twins of `run.py` share.
+
+What is only logged never waits and never fails because of the server. What moves data,
+or asks for an answer (`input`, `output`, the end), waits and says what went wrong.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from contextvars import Token
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, SupportsFloat, SupportsIndex, TypeVar
+
+import msgspec
+
+from .. import tables
+from ..async_client import AsyncClient
+from ..blocking.loop import wait_for
+from ..capture import capture_notebook, mask_text
+from ..errors import (
+    ClientError,
+    ConflictError,
+    InvalidRequestError,
+    UnauthenticatedError,
+)
+from ..seeding import current_seeds, seed_everything
+from ..wire import runs as wire
+from ..wire.run_parts import Seeds
+from ..wire.runs import OutputWish, RunEnd, RunStart
+from . import current
+from .addresses import input_wish, output_wish, settle
+from .checkout import check_out
+from .outcome import Outcome, not_published
+from .pending import as_number, check_name
+from .plan import Parts, Plan, capture_here, clean_params, make_creation
+from .reach import RunAddress
+from .recorder import Recorder, warn
+from .syncing import send_left_behind, send_of_others
+from .uploads import upload
+from .variables import REGION, environment_of, find_attached, s3_endpoint
+
+T = TypeVar("T")
+
+FINISH_VARIABLE = "LAKEBED_RUN_FINISH_S"
+FINISH_S = float(os.environ.get(FINISH_VARIABLE) or 60.0)
+"""How long the end of a run waits for a server that is away, before it leaves the rest to
+a later process: a restart takes seconds, and somebody sits before it."""
+
+OTHERS_S = 5.0
+"""How long the end of a run waits for what earlier ones left behind."""
+AT_EXIT_S = 10.0
+"""The same where the program ends without having ended its run."""
+
+Status = Literal["new", "running", "succeeded", "failed", "interrupted", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """An input of a run, pinned."""
+
+    repository: str
+    ref: str
+    commit: str
+    path: str
+    local: Path | None = None
+    """Where it was checked out to."""
+
+    @property
+    def address(self) -> str:
+        """Where it can be read, whatever happens to the branch."""
+        return f"lakebed://{self.repository}/{self.commit}/{self.path}"
+
+
+class Recording:
+    """A run of this process."""
+
+    def __init__(self, plan: Plan, server: str) -> None:
+        self._plan = plan
+        self._server = server
+        self.pid = os.getpid()
+        self._recorder: Recorder | None = None
+        self._address: RunAddress | None = None
+        self._is_attached = False
+        self._token: Token[Recording | None] | None = None
+        self._parts: Parts | None = None
+        self._seeds: Seeds | None = None
+        self._uploaded: set[str] = set()
+        self._others: Future[None] | None = None
+        self.status: Status = "new"
+        self.result: wire.Run | None = None
+        """All that is known of the run, when it has ended."""
+
+    # What it is ----------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return self._known.run
+
+    @property
+    def repository(self) -> str:
+        """The repository that the run belongs to."""
+        return self._known.repository
+
+    @property
+    def experiment(self) -> str:
+        """What the run was begun as."""
+        return self._plan.experiment
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the run that it is a part of."""
+        return self._plan.parent
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.status == "running"
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether somebody else began it (`lakebed run`), and will end it."""
+        return self._is_attached
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the run, if it has one."""
+        if self._plan.seed is not None:
+            return self._plan.seed
+        return self._seeds.seed if self._seeds is not None else None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that make a process a part of the run: `env=os.environ | ...`.
+
+        The key in them counts until the run ends.
+        """
+        return dict(environment_of(self._known).set)
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """What `lakebed://` of fsspec needs to read and write as a part of the run."""
+        known = self._known
+        return {
+            "server": known.server,
+            "access_key_id": known.access_key_id,
+            "secret_access_key": known.secret_access_key,
+        }
+
+    @property
+    def s3_options(self) -> dict[str, str]:
+        """What `boto3.client("s3", **...)` needs to read and write as a part of the run."""
+        known = self._known
+        return {
+            "endpoint_url": s3_endpoint(known.server),
+            "aws_access_key_id": known.access_key_id,
+            "aws_secret_access_key": known.secret_access_key,
+            "region_name": REGION,
+        }
+
+    def speaks_for(self, server: str) -> RunAddress | None:
+        """Return where and how to ask as the run, if `server` is its server."""
+        known = self._known
+        named = {known.server, self._server, _place_of(self._server)}
+        return known if self.pid == os.getpid() and server in named else None
+
+    # What is logged -------------------------------------------------------------------
+
+    def log_param(self, name: str, value: object) -> None:
+        """Record one parameter; what is no number, text, boolean or None as its text."""
+        self.log_params({name: value})
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Record parameters; values of names like `password` are masked.
+
+        Raises:
+            ValueError: a name is empty or too long.
+        """
+        cleaned = clean_params(params)
+        recorder = self._running
+        recorder.pending.add_params(cleaned)
+
+    def log_metric(
+        self,
+        name: str,
+        value: SupportsFloat | SupportsIndex,
+        *,
+        step: int | None = None,
+    ) -> None:
+        """Record one point of the metric `name`; without `step` at the next one.
+
+        Raises:
+            TypeError: `value` is no number.
+        """
+        self._running.log_point(name, as_number(name, value), step)
+
+    def log_metrics(
+        self,
+        metrics: Mapping[str, SupportsFloat | SupportsIndex],
+        *,
+        step: int | None = None,
+    ) -> None:
+        """Record one point of each of `metrics`.
+
+        Raises:
+            TypeError: a value is no number.
+        """
+        for name, value in metrics.items():
+            self.log_metric(check_name("metric", name), value, step=step)
+
+    def log(self, text: str) -> None:
+        """Add a line to the log of the run; what looks like a secret is masked."""
+        self._running.log_text(mask_text(text).rstrip("\n") + "\n")
+
+    # Behind the twins -----------------------------------------------------------------
+
+    @property
+    def _known(self) -> RunAddress:
+        if self._address is None:
+            raise RuntimeError(
+                "the run has not begun: use it in a `with` statement, or call start()"
+            )
+        return self._address
+
+    @property
+    def _running(self) -> Recorder:
+        if self._recorder is None or self.status == "new":
+            raise RuntimeError(
+                "the run has not begun: use it in a `with` statement, or call start()"
+            )
+        if not self.is_going_on:
+            raise RuntimeError(f"run '{self.id[:12]}' has ended: {self.status}")
+        return self._recorder
+
+    def _ask(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """Run `work` with the key of the run, and wait for it."""
+        return wait_for(self._running.call(work))
+
+    def _prepare(self) -> bool:
+        """Find out what is recorded before the run begins; False: it has begun already.
+
+        That is so in a process that `lakebed run` started, unless a run goes on in it.
+        """
+        if self.status != "new":
+            raise RuntimeError("the run has begun before: make another one")
+        outer = current.current_run()
+        attached = find_attached(self._server) if outer is None else None
+        if attached is not None:
+            self._is_attached = True
+            self._take_up(attached, saved_server=attached.server)
+            self.log_params(self._plan.params)
+            return False
+        if outer is not None and self._plan.parent is None:
+            self._plan = replace(self._plan, parent=outer.id)
+        if self._plan.seed is not None:
+            self._seeds = seed_everything(self._plan.seed)
+        self._parts = capture_here(self._plan)
+        return True
+
+    def _creation(self) -> wire.RunCreation:
+        return make_creation(self._plan, self._parts, seeds=self._seeds)
+
+    def _begin(self, start: RunStart, url: str) -> None:
+        """Take up the run that the server began at our request."""
+        address = RunAddress(
+            url,
+            start.run.repository,
+            start.run.id,
+            start.access_key_id,
+            start.secret_access_key,
+        )
+        saved = _place_of(self._server)
+        self._take_up(address, saved_server=saved)
+        self._others = self._running.call(
+            lambda _: send_of_others(saved, address.server)
+        )
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        self._keep_parts(parts)
+
+    def _keep_parts(self, parts: Parts) -> None:
+        recorder = self._running
+        for missing in parts.missing:
+            recorder.add_missing(missing.what, missing.reason)
+        for kept in parts.captured.files if parts.captured is not None else ():
+            recorder.keep(kept.name, kept.content)
+
+    def _take_up(self, address: RunAddress, *, saved_server: str) -> None:
+        self._address = address
+        self._recorder = Recorder(
+            address,
+            is_owner=not self._is_attached,
+            lost_after_s=self._plan.lost_after_s,
+            saved_server=saved_server,
+        )
+        self._recorder.start()
+        self.status = "running"
+        self._token = current.enter(self)
+
+    def _input(self, address: str, local: str | Path | None) -> RunInput:
+        recorder, known = self._running, self._known
+        wish = input_wish(address, local)
+
+        async def work(lake: AsyncClient) -> RunInput:
+            await recorder.declare(lake, inputs=[wish])
+            run = await lake.get_run(known.run)
+            commit = _find_commit(run, wish)
+            if local is not None:
+                await check_out(lake, wish, Path(local))
+            where = None if local is None else Path(local)
+            return RunInput(wish.repository, wish.ref, commit, wish.path, where)
+
+        return self._ask(work)
+
+    def _output(self, local: str | Path, address: str) -> str:
+        wish = settle(output_wish(local, address), Path(local))
+        self._upload(wish, Path(local))
+        return f"lakebed://{wish.repository}/{wish.branch}/{wish.path}"
+
+    def _keep(self, file: str | Path | bytes, name: str | None) -> None:
+        if isinstance(file, bytes):
+            if name is None:
+                raise ValueError("bytes need a name to be kept under")
+            self._running.keep(name, file)
+            return
+        path = Path(file)
+        self._running.keep(name or path.name, path.read_bytes())
+
+    def _upload_declared(self) -> None:
+        """Upload the outputs that were declared at the start.
+
+        Raises:
+            InvalidRequestError: one is not there.
+        """
+        for wish in self._plan.outputs:
+            if wish.local is None or wish.local in self._uploaded:
+                continue
+            place = self._place(wish.local)
+            if not place.exists():
+                raise InvalidRequestError(
+                    f"output '{wish.local}' is not there: nothing is published"
+                )
+            self._upload(settle(wish, place), place)
+
+    def _upload(self, wish: OutputWish, place: Path) -> None:
+        """Upload what is at `place`, and declare it."""
+        recorder = self._running
+
+        async def work(lake: AsyncClient) -> None:
+            await upload(lake, place, wish)
+            await recorder.declare(lake, outputs=[wish])
+
+        self._ask(work)
+        if wish.local is not None:
+            self._uploaded.add(wish.local)
+
+    def _place(self, local: str) -> Path:
+        """Return where a file of ours is."""
+        return Path(local)
+
+    def _finish(self, outcome: Outcome, *, message: str) -> None:
+        """End the run and wait until the server knows."""
+        recorder = self._running
+        failure: Exception | None = None
+        if outcome.status == "succeeded":
+            try:
+                self._upload_declared()
+            except (ClientError, OSError) as error:
+                failure = error
+                outcome = Outcome("failed", 1, str(error))
+        if outcome.reason:
+            recorder.log_text(mask_text(outcome.reason) + "\n")
+        self._record_the_end(recorder)
+        if self._is_attached:
+            recorder.flush(FINISH_S)
+            self._over(outcome.status)
+        else:
+            self._seal(recorder, outcome, message)
+        if failure is not None:
+            raise failure
+
+    def _record_the_end(self, recorder: Recorder) -> None:
+        seeds = current_seeds()
+        if seeds is not None:
+            recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
+        notebook = capture_notebook()
+        if notebook is not None:
+            recorder.keep(notebook.name, notebook.content)
+
+    def _seal(self, recorder: Recorder, outcome: Outcome, message: str) -> None:
+        end = RunEnd(
+            status=outcome.status,
+            exit_code=outcome.exit_code,
+            ended_ms=time.time_ns() // 1_000_000,
+            message=message,
+        )
+        try:
+            self._ask(lambda lake: send_left_behind(lake, self._known))
+            self.result = recorder.finish(end, timeout_s=FINISH_S)
+        except (UnauthenticatedError, ConflictError) as error:
+            # An answer was lost, and the key has ended with the run; or it is sealed.
+            self.result = self._look_up()
+            if self.result is None or self.result.status == "running":
+                raise error from None
+        finally:
+            self._over(outcome.status)
+        if self.result is None:
+            warn(
+                f"run {self.id[:12]}: the server does not know yet that it has ended; "
+                "'lakebed runs sync' tells it what waits"
+            )
+            return
+        self.status = self.result.status
+        if self.result.status != outcome.status:
+            raise not_published(self.result)
+
+    def end_now(self, outcome: Outcome) -> None:
+        """End the run while the process ends: nothing is uploaded any more."""
+        if self._recorder is None:
+            return
+        if outcome.reason:
+            self._recorder.log_text(mask_text(outcome.reason) + "\n")
+        if self._is_attached:
+            self._recorder.flush(AT_EXIT_S)
+        else:
+            end = RunEnd(
+                status=outcome.status,
+                exit_code=outcome.exit_code,
+                ended_ms=time.time_ns() // 1_000_000,
+            )
+            self._recorder.finish(end, timeout_s=AT_EXIT_S)
+        self._over(outcome.status)
+
+    def _look_up(self) -> wire.Run | None:
+        """Return the run as who began it sees it, with their own key."""
+        raise NotImplementedError
+
+    def _over(self, status: Status) -> None:
+        self.status = status
+        current.leave(self, self._token)
+        if self._others is not None:
+            concurrent.futures.wait([self._others], OTHERS_S)
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def __repr__(self) -> str:
+        name = f" of '{self.experiment}'" if self.experiment else ""
+        begun = f" {self.id[:12]}" if self._address is not None else ""
+        return f"<run{begun}{name}: {self.status}>"
+
+    def _repr_html_(self) -> str:
+        facts = [("status", self.status), ("experiment", self.experiment)]
+        if self._address is not None:
+            facts = [("id", self.id), ("repository", self.repository), *facts]
+        return tables.facts("run", facts)
+
+
+def _find_commit(run: wire.Run, wish: wire.InputWish) -> str:
+    for found in run.inputs:
+        if (found.repository, found.ref, found.path) == (
+            wish.repository,
+            wish.ref,
+            wish.path,
+        ):
+            return found.commit
+    return wish.ref
+
+
+def _place_of(server: str) -> str:
+    """Return an URL as it is, and a directory as others find it."""
+    if "://" in server:
+        return server
+    return str(Path(server).expanduser().absolute())

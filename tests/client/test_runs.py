@@ -1,0 +1,469 @@
+"""Runs from Python: `with`, as a decorator, by start and end, and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import fsspec
+import lakebed.client
+import pytest
+from lakebed.client import (
+    AsyncLake,
+    ClientError,
+    InvalidRequestError,
+    Lake,
+    NotFoundError,
+    Repository,
+    Run,
+    UnauthenticatedError,
+    connect,
+    current_run,
+)
+from lakebed.client.wire import Run as Known
+
+from support.s3server import ADMIN, ADMIN_ENVIRONMENT, ServerProcess, run_server
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run where there is no Git, and leave nothing in the user's folders."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+def as_run_of(options: dict[str, str]) -> Lake:
+    return connect(
+        options["server"],
+        access_key_id=options["access_key_id"],
+        secret_access_key=options["secret_access_key"],
+    )
+
+
+def known(run: Run) -> Known:
+    assert run.result is not None
+    return run.result
+
+
+def test_a_run_has_what_was_logged_in_it(lake: Lake, repository: Repository) -> None:
+    with lake.run("baseline", repository="penguins", params={"depth": 3}) as run:
+        assert current_run() is run
+        assert run.status == "running"
+        run.log_params({"lr": 0.1, "path": Path("a/b"), "api_key": "canary-of-ann"})
+        for step in range(10):
+            run.log_metric("loss", 1 / (step + 1), step=step)
+        run.log_metrics({"auc": 0.5, "f1": 1})
+        run.log("a line")
+        run.keep(b"<svg/>", "plot.svg")
+
+    assert current_run() is None
+    found = known(run)
+    assert (found.status, found.exit_code) == ("succeeded", 0)
+    assert found.experiment == "baseline"
+    assert found.params == {"depth": 3, "lr": 0.1, "path": "a/b", "api_key": "***"}
+    counts = {each.name: (each.count, each.last) for each in found.metrics}
+    assert counts == {"loss": (10, 0.1), "auc": (1, 0.5), "f1": (1, 1.0)}
+    assert lake.client.read_run_log("penguins", run.id) == "a line\n"
+    assert lake.client.read_run_file("penguins", run.id, "plot.svg") == b"<svg/>"
+    points = lake.client.get_run_metrics("penguins", run.id, "loss")
+    assert points.steps == list(range(10))
+    assert "canary" not in lake.client.get_run_record("penguins", run.id).decode(
+        errors="replace"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "said"),
+    [
+        (ValueError("no good"), "failed", 1, "ValueError: no good\n"),
+        (SystemExit(3), "failed", 3, "SystemExit: 3\n"),
+        (SystemExit("no data"), "failed", 1, "no data\n"),
+        (SystemExit(0), "succeeded", 0, ""),
+        (KeyboardInterrupt(), "interrupted", 130, "KeyboardInterrupt\n"),
+    ],
+)
+def test_an_exception_is_how_the_run_ended(
+    lake: Lake,
+    repository: Repository,
+    error: BaseException,
+    status: str,
+    code: int,
+    said: str,
+) -> None:
+    with pytest.raises(type(error)), lake.run(repository="penguins") as run:
+        raise error
+
+    assert (known(run).status, known(run).exit_code) == (status, code)
+    assert lake.client.read_run_log("penguins", run.id) == said
+
+
+def test_each_call_of_a_decorated_function_is_a_run(
+    lake: Lake, repository: Repository
+) -> None:
+    @lake.run(repository="penguins", params={"kind": "tree"})
+    def train(depth: int, rate: float = 0.5, data: object = None) -> str:
+        run = current_run()
+        assert run is not None
+        run.log_metric("depth", depth)
+        return run.id
+
+    first, second = train(3, data=[1, 2]), train(depth=4)
+
+    assert first != second
+    found = lake.client.get_run(second)
+    assert found.experiment == "train"
+    assert found.params == {"kind": "tree", "depth": 4, "rate": 0.5, "data": None}
+    assert "data" not in lake.client.get_run(first).params
+
+
+async def test_a_coroutine_can_be_decorated_as_well(async_lake: AsyncLake) -> None:
+    await async_lake.create_repository("penguins")
+
+    @async_lake.run(repository="penguins")
+    async def train(depth: int) -> str:
+        run = current_run()
+        assert run is not None
+        return run.id
+
+    name = await train(3)
+
+    assert (await async_lake.client.get_run(name)).params == {"depth": 3}
+
+
+async def test_runs_of_tasks_beside_each_other_are_kept_apart(
+    async_lake: AsyncLake,
+) -> None:
+    await async_lake.create_repository("penguins")
+    both = asyncio.Barrier(2)
+
+    async def work(number: int) -> str:
+        async with async_lake.run(repository="penguins") as run:
+            await both.wait()
+            assert current_run() is run
+            run.log_param("number", number)
+        return run.id
+
+    names = await asyncio.gather(work(0), work(1))
+
+    for number, name in enumerate(names):
+        found = await async_lake.client.get_run(name)
+        assert found.params == {"number": number}
+        assert found.parent is None
+
+
+def test_a_run_in_a_run_is_its_child(lake: Lake, repository: Repository) -> None:
+    with lake.run(repository="penguins") as outer:
+        with lake.run(repository="penguins") as inner:
+            assert current_run() is inner
+        assert current_run() is outer
+
+    assert known(inner).parent == outer.id
+    assert known(outer).parent is None
+
+
+def test_a_notebook_starts_and_ends_a_run(lake: Lake, repository: Repository) -> None:
+    run = lake.run("notebook", repository="penguins").start()
+    assert current_run() is run
+    assert "running" in str(run)
+    ended = run.end("failed")
+
+    assert ended is not None
+    assert ended.status == run.status == "failed"
+    with pytest.raises(RuntimeError, match="has ended"):
+        run.log_metric("loss", 1)
+    with pytest.raises(RuntimeError, match="begun before"):
+        run.start()
+
+
+def test_what_is_asked_too_early_says_what_to_do(lake: Lake) -> None:
+    run = lake.run("baseline", repository="penguins")
+
+    with pytest.raises(RuntimeError, match="has not begun"):
+        run.log_metric("loss", 1)
+    with pytest.raises(RuntimeError, match="has not begun"):
+        _ = run.id
+    with pytest.raises(NotFoundError, match="'penguins'"):
+        run.start()
+    with pytest.raises(InvalidRequestError, match="name its repository"):
+        lake.run("baseline").start()
+    with pytest.raises(InvalidRequestError, match="no address"):
+        lake.run("baseline", inputs=["penguins/main"])
+    assert current_run() is None
+
+
+def test_what_is_no_number_is_no_metric(lake: Lake, repository: Repository) -> None:
+    with lake.run(repository="penguins") as run:
+        with pytest.raises(TypeError, match="'loss' must be a number, not str"):
+            run.log_metric("loss", "high")  # type: ignore[arg-type]
+        run.log_metric("loss", 10**400)
+
+    assert [each.last for each in known(run).metrics] == ["inf"]
+
+
+def test_an_input_is_pinned_and_can_be_a_file(
+    lake: Lake, repository: Repository, tmp_path: Path
+) -> None:
+    main = repository.branch("main")
+    main.upload("birds.csv", b"first")
+    first = main.commit("First")
+    with lake.run(inputs=["lakebed://penguins/main/birds.csv"]) as run:
+        main.upload("birds.csv", b"second")
+        main.commit("Second")
+        read = run.input("lakebed://penguins/main/birds.csv", "data/birds.csv")
+
+        assert read.commit == first.id
+        assert read.address == f"lakebed://penguins/{first.id}/birds.csv"
+        assert Path("data/birds.csv").read_bytes() == b"first"
+        with pytest.raises(NotFoundError):
+            run.input("lakebed://penguins/main/none.csv")
+        Path("data/birds.csv").write_bytes(b"other")
+        with pytest.raises(InvalidRequestError, match="is there and differs"):
+            run.input("lakebed://penguins/main/birds.csv", "data/birds.csv")
+
+    declared = {(each.path, each.commit) for each in known(run).inputs}
+    assert declared == {("birds.csv", first.id)}
+
+
+def test_outputs_are_published_as_one_commit_when_the_run_succeeds(
+    lake: Lake, repository: Repository
+) -> None:
+    main = repository.branch("main")
+    Path("model").mkdir()
+    Path("model/weights.txt").write_text("1")
+    Path("report.md").write_text("good")
+    outputs = {"report.md": "lakebed://penguins/main/made/"}
+    with lake.run("baseline", outputs=outputs) as run:
+        where = run.output("model", "lakebed://penguins/main/made/model")
+
+        assert where == "lakebed://penguins/main/made/model/"
+        assert not main.exists("made/model/weights.txt")
+
+    assert main.read("made/model/weights.txt") == b"1"
+    assert main.read("made/report.md") == b"good"
+    assert len(list(main.log())) == 2
+    assert {each.path for each in known(run).outputs if each.how == "declared"} == {
+        "made/",
+        "made/model/",
+        "made/report.md",
+    }
+
+    with pytest.raises(ZeroDivisionError), lake.run(repository="penguins") as failed:
+        failed.output("report.md", "lakebed://penguins/main/again.md")
+        _ = 1 / 0
+    assert not main.exists("again.md")
+    with (
+        pytest.raises(InvalidRequestError, match=r"'none\.md' is not there"),
+        lake.run(outputs={"none.md": "lakebed://penguins/main/none.md"}) as missing,
+    ):
+        pass
+    assert missing.status == "failed"
+
+
+def test_the_key_of_a_run_reads_as_the_run_and_ends_with_it(
+    lake: Lake, repository: Repository
+) -> None:
+    repository.branch("main").upload("birds.csv", b"1")
+    repository.branch("main").commit("Add")
+    with lake.run(repository="penguins") as run:
+        options = run.storage_options
+        with as_run_of(options) as as_run:
+            main = as_run.repository("penguins").branch("main")
+            assert main.read("birds.csv") == b"1"
+        assert run.environment["LAKEBED_RUN_ID"] == run.id
+        assert run.s3_options["endpoint_url"] == options["server"]
+
+    assert ("birds.csv", "observed") in {
+        (each.path, each.how) for each in known(run).inputs
+    }
+    with as_run_of(options) as later, pytest.raises(ClientError):
+        later.repositories().collect()
+
+
+def test_what_is_done_with_the_lake_of_a_run_is_recorded_and_published(
+    lake: Lake, repository: Repository
+) -> None:
+    main = repository.branch("main")
+    main.upload("birds.csv", b"1")
+    first = main.commit("Add")
+    with lake.run(repository="penguins") as run:
+        main.upload("birds.csv", b"2")
+        main.commit("Change")
+        as_run = run.lake.repository("penguins").branch("main")
+        as_run.upload("sum.txt", as_run.read("birds.csv") + b"!")
+        assert as_run.read("sum.txt") == b"1!"
+        assert not main.exists("sum.txt")
+
+    assert main.read("sum.txt") == b"1!"
+    read = {(each.path, each.commit, each.how) for each in known(run).inputs}
+    assert read == {("birds.csv", first.id, "observed")}
+    assert [each.path for each in known(run).outputs] == ["sum.txt"]
+
+
+async def test_the_same_with_await(async_lake: AsyncLake) -> None:
+    main = (await async_lake.create_repository("penguins")).branch("main")
+    async with async_lake.run(repository="penguins") as run:
+        await run.lake.repository("penguins").branch("main").upload("a", b"1")
+
+    assert await main.read("a") == b"1"
+
+
+def test_what_fsspec_does_meanwhile_belongs_to_the_run(
+    lake: Lake, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEBED_SERVER", lake.server)
+    main = repository.branch("main")
+    main.upload("birds.csv", b"1")
+    main.commit("Add")
+    with (
+        lake.run(repository="penguins") as run,
+        fsspec.open("lakebed://penguins/main/birds.csv") as read,
+    ):
+        with fsspec.open("lakebed://penguins/main/copy.csv", "wb") as written:
+            written.write(read.read())
+        assert not main.exists("copy.csv")
+
+    assert main.read("copy.csv") == b"1"
+    assert [each.path for each in known(run).inputs] == ["birds.csv"]
+
+
+def test_at_the_port_of_a_directory_nobody_is_let_in_but_a_run(
+    lake: Lake, repository: Repository
+) -> None:
+    with lake.run(repository="penguins") as run:
+        url = run.storage_options["server"]
+        assert url.startswith("http://127.0.0.1:")
+        with connect(url) as stranger, pytest.raises(UnauthenticatedError):
+            stranger.client.check_health()
+        with connect(url) as stranger, pytest.raises(UnauthenticatedError):
+            stranger.repositories().collect()
+
+
+def test_a_seed_is_set_and_recorded(lake: Lake, repository: Repository) -> None:
+    import random
+
+    with lake.run(repository="penguins", seed=11) as run:
+        first = random.random()
+    with lake.run(repository="penguins", seed=11):
+        assert random.random() == first
+
+    assert known(run).seeds["seed"] == 11
+
+
+# In processes of their own --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+    with run_server(tmp_path_factory.mktemp("runs") / "lake") as running:
+        with as_admin(running.url) as opened:
+            opened.create_repository("penguins")
+        yield running
+
+
+def as_admin(url: str) -> Lake:
+    return connect(url, access_key_id=ADMIN.id, secret_access_key=ADMIN.secret)
+
+
+def execute(server: ServerProcess, source: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", f"import lakebed.client as lake\n{source}"],
+        env={**os.environ, **ADMIN_ENVIRONMENT, "LAKEBED_SERVER": server.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "code"),
+    [
+        ("run = lake.run(repository='penguins').start(); print(run.id)", None, 0),
+        (
+            "run = lake.run(repository='penguins').start(); print(run.id); 1 / 0",
+            "failed",
+            1,
+        ),
+        ("with lake.run(repository='penguins') as run: print(run.id)", "succeeded", 0),
+        (
+            "with lake.run(repository='penguins') as run: print(run.id); exit(4)",
+            "failed",
+            4,
+        ),
+    ],
+    ids=["left open", "left open by an exception", "with", "with and exit"],
+)
+def test_a_process_that_ends_ends_its_run(
+    server: ServerProcess, source: str, status: str | None, code: int
+) -> None:
+    done = execute(server, source)
+
+    assert done.returncode == code, done.stderr
+    with as_admin(server.url) as lake:
+        found = lake.client.get_run(done.stdout.strip())
+    assert found.status == (status or "interrupted")
+
+
+def test_children_that_were_forked_log_into_the_same_run(server: ServerProcess) -> None:
+    done = execute(
+        server,
+        "import multiprocessing as m\n"
+        "def work(number):\n"
+        "    run = lake.current_run()\n"
+        "    run.log_metric('loss', number, step=number)\n"
+        "    run.flush()\n"
+        "with lake.run(repository='penguins') as run:\n"
+        "    context = m.get_context('fork')\n"
+        "    several = [context.Process(target=work, args=(n,)) for n in range(3)]\n"
+        "    [each.start() for each in several]; [each.join() for each in several]\n"
+        "    assert [each.exitcode for each in several] == [0, 0, 0]\n"
+        "print(run.id)\n",
+    )
+
+    assert done.returncode == 0, done.stderr
+    with as_admin(server.url) as lake:
+        points = lake.client.get_run_metrics("penguins", done.stdout.strip(), "loss")
+    assert sorted(points.steps) == [0, 1, 2]
+
+
+def test_what_was_left_behind_is_sent_by_the_next_run(server: ServerProcess) -> None:
+    killed = execute(
+        server,
+        "import os, signal\n"
+        "run = lake.run(repository='penguins').start()\n"
+        "run.log_metric('loss', 1.0)\n"
+        "run._running._collect()\n"
+        "print(run.id, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n",
+    )
+    name = killed.stdout.strip()
+    again = execute(server, "with lake.run(repository='penguins') as run: pass")
+
+    assert again.returncode == 0, again.stderr
+    with as_admin(server.url) as lake:
+        found = lake.client.get_run(name)
+    assert [(each.name, each.count) for each in found.metrics] == [("loss", 1)]
+    assert found.status == "running"
+
+
+def test_importing_the_client_does_not_wait_for_runs() -> None:
+    names = "[name for name in sys.modules if name.startswith('lakebed.client.')]"
+    source = "import json, sys, lakebed.client as lake; lake.connect; lake.Lake; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{source}print(json.dumps({names}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = json.loads(done.stdout)
+    assert "lakebed.client.runs.recorder" not in loaded
+    assert not [name for name in loaded if name.startswith("lakebed.client.capture")]
+    assert lakebed.client.run is not None
