@@ -50,7 +50,9 @@ def capture_code(
         tree = read_work_tree(root, timeout_s=limits.git_timeout_s)
         tree = _without(tree, exclude)
     except GitError as error:
-        return _capture_loose(directory, words, entry, _why_no_git(error, directory), limits)
+        return _capture_loose(
+            directory, words, entry, _why_no_git(error, directory), limits
+        )
     return _capture_tree(tree, directory, words, entry, limits)
 
 
@@ -217,7 +219,9 @@ def _why_no_git(error: GitError, directory: Path) -> str:
             "git is not installed: install it, and the commit and changes are recorded"
         )
     # What git takes for no repository may be a damaged one.
-    if not any((folder / ".git").exists() for folder in (directory, *directory.parents)):
+    if not any(
+        (folder / ".git").exists() for folder in (directory, *directory.parents)
+    ):
         return ""
     return f"git refuses: {error}"
 
