@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -117,13 +117,12 @@ def test_documents_round_trip_with_their_types(document: dict[str, Any]) -> None
 
 
 def _types(value: Any) -> Any:
-    match value:
-        case list():
-            return [_types(each) for each in value]
-        case dict():
-            return {name: _types(each) for name, each in value.items()}
-        case _:
-            return type(value)
+    if isinstance(value, list):
+        return [_types(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value)
+        return {name: _types(each) for name, each in pairs.items()}
+    return type(value)
 
 
 @given(document=st.dictionaries(st.text(), documents))
