@@ -239,7 +239,8 @@ async def test_a_batch_that_cannot_be_kept_is_refused_whole(
 ) -> None:
     run = await begin(ask)
 
-    answer = await append(ask, run, **{"sequence": 1, "log": "x", **batch})
+    body = {"writer": "w", "sequence": 1, "log": "x", **batch}
+    answer = await ask("POST", f"{run.path}/batches", json=body)
 
     assert answer.status == 400, answer
     assert (await get(ask, f"/repositories{run.path}/log")).data == b""

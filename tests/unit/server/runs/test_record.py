@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -116,13 +116,14 @@ def test_documents_round_trip_with_their_types(document: dict[str, Any]) -> None
     assert _types(back) == _types(document)
 
 
-def _types(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_types(each) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        pairs = cast("dict[str, Any]", value)
-        return {name: _types(each) for name, each in pairs.items()}
-    return type(value)
+def _types(value: Any) -> object:
+    match value:
+        case [*items]:
+            return [_types(each) for each in items]
+        case {**pairs}:
+            return {name: _types(each) for name, each in pairs.items()}
+        case _:
+            return str(type(value))
 
 
 @given(document=st.dictionaries(st.text(), documents))
