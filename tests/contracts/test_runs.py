@@ -10,7 +10,13 @@ from lakebed.server.errors import RepositoryNotFoundError, RunEndedError
 from lakebed.server.refs.store import Repository
 from lakebed.server.repository.contracts import Metadata
 from lakebed.server.runs.names import make_run_id
-from lakebed.server.runs.points import Points, encode_points, join_points, summarise
+from lakebed.server.runs.points import (
+    Points,
+    decode_points,
+    encode_points,
+    join_encoded,
+    summarise,
+)
 from lakebed.server.runs.rows import (
     Artifact,
     Compare,
@@ -206,7 +212,7 @@ class RunContract:
         pieces = await metadata.list_points(run.id, "auc", after=0, limit=10)
         auc, other = await metadata.list_metrics([run.id])
 
-        values = join_points(piece for _, piece in pieces).values
+        values = decode_points(join_encoded(piece for _, piece in pieces)).values
         assert list(values[:2]) == [0.5, 0.25]
         assert math.isnan(values[2])
         assert auc.summary.last is None
