@@ -16,7 +16,7 @@ from .beside import sized
 from .captured import DEFAULT_LIMITS, Captured, FileToKeep, Limits
 
 BUNDLE_NAME = "code.bundle"
-PACK_NAME = "code.pack"
+PACK_NAME = "code.bundle.pack"
 
 
 def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[Code]:

@@ -24,8 +24,6 @@ from .work_tree import WorkTree, find_root, read_work_tree
 
 DIFF_NAME = "code.diff"
 TAR_NAME = "code.tar"
-_TOLD_MAX = 5
-"""Of the names in one reason; the rest is counted."""
 
 
 def capture_code(
@@ -52,7 +50,7 @@ def capture_code(
         tree = read_work_tree(root, timeout_s=limits.git_timeout_s)
         tree = _without(tree, exclude)
     except GitError as error:
-        return _capture_loose(directory, words, entry, _why_no_git(error), limits)
+        return _capture_loose(directory, words, entry, _why_no_git(error, directory), limits)
     return _capture_tree(tree, directory, words, entry, limits)
 
 
@@ -83,6 +81,7 @@ def _capture_tree(
     missing = [Missing(what="code", reason=problem) for problem in tree.problems]
     submodules_call = begin(lambda: capture_submodules(tree, limits))
     diff = _read_diff(tree, limits, missing)
+    has_gap = any(each.what == "code.diff" for each in missing)
     beside = Beside(tree.root, limits)
     beside.add_all(path for path in tree.untracked if not path.endswith(b"/"))
     beside.add_all(diff.beside)
@@ -106,7 +105,7 @@ def _capture_tree(
             tree=tree.tree,
             is_pushed=tree.is_pushed,
             is_sparse=tree.is_sparse,
-            is_dirty=bool(tree.changed or tree.untracked or files or diff.omitted),
+            is_dirty=bool(files or beside.left_out or has_gap),
             diff=DIFF_NAME if _has(files, DIFF_NAME) else None,
             untracked=TAR_NAME if _has(files, TAR_NAME) else None,
             untracked_left_out=beside.left_out,
@@ -138,7 +137,7 @@ def _capture_loose(
     directory: Path, words: list[str], entry: Path | None, why: str, limits: Limits
 ) -> Captured[Code]:
     """Return what can be had without Git: the entry file, and modules that it imports."""
-    missing = [Missing(what="code.commit", reason=why)]
+    missing = [Missing(what="code.commit", reason=why)] if why else []
     root = directory
     if entry is not None and not _is_below(entry, directory):
         root = entry.parent
@@ -211,23 +210,26 @@ def _with_file(entry: EntryFile, name: str) -> EntryFile:
     )
 
 
-def _why_no_git(error: GitError) -> str:
+def _why_no_git(error: GitError, directory: Path) -> str:
+    """Return why git could not be asked; nothing where there is no work tree to ask of."""
     if isinstance(error, GitMissingError):
         return (
             "git is not installed: install it, and the commit and changes are recorded"
         )
-    if "not a git repository" in str(error) or "work tree" in str(error):
-        return "the folder is in no Git work tree: 'git init' and a commit would pin the code"
+    # What git takes for no repository may be a damaged one.
+    if not any((folder / ".git").exists() for folder in (directory, *directory.parents)):
+        return ""
     return f"git refuses: {error}"
 
 
 def _name_left_out(beside: Beside) -> list[Missing]:
-    if not beside.left_out_count:
+    """Name the gap of what is not even told by name: the rest has its rows."""
+    rest = beside.left_out_count - len(beside.left_out)
+    if not rest:
         return []
-    told = [f"'{row.path}' ({row.reason})" for row in beside.left_out[:_TOLD_MAX]]
-    rest = beside.left_out_count - len(told)
-    more = f" and {rest} more" if rest else ""
-    text = f"files are not kept: {', '.join(told)}{more}"
+    text = (
+        f"{rest} more files are not kept than are named: have Git ignore what is data"
+    )
     return [Missing(what="code.untracked", reason=text)]
 
 

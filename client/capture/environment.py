@@ -45,6 +45,7 @@ def capture_environment(
     root = _find_project_root(directory)
     locks_call = begin(lambda: find_locks(directory, root, limits))
     missing: list[Missing] = []
+    container = find_container(environ, root=system_root)
     command = read_command(argv, directory, environ)
     python: Interpreter | None = None
     try:
@@ -54,6 +55,8 @@ def capture_environment(
             python = _ask(command, argv, directory, environ, missing)
     except InterpreterError as error:
         missing.append(Missing(what="environment", reason=str(error)))
+    if container.image is not None:
+        missing.clear()  # whatever it runs is in the image
     installed = read_distributions(python.path) if python is not None else []
     conda = read_conda(Path(python.prefix)) if python is not None else []
     locks, unread = locks_call.result()
@@ -68,7 +71,6 @@ def capture_environment(
                 f"'{each.name}' is installed from {each.url}: its code is not recorded"
             )
             missing.append(Missing(what="environment.distributions", reason=text))
-    container = find_container(environ, root=system_root)
     release = os.uname()
     return Captured(
         Environment(

@@ -68,8 +68,6 @@ def _row(each: _Checkout) -> Submodule:
 def _gaps(each: _Checkout) -> list[Missing]:
     path = shown(each.path)
     reasons: list[str] = []
-    if each.is_dirty:
-        reasons.append(f"'{path}' has changes that are not recorded: commit them there")
     if each.remote is None:
         reasons.append(f"'{path}' has no remote that it could be fetched from")
     elif not each.is_pushed:

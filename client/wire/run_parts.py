@@ -63,8 +63,9 @@ class Code(Body, frozen=True, kw_only=True):
     """Whether a remote-tracking branch holds the commit; None: there is no remote."""
     bundle: str | None = None
     """Name of the kept file with what no remote has: a Git bundle of the commits, to add to
-    a clone, or a pack of this commit alone (`code.pack`), which needs none."""
+    a clone, or a pack of this commit alone (ending in `.pack`), which needs none."""
     is_dirty: bool = False
+    """Whether files are not as in the commit; `submodules` have their own."""
     diff: str | None = None
     """Name of the kept file that has the binary-safe diff of tracked files."""
     untracked: str | None = None

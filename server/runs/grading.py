@@ -23,7 +23,10 @@ _CODE_FILES = ("code", "entry")
 """How names of kept files begin that have code which is not in Git."""
 _BUNDLE = "bundle"
 """In the name of a kept file that has the commits themselves."""
-_CAN_BE_DONE_WITHOUT = ("environment.lock", "hardware", "log", "seeds")
+_CAN_BE_DONE_WITHOUT = (
+    *("code.bundle", "configuration.params", "environment.lock", "hardware", "log"),
+    "seeds",
+)
 """Gaps that leave a B: they may make a difference, and mostly do not."""
 
 

@@ -484,3 +484,15 @@ def test_a_driver_that_fails_is_named(tmp_path: Path) -> None:
     assert (
         captured.missing[0].reason == "'nvidia-smi' could not be asked: it ended with 9"
     )
+
+
+def test_in_an_image_with_a_digest_it_does_not_matter_what_runs(tmp_path: Path) -> None:
+    captured = capture_environment(
+        tmp_path,
+        ["ls"],
+        environ=PLAIN | {"LAKEBED_IMAGE": DIGEST},
+        system_root=tmp_path,
+    )
+
+    assert captured.part.image == DIGEST
+    assert captured.missing == ()

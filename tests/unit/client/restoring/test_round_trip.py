@@ -539,7 +539,7 @@ def test_without_a_remote_the_commit_is_kept_alone(tmp_path: Path) -> None:
 
     first, second = capture_commits(captured.part), capture_commits(captured.part)
 
-    assert first.part.bundle == "code.pack"
+    assert first.part.bundle == "code.bundle.pack"
     assert first == second
     assert len(first.files[0].content) < 5000
     moved_away(repository)
