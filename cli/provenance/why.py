@@ -189,7 +189,7 @@ def _environment_lines(parts: Parts) -> Iterable[Line]:
         machine += [f"{gpu.name} (driver {gpu.driver})" for gpu in hardware.gpus]
     told = ", ".join(text for text in machine if text)
     if told:
-        yield Line(told)
+        yield Line(told, fit="fold")
 
 
 def _python_text(environment: Environment) -> str:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ..errors import InvalidValueError
 from ..refs.expression import reads_as_commit_id
+from ..refs.names import MODELS
 
 GRANTS_MAX = 256
 """Grants of one user. They are read with each of the user's requests, some 50 bytes each;
@@ -87,6 +88,12 @@ def check_grant(grant: Grant) -> Grant:
             "repository",
             f"invalid repository glob {grant.repository[:80]!r}: use the characters of "
             "repository names, '*' for any and '?' for one",
+        )
+    if grant.repository == MODELS and "@" in grant.ref:
+        raise InvalidValueError(
+            "ref",
+            f"cannot grant {grant.ref[:80]!r} of '{MODELS}': a grant is for a model with all "
+            "its versions and aliases: leave out what is behind the '@'",
         )
     if not _REF_GLOB.fullmatch(grant.ref):
         raise InvalidValueError(

@@ -30,6 +30,11 @@ _IS_PREFIX = VERSION_COLUMNS.split(", ").index("is_prefix")
 _ABOVE_ALL_PATHS = b"\xff"
 _NUMBER_MAX = 2**62
 _NEEDS = """
+WITH needing AS NOT MATERIALIZED (  -- a repository that is being purged needs nothing any more
+    SELECT run.id, run.name, run.parent_id, run.rerun_of_id FROM run
+    JOIN repository ON repository.id = run.repository_id
+    WHERE run.repository_id <> ?1 AND repository.name IS NOT NULL
+)
 SELECT 'version', m.name || '@' || v.number FROM model_version v
 JOIN model m ON m.id = v.model_id JOIN run ON run.id = v.run_id
 WHERE v.repository_id = ?1 OR run.repository_id = ?1
@@ -38,16 +43,14 @@ SELECT 'check', c.name || ' of ' || m.name || '@' || c.number FROM model_check c
 JOIN model m ON m.id = c.model_id JOIN run ON run.id = c.run_id
 WHERE run.repository_id = ?1
 UNION
-SELECT 'run', run.name FROM needed_commit n JOIN run ON run.id = n.run_id
-WHERE n.repository_id = ?1 AND run.repository_id <> ?1
+SELECT 'run', needing.name FROM needed_commit n JOIN needing ON needing.id = n.run_id
+WHERE n.repository_id = ?1
 UNION
-SELECT 'run', other.name FROM run other JOIN run ON run.id = other.parent_id
-WHERE other.parent_id IS NOT NULL AND run.repository_id = ?1
-AND other.repository_id <> ?1
+SELECT 'run', needing.name FROM needing JOIN run ON run.id = needing.parent_id
+WHERE needing.parent_id IS NOT NULL AND run.repository_id = ?1
 UNION
-SELECT 'run', other.name FROM run other JOIN run ON run.id = other.rerun_of_id
-WHERE other.rerun_of_id IS NOT NULL AND run.repository_id = ?1
-AND other.repository_id <> ?1
+SELECT 'run', needing.name FROM needing JOIN run ON run.id = needing.rerun_of_id
+WHERE needing.rerun_of_id IS NOT NULL AND run.repository_id = ?1
 ORDER BY 1 DESC, 2 LIMIT ?2
 """
 

@@ -8,7 +8,7 @@ import pytest
 from lakebed.server.refs.store import Repository
 from lakebed.server.registry.rules import AliasRule, Approval, Check, Person
 from lakebed.server.registry.store import Model, Version
-from lakebed.server.repository.contracts import Metadata
+from lakebed.server.repository.contracts import Metadata, WriteTransaction
 from lakebed.server.runs.names import make_run_id
 from lakebed.server.runs.rows import Artifact, NewRun, RunRow
 from lakebed.server.runs.statuses import How, Status
@@ -164,9 +164,11 @@ class ModelContract:
         page = await metadata.list_versions(model.id, before=5, limit=2)
         assert [version.number for version in page] == [4, 3]
         for name in ("a", "fr", "z"):
-            await metadata.write(
-                lambda tx, name=name: tx.create_model(name, user="u", now_ms=1)
-            )
+
+            async def create(tx: WriteTransaction, name: str = name) -> None:
+                await tx.create_model(name, user="u", now_ms=1)
+
+            await metadata.write(create)
         found = await metadata.list_models(prefix="f", after="fr", limit=9)
         assert [each.name for each in found] == ["fraud"]
         assert await metadata.list_newest([model.id, 999]) == {model.id: 5}
@@ -221,9 +223,11 @@ class ModelContract:
             Approval(1, "prod", bob, "", NOW_MS + 1),
             Approval(2, "prod", bob, "", NOW_MS),
         ):
-            await metadata.write(
-                lambda tx, approval=approval: tx.put_approval(model.id, approval)
-            )
+
+            async def approve(tx: WriteTransaction, given: Approval = approval) -> None:
+                await tx.put_approval(model.id, given)
+
+            await metadata.write(approve)
 
         found = await metadata.list_approvals(model.id, [1])
         assert [(each.person, each.comment) for each in found] == [
@@ -245,17 +249,19 @@ class ModelContract:
     ) -> None:
         await add(metadata, model, run)
         for has_passed in (True, False):
-            await metadata.write(
-                lambda tx, has_passed=has_passed: tx.put_check(
+
+            async def check(tx: WriteTransaction, passed: bool = has_passed) -> None:
+                await tx.put_check(
                     model.id,
                     1,
                     "bias",
                     run_id=run.id,
-                    has_passed=has_passed,
+                    has_passed=passed,
                     user="ann",
                     now_ms=NOW_MS,
                 )
-            )
+
+            await metadata.write(check)
 
         assert await metadata.list_checks(model.id, [1]) == [
             Check(1, "bias", run.name, False, "ann", NOW_MS)
@@ -269,11 +275,11 @@ class ModelContract:
         reader = await make_run(metadata, other)
         own = await make_run(metadata, repository)
         for needing in (reader, own):
-            await metadata.write(
-                lambda tx, needing=needing: tx.need_commit(
-                    repository.id, commit_id(1), needing.id
-                )
-            )
+
+            async def need(tx: WriteTransaction, run_id: int = needing.id) -> None:
+                await tx.need_commit(repository.id, commit_id(1), run_id)
+
+            await metadata.write(need)
         await add(metadata, model, run)
         await metadata.write(
             lambda tx: tx.put_check(
@@ -295,6 +301,8 @@ class ModelContract:
         assert await needs(other) == [("check", "bias of fraud@1")]
         assert await needs(lonely) == []
         assert len(await metadata.list_needs_of_repository(repository.id, limit=1)) == 1
+        await metadata.write(lambda tx: tx.delete_repository(other.id))
+        assert await needs(repository) == [("version", "fraud@1")], "not yet purged"
 
     @pytest.mark.parametrize(
         ("repository_name", "path", "is_prefix", "identity", "commit", "is_read"),

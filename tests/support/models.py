@@ -28,7 +28,6 @@ class Somebody:
     user_id: int = 101
     readable: tuple[tuple[str, str], ...] | None = None
     run: RunScope | None = None
-    is_admin: bool = True
 
     @property
     def is_admin(self) -> bool:

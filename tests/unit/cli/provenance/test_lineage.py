@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.cli.provenance.lineage import render_dot, render_mermaid, render_tree
@@ -11,9 +12,8 @@ from lakebed.client.wire import Lineage, LineageEdge, LineageNode
 
 
 def node(id_: str, label: str | None = None, depth: int = 1) -> LineageNode:
-    kind = id_.partition(":")[0]
-    assert kind in ("run", "model", "file", "prefix")
-    return LineageNode(id=id_, kind=kind, label=label or id_, depth=depth)
+    data = {"id": id_, "kind": id_.partition(":")[0], "label": label or id_}
+    return msgspec.convert({**data, "depth": depth}, LineageNode)
 
 
 def make_lineage(
