@@ -17,6 +17,8 @@ WITHOUT_JSON = {
     "cat": "prints the bytes of objects",
     "completion": "prints a script",
     "demo": "shows commands and what they print",
+    "run": "prints what the command that it runs prints",
+    "runs log": "prints a log",
     "serve": "is a server",
 }
 """Commands that print no facts, and what they print."""
@@ -34,6 +36,10 @@ LISTS = {
     "reflog": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
     "repo list": {"id", "creation_date", "default_branch"},
     "rm": {"address", "object_count", "dry_run"},
+    "runs list": {
+        *("id", "repository", "experiment", "status", "user", "host", "started_ms"),
+        *("ended_ms", "exit_code", "grade", "command", "rerun_of", "params", "metrics"),
+    },
     "tag list": {"id", "commit_id"},
     "user list": {"id", "creation_date", "is_admin"},
 }
@@ -73,6 +79,12 @@ FACTS = {
     "rerun": {"run", "rerun", "status", "exit_code", "verdict", "notes", "folder"},
     "reset": {"branch", "old", "new", "dry_run"},
     "revert": COMMIT,
+    "runs delete": {"id", "repository", "dry_run"},
+    "runs show": {
+        *("id", "repository", "status", "exit_code", "record", "grade", "reasons"),
+        *("code", "configuration", "environment", "hardware", "seeds", "params"),
+        *("metrics", "inputs", "outputs", "files", "missing", "verdicts"),
+    },
     "show": {"commit", "changes"},
     "stat": {"path", "size_bytes", "mtime", "checksum", "content_type", "metadata"},
     "tag create": {"id", "commit_id"},
@@ -139,6 +151,9 @@ CASES: Mapping[str, Case] = {
     "reset": Case("reset --hard R/main main~1", TWO),
     "revert": Case("revert R/main", TWO),
     "rm": Case("rm R/main/a", TWO),
+    "runs delete": Case("runs delete N --dry-run", RUN),
+    "runs list": Case("runs list --repo R", RUN),
+    "runs show": Case("runs show N", RUN),
     "show": Case("show R/main", TWO),
     "stat": Case("stat R/main/a", TWO),
     "tag create": Case("tag create R/v1"),
