@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def pinned(*command: str, log: Path) -> Generator[subprocess.Popen[bytes]]:
-    """Run `command` on the core of servers."""
+def pinned(
+    *command: str, log: Path, cores: Iterable[int] = (SERVER_CORE,)
+) -> Generator[subprocess.Popen[bytes]]:
+    """Run `command` on the core of servers, or on others."""
     environment = {
         **os.environ,
         "LAKEBED_ACCESS_KEY_ID": KEY_ID,
@@ -56,7 +58,7 @@ def pinned(*command: str, log: Path) -> Generator[subprocess.Popen[bytes]]:
     }
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *command],
+            ["taskset", "-c", ",".join(map(str, cores)), *command],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -99,15 +101,29 @@ class Served:
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
 
+    def cpu_s_of_each(self) -> list[float]:
+        """Return the CPU seconds of each worker; of the server if it has none."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        pids = [int(pid) for pid in children.split()] or [self.pid]
+        return [_cpu_s(pid) for pid in pids]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
-def lakebed(folder: Path) -> Generator[Served]:
+def lakebed(
+    folder: Path, *, workers: int = 1, cores: Iterable[int] = (SERVER_CORE,)
+) -> Generator[Served]:
     """Run our server, with the bucket `bench`."""
     port = free_port()
     log = folder / "lakebed.log"
     command = [sys.executable, "-m", "lakebed.server", str(folder / "lake")]
     command += ["--listen", f"127.0.0.1:{port}", "--init-admin"]
-    with pinned(*command, log=log) as process:
+    command += ["--workers", str(workers)]
+    with pinned(*command, log=log, cores=cores) as process:
         wait_until(lambda: b"ready" in log.read_bytes(), "lakebed")
         body = {"name": "bench", "storage_namespace": "local://bench"}
         opener = urllib.request.build_opener()

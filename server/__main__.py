@@ -67,6 +67,7 @@ def _run_alone(
                 bound,
                 on_ready=tell_ready,
                 on_leaving=lambda worker: notifier.tell("STOPPING=1"),
+                is_alone=True,
             )
             await worker.run(key, sets_up=True)
 

@@ -156,13 +156,6 @@ class Application:
             answer_in_order, _refuse_as_s3 if role.speaks_s3 else _refuse_as_rest
         )
 
-    async def part(self) -> None:
-        """Let go of each client after its next answer, or when it asks nothing more.
-
-        Accept nothing new before this; `stop` comes after it.
-        """
-        await self.edge.server.part(self._settings.parting_s_max)
-
     async def stop(self) -> None:
         """Let what runs finish. Accept nothing new before this."""
         await self.edge.server.stop(self._settings.stop_s_max)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .cores import count_usable_cores
 from .errors import InvalidRefExpressionError, StartupError
 from .logs import LEVELS
 from .refs.expression import parse_expression
@@ -167,8 +167,7 @@ def _read_settings(options: argparse.Namespace) -> Settings:
 
 def _read_workers(text: str | None) -> int:
     if text is None:
-        # Not all that the machine has: a container may be given fewer.
-        return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+        return min(count_usable_cores(), WORKERS_MAX)
     if text.isascii() and text.isdigit() and 1 <= int(text) <= WORKERS_MAX:
         return int(text)
     raise StartupError(

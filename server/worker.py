@@ -3,7 +3,7 @@
 A server of one process is one of these by itself, and of several each is one, started by
 the supervisor (`supervising/`). It accepts until it is told to stop: by SIGTERM or SIGINT,
 or, of several, by its supervisor, who may also give its place to another one. What runs
-may finish then; a second signal cuts it off. SIGHUP makes it read the certificate again,
+may finish then; if it is alone, a second signal cuts that off. SIGHUP makes it read the certificate again,
 and go on in a new access log. After a failed fsync it exits with 1 at once: nothing says
 any more what is on the disk, and whoever starts it again reads what really is.
 """
@@ -51,6 +51,9 @@ _GC_YOUNG_COUNT = 20_000
 3.5 ms with it and 2.2 ms with this. Nearly nothing here has cycles, so that memory does
 not wait for collections."""
 _GC_GENERATIONS = 20
+_STOP_PARTING_S_MAX = 0.5
+"""Time that clients have at a stop to ask once more and be told in the answer that there
+is no more. Those under way ask within milliseconds, and nobody waits for a stop so short."""
 _OWN_FILES_MAX = 512
 """Descriptors that packs, the database and its readers take at most."""
 
@@ -88,7 +91,8 @@ class Worker:
         bound: Sequence[Bound],
         *,
         on_ready: Callable[[Worker], None],
-        on_leaving: Callable[[Worker], None] = lambda worker: None,
+        on_leaving: Callable[[Worker], None],
+        is_alone: bool,
     ) -> None:
         """Serve `bound` as `given` says, on the running loop.
 
@@ -97,11 +101,13 @@ class Worker:
             bound: where to accept; closed when it stops.
             on_ready: told when it accepts.
             on_leaving: told when it does not any more, and lets what runs finish.
+            is_alone: there is no supervisor who could say that it should end at once.
         """
         self._given = given
         self._bound = bound
         self._on_ready = on_ready
         self._on_leaving = on_leaving
+        self._is_alone = is_alone
         self._leaving = asyncio.Event()
         self._is_told_to_stop = False
         self._failure: DurabilityLostError | None = None
@@ -171,20 +177,33 @@ class Worker:
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._heed_stop)
         loop.add_signal_handler(signal.SIGHUP, self.read_again)
+
+    def _heed_stop(self) -> None:
+        # A supervisor and its workers may all be sent a signal, and the supervisor then
+        # sends another one to each: that is not said twice.
+        if self._is_alone and self._is_told_to_stop:
+            self.cut_off()
+        elif not self._is_told_to_stop:
+            self.stop()
 
     # --- what it may be told ------------------------------------------------------------
 
     def stop(self) -> None:
-        """Accept no more, and end when what runs is done; told again, end at once."""
-        if self._application is not None:
-            server = self._application.edge.server
-            server.end_parting()
-            if self._is_told_to_stop:
-                server.cut_off()
+        """Accept no more, and end when what runs is done."""
+        self._is_told_to_stop = True
+        if self._leaving.is_set() and self._application is not None:
+            self._application.edge.server.end_parting()
+        self._leaving.set()
+
+    def cut_off(self) -> None:
+        """End at once."""
         self._is_told_to_stop = True
         self._leaving.set()
+        if self._application is not None:
+            self._application.edge.server.end_parting()
+            self._application.edge.server.cut_off()
 
     def part(self) -> None:
         """Leave the place to another one, so that no client has a request refused."""
@@ -249,6 +268,8 @@ class Worker:
 
     async def _leave(self) -> None:
         """Accept no more, and let what runs finish."""
+        # What waits to be accepted was promised as much as what is: one turn takes it.
+        await asyncio.sleep(0)
         for one in list(self._listening):
             self.refuse(one)
         for one in self._bound:
@@ -257,8 +278,12 @@ class Worker:
         if self._failure is not None:
             return
         assert self._application is not None
-        if not self._is_told_to_stop:
-            await self._application.part()
+        settings = self._given.settings
+        await self._application.edge.server.part(
+            min(_STOP_PARTING_S_MAX, settings.parting_s_max)
+            if self._is_told_to_stop
+            else settings.parting_s_max
+        )
         await self._application.stop()
         if self._metrics is not None:
             await self._metrics.stop(0)

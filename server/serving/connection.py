@@ -49,7 +49,9 @@ class Hooks:
 class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
-    __slots__ = ("_drained", "_hooks", "_now", "head_since_s", "outbox")
+    __slots__ = (
+        "__weakref__", "_drained", "_hooks", "_now", "head_since_s", "is_new", "outbox",
+    )  # fmt: skip
 
     def __init__(
         self, manager: web.Server, hooks: Hooks, outbox: Outbox, **options: Any
@@ -62,6 +64,8 @@ class Connection(web.RequestHandler):
         """Through which answers leave that are all there."""
         self._now = loop.time
         self._drained: asyncio.Future[None] | None = None
+        self.is_new = True
+        """Nothing was asked yet."""
         self.head_since_s: float | None = None
         """When the first bytes came of a request that has not begun; loop time."""
 

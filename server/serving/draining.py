@@ -2,9 +2,9 @@
 
 aiohttp's own shutdown drops whatever of a request body has not arrived yet, at once.
 Here a stop first lets go of idle connections, then waits for the requests that run,
-each of which is the last on its connection, and only then shuts down (P14). Before a stop
-that another process takes over from, `part` lets each client go with its next answer, so
-that none finds its connection closed just when it asks. One of these serves all listeners
+each of which is the last on its connection, and only then shuts down (P14). Before it,
+`part` lets each client go with its next answer, so that none finds its connection closed
+just when it asks. One of these serves all listeners
 of a process, so that limits and the stop are of all together.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -28,8 +29,9 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 _LAST_WORDS_S = 1.0
 """Time to send what is answered already, and to take cancellation."""
 _ARRIVING_S_MAX = 1.0
-"""Time for a request whose first bytes have come to begin, before its connection counts
-as idle. Nearly all begin in the same turn of the loop; a slow head is not waited for."""
+"""Time for the first request of a connection, and for one whose first bytes have come,
+before the connection counts as idle. Nearly all begin in the same turn of the loop; a slow
+head is not waited for, nor who connects and asks nothing."""
 _LOOK_AGAIN_S = 0.005
 _SWEEP_S = 1.0
 """How often slow heads are looked for: 4,096 connections take 0.5 ms."""
@@ -60,6 +62,8 @@ class DrainingServer:
         self._head_s_max = head_s_max
         self._options = options
         self._servers: list[web.Server] = []
+        self._accepted: WeakSet[Connection] = WeakSet()
+        """Not open yet: with TLS, hands are being shaken. Who fails in it just goes."""
         self._open: set[Connection] = set()
         self._busy: set[object] = set()
         """Connections with a request that runs."""
@@ -96,7 +100,9 @@ class DrainingServer:
             if len(self._open) >= self._connections_max:
                 self.refused_connections += 1
                 return Refusal()
-            return Connection(server, hooks, self._outbox(), **self._options)
+            connection = Connection(server, hooks, self._outbox(), **self._options)
+            self._accepted.add(connection)
+            return connection
 
         return connect
 
@@ -106,6 +112,7 @@ class DrainingServer:
         return self._answers
 
     def _note_opened(self, connection: Connection) -> None:
+        self._accepted.discard(connection)
         self._open.add(connection)
         if self._sweep is None:
             loop = asyncio.get_running_loop()
@@ -113,7 +120,7 @@ class DrainingServer:
 
     def _note_closed(self, connection: Connection) -> None:
         self._open.discard(connection)
-        if self._parting and not self._open:
+        if self._parting and not self._open and not self._accepted:
             self._none_open.set()
 
     def _drop_slow_heads(self) -> None:
@@ -136,6 +143,7 @@ class DrainingServer:
         connection = request.protocol
         assert isinstance(connection, Connection)
         connection.head_since_s = None
+        connection.is_new = False
         if connection.writing_paused:
             try:
                 await connection.drain()
@@ -158,11 +166,10 @@ class DrainingServer:
     async def part(self, timeout_s: float) -> None:
         """Close each connection after its next answer; wait for that until `timeout_s`.
 
-        Others take new connections meanwhile. Accept nothing new before this; `stop`
-        comes after it.
+        Accept nothing new before this; `stop` comes after it.
         """
         self._parting = True
-        if self._open:
+        if self._open or self._accepted:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._none_open.wait()
@@ -195,11 +202,12 @@ class DrainingServer:
         latest = loop.time() + _ARRIVING_S_MAX
         while True:
             await asyncio.sleep(0)  # what has arrived in this turn of the loop begins
-            is_one_arriving = False
+            is_early = loop.time() < latest
+            is_one_arriving = is_early and len(self._accepted) > 0
             for connection in list(self._open):
                 if connection in self._busy or connection.is_answering:
                     continue
-                if connection.has_bytes_waiting and loop.time() < latest:
+                if is_early and (connection.is_new or connection.has_bytes_waiting):
                     is_one_arriving = True
                 else:
                     connection.force_close()

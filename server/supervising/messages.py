@@ -50,7 +50,11 @@ class Part(Struct, frozen=True, tag=True):
     """Another worker has your place: accept no more, let each client go, and end."""
 
 
-Order = AskFigures | AcceptFor | ReadAgain | Part
+class CutOff(Struct, frozen=True, tag=True):
+    """End at once, whatever runs."""
+
+
+Order = AskFigures | AcceptFor | ReadAgain | Part | CutOff
 
 
 # --- what a worker says ---------------------------------------------------------------

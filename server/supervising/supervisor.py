@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..announcing import Notifier, announce, check_metrics, say_failure
 from ..arguments import Arguments
@@ -22,6 +22,7 @@ from ..serving.listeners import Bound, bind_all
 from ..serving.snapshot import Snapshot
 from .adoption import adopt
 from .figures import FiguresServer
+from .messages import CutOff
 from .process import Recipe, WorkerProcess
 from .slot import LAST_S, Slot
 from .tally import Tally
@@ -213,15 +214,18 @@ class _Supervisor:
 
     async def _end_workers(self) -> None:
         """Stop all workers: in good order, then not so, then by force."""
-        stop_s_max = self._given.settings.stop_s_max
-        for number, wait_s in (
-            (signal.SIGTERM, stop_s_max + LAST_S),
-            (signal.SIGTERM, LAST_S),
-            (signal.SIGKILL, LAST_S),
-        ):
+        ways: list[tuple[Callable[[WorkerProcess], None], float]] = [
+            (
+                lambda worker: worker.send_signal(signal.SIGTERM),
+                self._given.settings.stop_s_max + LAST_S,
+            ),
+            (lambda worker: worker.tell(CutOff()), LAST_S),
+            (lambda worker: worker.send_signal(signal.SIGKILL), LAST_S),
+        ]
+        for end, wait_s in ways:
             living = [worker for slot in self._slots for worker in slot.living]
             for worker in living:
-                worker.send_signal(number)
+                end(worker)
             ended = asyncio.ensure_future(_wait_for_all(living))
             hurried = asyncio.ensure_future(self._hurry.wait())
             await asyncio.wait(

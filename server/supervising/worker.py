@@ -29,6 +29,7 @@ from .messages import (
     AcceptFor,
     AskFigures,
     Channel,
+    CutOff,
     Failed,
     Figures,
     Leaving,
@@ -81,6 +82,7 @@ class _Supervised:
             self._bound[self._place.slot],
             on_ready=lambda worker: channel.send(Ready()),
             on_leaving=lambda worker: self._leave(channel),
+            is_alone=False,
         )
         obeying = asyncio.ensure_future(self._obey(channel, worker))
         try:
@@ -100,17 +102,21 @@ class _Supervised:
         channel.send(Leaving())
 
     async def _obey(self, channel: Channel[Order], worker: Worker) -> None:
-        async for order in channel.messages():
-            match order:
-                case AskFigures(number):
-                    channel.send(_read_figures(worker, number))
-                case AcceptFor(slots):
-                    await self._accept_for(set(slots), worker)
-                case ReadAgain():
-                    worker.read_again()
-                case Part():
-                    worker.part()
-        worker.stop()  # nobody is there any more who could say so
+        try:
+            async for order in channel.messages():
+                match order:
+                    case AskFigures(number):
+                        channel.send(_read_figures(worker, number))
+                    case AcceptFor(slots):
+                        await self._accept_for(set(slots), worker)
+                    case ReadAgain():
+                        worker.read_again()
+                    case Part():
+                        worker.part()
+                    case CutOff():
+                        worker.cut_off()
+        finally:
+            worker.stop()  # nobody is there any more who could say so
 
     async def _accept_for(self, slots: set[int], worker: Worker) -> None:
         for slot in self._accepted ^ slots:

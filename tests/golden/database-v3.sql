@@ -310,11 +310,11 @@ CREATE INDEX run_output_by_artifact ON run_output (artifact_id, run_id);
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value,                    -- NULL, a number or a text, as it came; booleans are texts
+    value  ANY,               -- NULL, a number or a text; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX run_param_by_value ON run_param (repository_id, name, value, run_id);
 CREATE TABLE run_points (
     run_id   INTEGER NOT NULL,

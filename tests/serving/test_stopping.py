@@ -6,10 +6,12 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from support.edges import at, connect, read_all, write_head
 from support.s3server import ServerProcess, run_server
 
-LOOKS_MAX = 1000
+LOOKS_MAX = 100_000
 UNSIGNED = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
 WAITING = ["Content-Length: 600000", "Expect: 100-continue"]
 
@@ -66,3 +68,22 @@ def test_what_runs_on_each_listener_finishes(tmp_path: Path) -> None:
         for key in ("a", "b"):
             got = main.send("HEAD", f"/finishing/main/{key}")
             assert got.headers["content-length"] == "600000"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_goes_on_asking_is_told_in_an_answer(tmp_path: Path, workers: str) -> None:
+    """A connection that is closed just when its client asks is a request that fails."""
+    ask = b"GET /api/v1/healthcheck HTTP/1.1\r\nHost: a\r\n\r\n"
+    with run_server(tmp_path / "lake", "--workers", workers) as server:
+        with connect(server) as client:
+            client.sendall(ask)
+            assert b"Connection: close" not in client.recv(1000)
+            server.process.send_signal(signal.SIGTERM)
+            for _ in range(LOOKS_MAX):
+                client.sendall(ask)
+                answer = client.recv(1000)
+                assert answer.startswith(b"HTTP/1.1 204 ")
+                if b"Connection: close" in answer:
+                    break
+            assert read_all(client) == b""
+        assert server.process.wait(60) == 0

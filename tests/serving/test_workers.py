@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -41,7 +41,7 @@ UNSIGNED = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
 @contextmanager
 def run_workers(
     directory: Path, *arguments: str, workers: int = 2
-) -> Iterator[ServerProcess]:
+) -> Generator[ServerProcess]:
     """Run a server of several workers, and see to it that none of them is left behind."""
     with run_server(directory, "--workers", str(workers), *arguments) as server:
         pids = find_processes(server)
@@ -121,12 +121,7 @@ def test_figures_are_those_of_all_workers_and_never_go_back(tmp_path: Path) -> N
             lambda: figure(server, "lakebed_ready_workers") == 2,
         )
         server.process.send_signal(signal.SIGHUP)
-        wait_until(
-            "both workers are replaced",
-            lambda: (
-                figure(server, "lakebed_worker_restarts_total", reason="replaced") == 2
-            ),
-        )
+        wait_until("both workers are replaced", lambda: count_replaced(server) == 2)
         after = scrape(server)
         assert figure(server, "lakebed_worker_restarts_total", reason="died") == 2
         assert figure(server, requests, **put) == 40
@@ -262,36 +257,32 @@ def test_workers_are_replaced_under_load_and_no_request_is_lost(
             for connection in idle:
                 assert ask_health(connection).startswith(b"HTTP/1.1 204 ")
             slow = stack.enter_context(begin_upload(server, f"/{bucket}/main/slow"))
-            for times in (1, 2):
-                before = find_workers(server)
-                server.process.send_signal(signal.SIGHUP)
-                if times == 1:
-                    # Each is told to come by a new connection, in an answer.
-                    wait_until(
-                        "the first is replaced",
-                        lambda before=before: find_workers(server)[0] != before[0],
-                    )
-                    for connection in idle:
-                        assert ask_health(connection).startswith(b"HTTP/1.1 204 ")
-                    slow.sendall(b"x" * 600_000)
-                    assert slow.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
-                wait_until(
-                    "all are replaced",
-                    lambda times=times: (
-                        figure(
-                            server, "lakebed_worker_restarts_total", reason="replaced"
-                        )
-                        == 2 * times
-                    ),
-                )
-                running.wait_for(50)
-                assert not set(before.values()) & set(find_workers(server).values())
+            before = find_workers(server)
+            server.process.send_signal(signal.SIGHUP)
+            # Each is told to come by a new connection, in an answer.
+            wait_until(
+                "the first is replaced", lambda: find_workers(server)[0] != before[0]
+            )
+            for connection in idle:
+                assert ask_health(connection).startswith(b"HTTP/1.1 204 ")
+            slow.sendall(b"x" * 600_000)
+            assert slow.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+            wait_until("all are replaced", lambda: count_replaced(server) == 2)
+            running.wait_for(50)
+            assert not set(before.values()) & set(find_workers(server).values())
+            server.process.send_signal(signal.SIGHUP)
+            wait_until("all are again", lambda: count_replaced(server) == 4)
+            running.wait_for(50)
 
         assert running.broken == []
         assert running.refused == 0
         running.check_acked(server)
         assert server.stderr is not None
         assert server.stderr.so_far() == ""
+
+
+def count_replaced(server: ServerProcess) -> float:
+    return figure(server, "lakebed_worker_restarts_total", reason="replaced")
 
 
 def test_a_client_is_told_to_go_before_its_connection_is_closed(

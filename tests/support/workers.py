@@ -6,7 +6,7 @@ import base64
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,9 +53,8 @@ def _iter_workers(server: ServerProcess) -> list[tuple[int, int]]:
     return found
 
 
-def wait_until(what: str, holds: object) -> None:
-    """Wait until the function `holds` returns something true."""
-    assert callable(holds)
+def wait_until(what: str, holds: Callable[[], bool]) -> None:
+    """Wait until the function `holds` says so."""
     pause = threading.Event()
     end = monotonic() + PATIENCE_S
     while not holds():
