@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from typing import Any
 
 import pytest
 from lakebed.server.auth.grants import Permission
@@ -13,7 +14,7 @@ from lakebed.server.runs.record import decode_record, hash_record
 
 from support.api import Served
 from support.asking import Asker
-from support.runs import append, begin, end, get, session_of
+from support.runs import Begun, append, begin, end, get, session_of
 
 
 async def test_a_run_is_shown_as_it_was_recorded(ask: Asker) -> None:
@@ -222,30 +223,31 @@ async def test_what_cannot_be_recorded_is_refused_with_its_name(
         assert answer.json["field"] == field, answer
 
 
-@pytest.mark.parametrize(
-    "batch",
-    [
-        {"metrics": [{"name": "m", "values": [1.0], "steps": [], "times_ms": [1]}]},
-        {"metrics": [{"name": "m", "values": [], "steps": [], "times_ms": []}]},
-        {"metrics": [{"name": "m", "values": [1], "steps": [2**70], "times_ms": [1]}]},
-        {"sequence": 0},
-        {"writer": ""},
-        {"writer": "x" * 65},
-    ],
-)
+BATCHES: list[dict[str, Any]] = [
+    {"metrics": [{"name": "m", "values": [1.0], "steps": [], "times_ms": [1]}]},
+    {"metrics": [{"name": "m", "values": [], "steps": [], "times_ms": []}]},
+    {"metrics": [{"name": "m", "values": [1], "steps": [2**70], "times_ms": [1]}]},
+    {"sequence": 0},
+    {"writer": ""},
+    {"writer": "x" * 65},
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
 async def test_a_batch_that_cannot_be_kept_is_refused_whole(
-    ask: Asker, batch: dict[str, object]
+    ask: Asker, batch: dict[str, Any]
 ) -> None:
     run = await begin(ask)
 
-    answer = await append(ask, run, **{"sequence": 1, "log": "x", **batch})  # type: ignore[arg-type]
+    body = {"writer": "w", "sequence": 1, "log": "x", **batch}
+    answer = await ask("POST", f"{run.path}/batches", json=body)
 
     assert answer.status == 400, answer
     assert (await get(ask, f"/repositories{run.path}/log")).data == b""
 
 
 async def test_lists_are_filtered_and_paged_newest_first(ask: Asker) -> None:
-    runs = []
+    runs: list[Begun] = []
     for number in range(5):
         run = await begin(ask, experiment="a" if number % 2 else "b")
         points = {

@@ -273,7 +273,7 @@ def test_large_uploads_in_parts_are_published_too(
     run, client = begin()
     place = {"Bucket": lake, "Key": "main/big"}
     upload = client.create_multipart_upload(**place)["UploadId"]
-    parts = []
+    parts: list[dict[str, Any]] = []
     for number, body in ((1, b"x" * 5 * 1024 * 1024), (2, b"y")):
         done = client.upload_part(
             **place, UploadId=upload, PartNumber=number, Body=body
@@ -380,10 +380,11 @@ def test_a_key_that_is_used_after_the_end_is_refused_and_told_why(
     with pytest.raises(ClientError) as caught:
         read(client, lake, "main/data/a")
 
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    assert caught.value.response["Error"]["Code"] == "AccessDenied"
-    assert run in str(caught.value)
-    assert "has ended" in str(caught.value)
+    refused: Any = caught.value
+    assert refused.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert refused.response["Error"]["Code"] == "AccessDenied"
+    assert run in str(refused)
+    assert "has ended" in str(refused)
 
 
 def test_protected_branches_take_what_a_run_publishes(

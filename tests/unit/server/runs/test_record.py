@@ -116,14 +116,14 @@ def test_documents_round_trip_with_their_types(document: dict[str, Any]) -> None
     assert _types(back) == _types(document)
 
 
-def _types(value: Any) -> Any:
+def _types(value: Any) -> object:
     match value:
-        case list():
-            return [_types(each) for each in value]
-        case dict():
-            return {name: _types(each) for name, each in value.items()}
+        case [*items]:
+            return [_types(each) for each in items]
+        case {**pairs}:
+            return {name: _types(each) for name, each in pairs.items()}
         case _:
-            return type(value)
+            return str(type(value))
 
 
 @given(document=st.dictionaries(st.text(), documents))
