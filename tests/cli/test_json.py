@@ -12,6 +12,7 @@ import pytest
 
 from support.cli_page import iter_commands, option_names
 from support.commands import Lakebed
+from support.running import leave_behind
 
 WITHOUT_JSON = {
     "cat": "prints the bytes of objects",
@@ -40,6 +41,7 @@ LISTS = {
         *("id", "repository", "experiment", "status", "user", "host", "started_ms"),
         *("ended_ms", "exit_code", "grade", "command", "rerun_of", "params", "metrics"),
     },
+    "runs sync": {"run", "path", "sent", "left", "problem", "is_late"},
     "tag list": {"id", "commit_id"},
     "user list": {"id", "creation_date", "is_admin"},
 }
@@ -154,6 +156,7 @@ CASES: Mapping[str, Case] = {
     "runs delete": Case("runs delete N --dry-run", RUN),
     "runs list": Case("runs list --repo R", RUN),
     "runs show": Case("runs show N", RUN),
+    "runs sync": Case("runs sync", ("left",)),
     "show": Case("show R/main", TWO),
     "stat": Case("stat R/main/a", TWO),
     "tag create": Case("tag create R/v1"),
@@ -210,6 +213,9 @@ def run_line(
         if words[:2] == ["key", "K"]:
             made = lakebed("key", "create", names["U"], "--json").json
             names["K"] = made["access_key_id"]
+            return None
+        if words == ["left"]:
+            leave_behind(server.url, repository)
             return None
         if words == ["run", "N"]:
             monkeypatch.chdir(_make_code(tmp_path / "code"))
