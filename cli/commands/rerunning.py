@@ -123,6 +123,8 @@ def rerun(
         shutil.rmtree(folder, ignore_errors=True)
         found = found.without_folder()
     _tell(found, as_document=as_document)
+    if found.status == "interrupted":
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if not found.could_run:
         raise typer.Exit(ExitCode.FAILED)
     if found.differs:

@@ -66,7 +66,7 @@ def run(
         int | None,
         typer.Option(
             min=0,
-            max=2**32 - 1,
+            max=2**63 - 1,
             help="Seed of all random numbers, in LAKEBED_SEED for the command",
             show_default=False,
         ),

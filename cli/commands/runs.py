@@ -11,7 +11,7 @@ from ..asking import ask
 from ..completing import complete_repository, complete_run
 from ..consent import confirm
 from ..exits import CommandError
-from ..output import print_json, print_line, print_listing, print_raw
+from ..output import print_fact, print_json, print_line, print_listing, print_raw
 from ..text import escape, escape_lines, format_count
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def delete(
     run: RunId,
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
+    as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:
     """Delete a run and its record; for administrators. What it published stays."""
@@ -141,8 +142,9 @@ def delete(
 
     found = ask(server, look)
     what = f"run {found.id} of '{escape(found.repository)}'"
+    fact = {"id": found.id, "repository": found.repository, "dry_run": dry_run}
     if dry_run:
-        print_line(f"would delete {what}")
+        print_fact(fact, as_document=as_document, line=f"would delete {what}")
         return
     confirm(f"Delete {what}, {found.status}, with its record?", yes=yes)
 
@@ -150,7 +152,7 @@ def delete(
         await lake.delete_run(found.repository, found.id)
 
     ask(server, work)
-    print_line(f"{what} deleted")
+    print_fact(fact, as_document=as_document, line=f"{what} deleted")
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from ..wire import (
     BatchTaken,
@@ -115,18 +114,15 @@ class BlockingRunOperations(BlockingOperations):
         user: str | None = None,
         params: Sequence[str] = (),
         metrics: Sequence[str] = (),
-        since: datetime | None = None,
-        until: datetime | None = None,
         after: str = "",
         limit: int | None = None,
     ) -> Iterator[RunSummary]:
         """Yield the runs that the caller may read, newest first.
 
         Args:
-            params: conditions such as `lr=0.1` or `lr>=0.1`; all of them must hold.
-            metrics: conditions on the last value of a metric, such as `auc>0.9`.
-            since: those that began then or later.
-            until: those that began before.
+            params: what parameters must be, such as `lr=0.1`; all of them hold.
+            metrics: what last values of metrics must be, such as `auc>0.9`, with `<`,
+                `<=`, `=`, `>=` or `>`.
         """
         return self._loop.iterate(
             self._lake.iter_runs(
@@ -136,8 +132,6 @@ class BlockingRunOperations(BlockingOperations):
                 user=user,
                 params=params,
                 metrics=metrics,
-                since=since,
-                until=until,
                 after=after,
                 limit=limit,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 
 from ..errors import NotFoundError
 from ..transport import Call
@@ -167,18 +166,15 @@ class RunOperations(Operations):
         user: str | None = None,
         params: Sequence[str] = (),
         metrics: Sequence[str] = (),
-        since: datetime | None = None,
-        until: datetime | None = None,
         after: str = "",
         limit: int | None = None,
     ) -> AsyncIterator[RunSummary]:
         """Yield the runs that the caller may read, newest first.
 
         Args:
-            params: conditions such as `lr=0.1` or `lr>=0.1`; all of them must hold.
-            metrics: conditions on the last value of a metric, such as `auc>0.9`.
-            since: those that began then or later.
-            until: those that began before.
+            params: what parameters must be, such as `lr=0.1`; all of them hold.
+            metrics: what last values of metrics must be, such as `auc>0.9`, with `<`,
+                `<=`, `=`, `>=` or `>`.
         """
         query = [
             ("repository", repository),
@@ -187,8 +183,6 @@ class RunOperations(Operations):
             ("user", user),
             *(("param", condition) for condition in params),
             *(("metric", condition) for condition in metrics),
-            ("since_ms", _ms(since)),
-            ("until_ms", _ms(until)),
         ]
         call = Call(
             "list runs",
@@ -314,7 +308,3 @@ class RunOperations(Operations):
 
 def _fill(template: str, repository: str, run: str) -> str:
     return routes.fill(template, repository=repository, run=run)
-
-
-def _ms(at: datetime | None) -> str | None:
-    return None if at is None else str(int(at.timestamp() * 1000))

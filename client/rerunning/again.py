@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from ..async_client import AsyncClient
+from ..errors import ClientError
 from ..runs.command import CommandEnd
 from ..runs.plan import Plan
 from ..wire import ParamValue, Run
@@ -25,7 +26,7 @@ from .command import OpenClient, run_command
 from .finding import find_run
 from .folder import Prepared, check_folder, prepare_folder
 from .options import RerunOptions
-from .outcome import RerunOutcome, compare_inputs
+from .outcome import RerunOutcome, compare_inputs, compare_surroundings
 from .verifying import check_verifiable, verify_run
 
 T = TypeVar("T")
@@ -114,7 +115,12 @@ async def _conclude(
 ) -> RerunOutcome:
     first, again = ready.first, await lake.get_run(end.run)
     problems = [] if end.problem is None else [str(end.problem)]
-    notes = [*problems, *ready.prepared.notes, *compare_inputs(first, again)]
+    notes = [
+        *problems,
+        *compare_inputs(first, again),
+        *ready.prepared.notes,
+        *compare_surroundings(first, again),
+    ]
     verdict = None
     if options.verify and again.status == "succeeded":
         options.tell("what came of it")
@@ -125,13 +131,18 @@ async def _conclude(
             folder=options.folder / "outputs",
             tolerances=options.tolerances,
         )
-        await lake.add_verdict(first.repository, first.id, verdict)
+        try:
+            await lake.add_verdict(first.repository, first.id, verdict)
+        except ClientError as error:
+            # What was found out is worth more than where it is kept.
+            notes.append(f"the verdict is not kept with the first run: {error}")
     return RerunOutcome(
         run=first.id,
         rerun=again.id,
         status=again.status,
         exit_code=again.exit_code,
         verdict=verdict,
-        notes=notes,
+        # What restoring has noted may be found a second time.
+        notes=list(dict.fromkeys(notes)),
         folder=str(options.folder),
     )

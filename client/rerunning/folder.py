@@ -90,6 +90,11 @@ def _check(first: Run, parts: Parts) -> Code:
             f"cannot do run '{first.id}' again: its code was not recorded; 'lakebed why' "
             "tells what is known of it"
         )
+    if parts.code.notebook is not None:
+        raise RerunError(
+            f"cannot do run '{first.id}' again: it was a notebook, which no command "
+            f"runs; its cells are kept with it as '{parts.code.notebook}'"
+        )
     for word in parts.code.argv:
         if MASK in word:
             raise RerunError(

@@ -6,8 +6,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ..wire import Run, RunInput, RunStatus, VerdictCreation
+from ..capture.locks import BOOTSTRAP
+from ..restoring import check_environment
+from ..wire import Hardware, Run, RunInput, RunStatus, VerdictCreation
 from ..wire.body import Body
+from .parts import Parts
+
+TOLD_MAX = 5
+"""Differences of the environment that are named; `lakebed compare` has them all."""
 
 
 class RerunOutcome(Body, frozen=True, kw_only=True):
@@ -59,6 +65,39 @@ def compare_inputs(first: Run, again: Run) -> list[str]:
     if further := after.keys() - before.keys():
         notes.append(f"read {_names(further)}, which the first run did not")
     return notes
+
+
+def compare_surroundings(first: Run, again: Run) -> list[str]:
+    """Return what the second run worked in that the first did not, a sentence each.
+
+    That is where a difference comes from that is in neither code nor data.
+    """
+    before, after = Parts.of(first), Parts.of(again)
+    notes: list[str] = []
+    if before.environment is not None and after.environment is not None:
+        found = [
+            f"{each}"
+            for each in check_environment(before.environment, after.environment)
+            if each.name not in BOOTSTRAP
+        ]
+        notes += found[:TOLD_MAX]
+        if len(found) > TOLD_MAX:
+            notes.append(
+                f"and {len(found) - TOLD_MAX:,} more of the environment differ"
+            )
+    one, other = before.hardware, after.hardware
+    if one is not None and other is not None:
+        for name, then, now in (
+            ("processor", one.cpu, other.cpu),
+            ("graphics processor", _gpus(one), _gpus(other)),
+        ):
+            if then != now:
+                notes.append(f"{name} '{then or 'none'}' is '{now or 'none'}' here")
+    return notes
+
+
+def _gpus(hardware: Hardware) -> str:
+    return ", ".join(each.name for each in hardware.gpus)
 
 
 def _by_place(inputs: Iterable[RunInput]) -> dict[tuple[str, str], set[str]]:

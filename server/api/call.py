@@ -17,7 +17,7 @@ from ..httprules.streams import Streams
 from ..ids import CommitId
 from ..provenance.losing import LostRuns
 from ..provenance.observing import Observer
-from ..provenance.views import View
+from ..provenance.views import Use, View, see
 from ..refs.store import Repository
 from ..repository.engine import Engine
 from ..repository.once import Once, run_once
@@ -77,6 +77,13 @@ class Call(Generic[Q, B]):
         """Return the ref at `place`, a name in the path, as the request has it."""
         view = self.views.get(place)
         return self.names[place] if view is None else view.written
+
+    async def see(self, ref: str) -> str:
+        """Return a ref of a list in the body, to be read, as the caller sees it."""
+        run = self.principal.run
+        if run is None:
+            return ref
+        return (await see(self.engine, run, self.repository, ref, Use.READ)).ref
 
     async def observe(
         self,

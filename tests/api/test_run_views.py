@@ -10,6 +10,7 @@ import pytest
 from lakebed.client.wire import bundle
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.routes import ROUTES
+from lakebed.server.api.routing import ForEach
 from lakebed.server.api.unbuilt import UNBUILT
 from lakebed.server.provenance import observing
 from lakebed.server.provenance.views import Use
@@ -46,6 +47,7 @@ USES: dict[tuple[str, str], tuple[Use | None, tuple[str, ...]]] = {
     ("GET", paths.REF_BLAME): (READ, ()),
     ("GET", paths.REF_DIFF): (READ, ("left",)),
     ("GET", paths.REF_MERGE): (READ, ("destination",)),
+    ("GET", paths.MERGE_CONFLICTS): (READ, ("destination",)),
     ("POST", paths.REF_MERGE): (WRITE, ("source",)),
     ("GET", paths.REF_OBJECTS): (READ, ()),
     ("HEAD", paths.REF_OBJECTS): (READ, ()),
@@ -54,11 +56,23 @@ USES: dict[tuple[str, str], tuple[Use | None, tuple[str, ...]]] = {
     ("GET", paths.REF_OBJECT_PROPERTIES): (READ, ()),
     ("POST", paths.REF_OBJECTS_BUNDLE): (READ, ()),
     ("GET", paths.REF_DU): (READ, ()),
+    ("GET", paths.REF_PROOF): (READ, ()),
     ("GET", paths.REF_LOG): (ITSELF, ()),
     ("POST", paths.REF_UNDO): (MOVE, ()),
 }
 """What each does with its ref, and which others it reads. One that makes, moves or removes
 a branch cannot be taken back when the run fails: it is refused."""
+
+IN_LISTS = {
+    ("POST", paths.BATCH_STAT),
+    ("POST", paths.RUNS),
+    ("POST", paths.RUN_BATCHES),
+    ("POST", paths.RUN_END),
+    ("POST", paths.RUN_FILES),
+    ("POST", paths.RUN_VERDICTS),
+}
+"""Routes that ask for each thing in their bodies: they see refs in there as a run does, or
+name none."""
 
 
 def test_every_route_that_names_a_ref_says_what_it_does_with_it() -> None:
@@ -72,6 +86,12 @@ def test_every_route_that_names_a_ref_says_what_it_does_with_it() -> None:
         if (route.ref_name is not None or route.reads) and route not in UNBUILT
     }
 
+    listing = {
+        (route.method, route.template)
+        for route in ROUTES
+        if isinstance(route.requirement, ForEach)
+    }
+    assert listing == IN_LISTS
     models = {key for key in found if key[1].startswith(paths.MODELS)}
     assert {key: found[key] for key in found.keys() - models} == USES
 
@@ -128,6 +148,11 @@ async def test_reads_of_a_branch_are_those_of_its_start(
     bundled = await asked("POST", "/lake/refs/main/objects/bundle", json={"prefix": ""})
     assert b"first a" in bundled.data
     assert b"new" not in bundled.data
+    items = [{"ref": ref, "prefix": ""} for ref in ("main", "dev", "main~0")]
+    counted = await asked("POST", "/lake/commits/batch-stat", json={"items": items})
+    assert [each["object_count"] for each in counted.json["results"]] == [2, 2, 2]
+    proof = await asked("GET", "/lake/refs/main/proof?path=a")
+    assert proof.status == 200
 
 
 async def test_bytes_are_recorded_and_nothing_else(
@@ -263,10 +288,11 @@ async def test_commits_merges_and_resets_of_the_run_are_published_as_one_commit(
 
 
 async def test_what_cannot_be_taken_back_is_refused(ask: Asker, asked: Asker) -> None:
-    for method, path, body in (
-        ("DELETE", "/lake/branches/dev", None),
-        ("POST", "/lake/refs/log/dev/undo", {}),
+    for method, path in (
+        ("DELETE", "/lake/branches/dev"),
+        ("POST", "/lake/refs/log/dev/undo"),
     ):
+        body: dict[str, Any] = {}
         refused = await asked(method, path, json=body)
         assert (refused.status, refused.json["code"]) == (403, "permission-denied")
     assert (await ask("GET", "/lake/branches/dev")).status == 200
@@ -341,3 +367,24 @@ async def test_two_writers_of_one_run_share_a_work_branch(
     sealed = await end(ask, run)
 
     assert len(sealed["outputs"]) == 8
+
+
+async def test_what_the_run_wrote_and_committed_is_no_input_and_what_was_there_is(
+    ask: Asker, asked: Asker, run: Begun, commit: str
+) -> None:
+    for path in ("own", "b"):
+        put = f"/lake/branches/main/objects?path={path}"
+        assert (await asked("POST", put, data=b"mine")).status == 201
+    done = await asked("POST", "/lake/branches/main/commits", json={"message": "m"})
+    assert done.status == 201
+
+    for path, data in (("own", b"mine"), ("b", b"mine"), ("a", b"first a")):
+        read = await asked("GET", f"/lake/refs/main/objects?path={path}")
+        assert read.data == data
+    body = {"prefix": ""}
+    await asked("POST", "/lake/refs/main/objects/bundle", json=body)
+
+    sealed = await end(ask, run)
+    assert [(each["path"], each["commit"]) for each in sealed["inputs"]] == [
+        ("a", commit)
+    ]

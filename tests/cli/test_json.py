@@ -17,6 +17,8 @@ WITHOUT_JSON = {
     "cat": "prints the bytes of objects",
     "completion": "prints a script",
     "demo": "shows commands and what they print",
+    "run": "prints what the command that it runs prints",
+    "runs log": "prints a log",
     "serve": "is a server",
 }
 """Commands that print no facts, and what they print."""
@@ -34,11 +36,26 @@ LISTS = {
     "reflog": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
     "repo list": {"id", "creation_date", "default_branch"},
     "rm": {"address", "object_count", "dry_run"},
+    "runs list": {
+        *("id", "repository", "experiment", "status", "user", "host", "started_ms"),
+        *("ended_ms", "exit_code", "grade", "command", "rerun_of", "params", "metrics"),
+    },
     "tag list": {"id", "commit_id"},
     "user list": {"id", "creation_date", "is_admin"},
 }
 COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
 FACTS = {
+    "admin rebuild-index": {
+        *("is_new_database", "packs", "packs_added", "packs_lost", "chunks_before"),
+        *("chunks", "added", "kept", "lost", "damaged", "scanned", "lost_commits"),
+        *("lost_heads", "recovered_repository", "recovered_commits"),
+        "recovered_branches",
+    },
+    "admin verify": {
+        *("is_sound", "seed", "packs_total", "packs", "pack_bytes", "frames", "rows"),
+        *("faults", "more_faults", "notes", "quarantined", "healed", "seconds"),
+        "cpu_seconds",
+    },
     "branch create": {"id", "commit_id"},
     "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
     "branch protect": {"repository", "patterns"},
@@ -73,6 +90,12 @@ FACTS = {
     "rerun": {"run", "rerun", "status", "exit_code", "verdict", "notes", "folder"},
     "reset": {"branch", "old", "new", "dry_run"},
     "revert": COMMIT,
+    "runs delete": {"id", "repository", "dry_run"},
+    "runs show": {
+        *("id", "repository", "status", "exit_code", "record", "grade", "reasons"),
+        *("code", "configuration", "environment", "hardware", "seeds", "params"),
+        *("metrics", "inputs", "outputs", "files", "missing", "verdicts"),
+    },
     "show": {"commit", "changes"},
     "stat": {"path", "size_bytes", "mtime", "checksum", "content_type", "metadata"},
     "tag create": {"id", "commit_id"},
@@ -92,7 +115,7 @@ class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """With R for the repository, U for a user, K for a key of theirs, N for a run."""
+    """R: the repository, U: a user, K: a key of theirs, N: a run, D: a directory."""
     before: tuple[str, ...] = ()
 
 
@@ -101,7 +124,11 @@ BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m 
 USER = ("user create U",)
 RUN = ("run N",)
 
+DIRECTORY = ("repo create mine --server D",)
+
 CASES: Mapping[str, Case] = {
+    "admin rebuild-index": Case("admin rebuild-index D", DIRECTORY),
+    "admin verify": Case("admin verify D", DIRECTORY),
     "blame": Case("blame R/main", TWO),
     "branch create": Case("branch create R/dev"),
     "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
@@ -139,6 +166,9 @@ CASES: Mapping[str, Case] = {
     "reset": Case("reset --hard R/main main~1", TWO),
     "revert": Case("revert R/main", TWO),
     "rm": Case("rm R/main/a", TWO),
+    "runs delete": Case("runs delete N --dry-run", RUN),
+    "runs list": Case("runs list --repo R", RUN),
+    "runs show": Case("runs show N", RUN),
     "show": Case("show R/main", TWO),
     "stat": Case("stat R/main/a", TWO),
     "tag create": Case("tag create R/v1"),
@@ -185,7 +215,12 @@ def run_line(
 ) -> Callable[[str], Any]:
     """Run a line of a case, and return its result."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    names = {"R": repository, "U": f"user-of-{repository}", "URL": server.url}
+    names = {
+        "R": repository,
+        "U": f"user-of-{repository}",
+        "URL": server.url,
+        "D": str(tmp_path / "lake"),
+    }
 
     def call(line: str) -> Any:
         words = [_put_in(word, names) for word in line.split()]

@@ -135,6 +135,24 @@ def test_the_same_comes_out_elsewhere_after_the_branch_moved_on(
     assert not list(tmp_path.glob("lakebed-rerun-*"))
 
 
+def test_a_commit_that_was_never_pushed_is_done_again_elsewhere(
+    project: Project,
+) -> None:
+    (project.folder / "train.py").write_text(TRAIN + "print('not pushed')\n")
+    git(project.folder, "commit", "-qam", "only here")
+    run = project.train()
+    project.forget()
+
+    outcome = again(project, run, "--verify", "--json").json
+
+    assert outcome["verdict"]["is_identical"] is True
+    why = project.lakebed("why", run, "--json").json["run"]
+    assert why["code"]["is_pushed"] is False
+    assert why["code"]["bundle"] == "code.bundle"
+    assert [each["name"] for each in why["files"]].count("code.bundle") == 1
+    assert "code.is_pushed" not in [each["what"] for each in why["reasons"]]
+
+
 def test_a_rerun_publishes_nothing(project: Project) -> None:
     run = project.train()
     where = f"{project.repository}/main"
@@ -193,6 +211,36 @@ def test_what_was_not_committed_is_part_of_the_code(project: Project) -> None:
     outcome = again(project, run, "--verify", "--json").json
 
     assert outcome["verdict"]["is_identical"] is True
+
+
+def test_a_run_that_a_program_began_itself_is_done_again_as_one(
+    project: Project, put: Callable[[str, str], None]
+) -> None:
+    where = f"lakebed://{project.repository}/main"
+    project.write(
+        fit_py="import lakebed.client\n"
+        "with lakebed.client.connect() as lake:\n"
+        f"    with lake.run('fit', seed=3, inputs=['{where}/data.txt']) as run:\n"
+        "        run.input('WHERE/data.txt', 'in.txt')\n".replace("WHERE", where)
+        + "        text = open('in.txt').read()\n"
+        "        run.log_metric('length', len(text))\n"
+        "        open('model.txt', 'w').write(text * 2)\n"
+        f"        run.output('model.txt', '{where}/model.txt')\n"
+    )
+    command = [sys.executable, "fit.py"]
+    subprocess.run(command, check=True, cwd=project.folder)
+    listed = project.lakebed("runs", "list", "--repo", project.repository, "--json")
+    run = listed.json[0]["id"]
+    project.forget()
+    put(f"{project.repository}/main/data.txt", "other data")
+    project.lakebed("commit", f"{project.repository}/main", "-m", "other data")
+
+    outcome = again(project, run, "--verify", "--json").json
+
+    assert outcome["verdict"]["is_identical"] is True
+    assert outcome["verdict"]["compared"] == 1
+    runs = project.lakebed("runs", "list", "--repo", project.repository, "--json").json
+    assert [each["rerun_of"] for each in runs] == [run, None]
 
 
 def test_what_is_read_over_s3_is_what_the_first_run_read(

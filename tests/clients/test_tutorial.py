@@ -35,4 +35,4 @@ def test_the_model_comes_out_the_same(sessions: list[str]) -> None:
 def test_it_is_in_production_again_what_was_before(sessions: list[str]) -> None:
     (rolled_back,) = [text for text in sessions if "model rollback" in text]
 
-    assert "screening@1" in rolled_back
+    assert "is back at version 1" in rolled_back

@@ -25,10 +25,11 @@ CREATE TABLE chunk (
     plain_bytes  INTEGER NOT NULL,
     codec        INTEGER NOT NULL,
     base         BLOB,     -- the chunk that is the dictionary of codec 2
-    condemned_ms INTEGER,  -- collection wants to delete it
+    condemned_ms INTEGER, damaged_ms INTEGER,  -- collection wants to delete it
     PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX chunk_condemned ON chunk (condemned_ms) WHERE condemned_ms IS NOT NULL;
+CREATE INDEX chunk_damaged ON chunk (damaged_ms) WHERE damaged_ms IS NOT NULL;
 CREATE TABLE commit_record (
     repository_id INTEGER NOT NULL,
     id            BLOB NOT NULL,
@@ -310,11 +311,11 @@ CREATE INDEX run_output_by_artifact ON run_output (artifact_id, run_id);
 CREATE TABLE run_param (
     run_id INTEGER NOT NULL,
     name   TEXT NOT NULL,
-    value,                    -- NULL, a number or a text, as it came; booleans are texts
+    value  ANY,               -- NULL, a number or a text; booleans are texts
     type   INTEGER NOT NULL,  -- 0 null, 1 bool, 2 int, 3 float, 4 str
     repository_id INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX run_param_by_value ON run_param (repository_id, name, value, run_id);
 CREATE TABLE run_points (
     run_id   INTEGER NOT NULL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,7 @@ def test_a_bucket_may_have_the_model_in_its_name(
     assert (newest, alias.body) == (b"second", b"first")
 
 
-WRITES = {
+WRITES: dict[str, Callable[[Any], object]] = {
     "put": lambda s3: s3.put_object(Bucket="models", Key="fraud@prod/x", Body=b"x"),
     "put to the newest": lambda s3: s3.put_object(Bucket="models", Key="fraud/x", Body=b"x"),
     "put to nothing": lambda s3: s3.put_object(Bucket="models", Key="new/x", Body=b"x"),
@@ -150,6 +152,29 @@ def test_the_command_line_tells_two_versions_apart(
     out = capfdbinary.readouterr().out
     assert b"weights.bin" in out
     assert b"a.json" not in out
+
+
+def test_files_are_copied_from_a_version(
+    server: ServerProcess, s3: Any, environment: None, capfdbinary: Any
+) -> None:
+    source = "models/fraud@prod/weights.bin"
+    s3.copy_object(Bucket="lake", Key="main/by-s3", CopySource=source)
+    assert run(["cp", f"lakebed://{source}", "lakebed://lake/main/by-cp"]) == 0
+
+    for key in ("main/by-s3", "main/by-cp"):
+        assert s3.get_object(Bucket="lake", Key=key)["Body"].read() == b"first"
+
+
+def test_an_alias_is_read_where_it_was(s3: Any, server: ServerProcess) -> None:
+    for number in (2, 1):
+        server.rest("PUT", "/models/fraud/aliases/old", {"version": number})
+    log = server.rest("GET", "/models/fraud/aliases/old/log")["results"]
+    then = datetime.fromtimestamp(log[1]["at_ms"] / 1000, UTC).isoformat()
+
+    found = s3.get_object(Bucket="models", Key=f"fraud@old@{{{then}}}/weights.bin")
+
+    assert found["Body"].read() == b"second"
+    server.rest("DELETE", "/models/fraud/aliases/old")
 
 
 def test_a_grant_is_for_a_whole_model(environment: None, capfdbinary: Any) -> None:

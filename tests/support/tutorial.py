@@ -108,8 +108,8 @@ def shape(session: str) -> str:
     """Return a session without what differs from run to run."""
     for pattern, word in _VARYING:
         session = pattern.sub(word, session)
-    # Columns are as wide as what is in them.
-    return re.sub(r" {2,}", "  ", session)
+    # Columns are as wide as what is in them, and lines are folded where they are full.
+    return re.sub(r" {2,}", "  ", re.sub(r"\n {2,}", "  ", session))
 
 
 def main() -> None:

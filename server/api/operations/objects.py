@@ -180,7 +180,7 @@ async def measure_many(
     if len(items) > AMOUNT_MAX:
         raise InvalidValueError("items", f"at most {AMOUNT_MAX} items at once")
     results: list[Measure | LakeError | None] = [_refuse(call, each) for each in items]
-    places = [(each.ref, encode_path(each.prefix)) for each in items]
+    places = [(await call.see(each.ref), encode_path(each.prefix)) for each in items]
     open_at = [at for at, refused in enumerate(results) if refused is None]
     measures = await listings.measure_many(
         call.engine, call.repository, [places[at] for at in open_at]

@@ -47,10 +47,11 @@ FLAT = (
     "folders",
     "transactions",
     "people",
+    "runs",
     "models",
 )
 
-INTERNAL = ("settle",)
+INTERNAL = ("settle", "speaks_for", "end_now")
 """Methods that handles have for each other."""
 
 HEAD = """# The Python client
@@ -86,6 +87,11 @@ carries a key. **One client** may be used by several threads, inside of a runnin
 """
 
 
+RUNS = """`lake.run(...)` makes one; [runs.md](runs.md) is the page about them. What only logs
+(`log_params`, `log_metric`, `log` ...) waits for nobody, and needs no `await` in an `AsyncRun`.
+"""
+
+
 def load(path: str) -> griffe.Module:
     """Return the module of the client at `path`, parsed."""
     file = CLIENT / path
@@ -108,6 +114,17 @@ def make_page() -> str:
     lines.append("## Handles\n")
     for path, name in HANDLES:
         lines += of_class(load(f"blocking/handles/{path}").classes[name])
+    lines.append("## Runs\n")
+    lines.append(RUNS)
+    for path, name in (
+        ("runs/here.py", "run"),
+        ("runs/current.py", "current_run"),
+        ("seeding.py", "seed_everything"),
+    ):
+        lines += of_function(load(path).functions[name], "###")
+    lines += of_class(load("runs/recording.py").classes["Recording"])
+    lines += of_class(load("runs/run.py").classes["Run"])
+    lines += of_value(load("runs/recording.py").classes["RunInput"])
     lines.append("## Values\n")
     values = load("values.py")
     for name in VALUES:

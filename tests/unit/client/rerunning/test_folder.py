@@ -189,6 +189,10 @@ async def test_the_environment_that_is_here_is_taken_when_asked_for(
         ),
         ({"code": msgspec.structs.replace(CODE, argv=[])}, "no command was recorded"),
         (
+            {"code": msgspec.structs.replace(CODE, notebook="cells.ipynb")},
+            "was a notebook, .* kept with it as 'cells.ipynb'",
+        ),
+        (
             {"outputs": [make_output("m", local="../../../m")]},
             "more than one folder above the code",
         ),

@@ -13,15 +13,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.client import NotFoundError
 from lakebed.client.rerunning.errors import RerunError
-from lakebed.client.rerunning.outcome import RerunOutcome, compare_inputs
+from lakebed.client.rerunning.outcome import (
+    RerunOutcome,
+    compare_inputs,
+    compare_surroundings,
+)
 from lakebed.client.rerunning.verifying import (
     Tolerances,
     check_verifiable,
     verify_run,
 )
-from lakebed.client.wire import Diff, MetricSummary, Run, RunOutput, VerdictCreation
+from lakebed.client.wire import (
+    Diff,
+    Distribution,
+    Hardware,
+    MetricSummary,
+    Run,
+    RunOutput,
+    VerdictCreation,
+)
 
-from support.told_runs import make_input, make_metric, make_output, make_run
+from support.told_runs import (
+    ENVIRONMENT,
+    make_input,
+    make_metric,
+    make_output,
+    make_run,
+)
 
 AGAIN = "aa" * 16
 FIRST_COMMIT, AGAIN_COMMIT = "1" * 64, "2" * 64
@@ -275,6 +293,22 @@ def test_a_run_that_read_other_data_is_told_from_one_that_read_the_same() -> Non
         "read 'sales/b' with another content than the first time",
         "did not read 'sales/c', as the first run did",
         "read 'sales/d', which the first run did not",
+    ]
+
+
+def test_another_environment_or_machine_is_told() -> None:
+    numpy = Distribution(name="numpy", version="2.3.2")
+    here = msgspec.structs.replace(
+        ENVIRONMENT, distributions=[numpy, Distribution(name="pip", version="1")]
+    )
+    again = make_run(environment=here, hardware=Hardware(machine="x86_64", cpu="Other"))
+
+    assert compare_surroundings(make_run(), make_run()) == []
+    assert compare_surroundings(make_run(environment={}), again)[1:] == []
+    assert compare_surroundings(make_run(), again) == [
+        "numpy 2.3.1 is 2.3.2 here",
+        "scikit-learn 1.8.0 is not there",
+        "processor 'AMD EPYC 9354' is 'Other' here",
     ]
 
 
