@@ -58,10 +58,7 @@ def capture_code(
 
 def _without(tree: WorkTree, exclude: Sequence[Path]) -> WorkTree:
     """Return `tree` without the untracked files at and below the paths of `exclude`."""
-    places = [
-        os.fsencode(os.path.relpath(os.path.abspath(path), tree.root))  # noqa: PTH100
-        for path in exclude
-    ]
+    places = [os.fsencode(_relative_place(path, tree.root)) for path in exclude]
     untracked = tuple(
         path
         for path in tree.untracked
@@ -71,6 +68,12 @@ def _without(tree: WorkTree, exclude: Sequence[Path]) -> WorkTree:
         )
     )
     return replace(tree, untracked=untracked)
+
+
+def _relative_place(path: Path, root: Path) -> str:
+    """Return where `path` is named in `root`: a link there is named, not followed."""
+    full = Path(os.path.abspath(path))  # noqa: PTH100 (links stay)
+    return os.path.relpath(os.path.realpath(full.parent) / Path(full.name), root)
 
 
 def _capture_tree(

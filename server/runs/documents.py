@@ -63,7 +63,7 @@ def to_canonical(field: str, value: object, depth: int = 0) -> Canonical:
             raise InvalidValueError(field, f"'{field}' holds what is no JSON")
 
 
-def from_canonical(value: object) -> Any:
+def from_canonical(value: Canonical) -> Any:
     """Return the JSON value that `to_canonical` made `value` of.
 
     Raises:
@@ -74,31 +74,20 @@ def from_canonical(value: object) -> Any:
             return value
         case bytes():
             return _read_float(value)
-        case tuple():
-            return _read_compound(cast("tuple[object, ...]", value))
+        case (int(kind), tuple(items)) if kind == _ARRAY:
+            return [from_canonical(each) for each in items]
+        case (int(kind), tuple(items)) if kind == _OBJECT:
+            return dict(_read_pair(pair) for pair in items)
         case _:
             raise CorruptDataError("record holds a document that is malformed")
 
 
-def _read_compound(value: tuple[object, ...]) -> Any:
-    match value:
-        case (int(kind), tuple() as items) if kind in (_ARRAY, _OBJECT):
-            rows = cast("tuple[object, ...]", items)
-            if kind == _ARRAY:
-                return [from_canonical(each) for each in rows]
-            return dict(_read_pair(pair) for pair in rows)
+def _read_pair(pair: Canonical) -> tuple[str, Any]:
+    match pair:
+        case (str(name), value):
+            return name, from_canonical(value)
         case _:
-            raise CorruptDataError("record holds a document that is malformed")
-
-
-def _read_pair(pair: object) -> tuple[str, Any]:
-    if isinstance(pair, tuple):
-        match cast("tuple[object, ...]", pair):
-            case (str(name), value):
-                return name, from_canonical(value)
-            case _:
-                pass
-    raise CorruptDataError("record holds an object that is malformed")
+            raise CorruptDataError("record holds an object that is malformed")
 
 
 def _read_float(data: bytes) -> float:

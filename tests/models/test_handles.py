@@ -6,7 +6,6 @@ import asyncio
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lakebed import client as lakebed
@@ -108,8 +107,7 @@ async def test_the_same_with_await(directory: Path) -> None:
         assert [version.version for version in versions] == [1]
         assert await fraud.files("prod").read("weights.bin") == b"1"
         assert repr(fraud) == "<model fraud>"
-        shown: Any = fraud
-        assert "fraud" in shown._repr_html_()
+        assert "fraud" in fraud._repr_html_()  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_handle_is_pickled_by_name(lake: Lake) -> None:
