@@ -174,6 +174,18 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     assert kept(capture(repository.root), "code.tar") == first
 
 
+def test_where_data_lies_nothing_is_taken_for_code(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    for path in ("in/table.csv", "out.bin", "fresh.py", "in.py"):
+        repository.write(path, "1\n")
+    (tmp_path / "link").symlink_to(repository.root)
+    data = [tmp_path / "link" / "in", repository.root / "out.bin"]
+
+    captured = capture_code(tmp_path / "link", ["python", "train.py"], exclude=data)
+
+    assert names_in_tar(captured) == ["fresh.py", "in.py"]
+
+
 # Submodules and nested repositories --------------------------------------------------
 
 
@@ -235,7 +247,9 @@ def test_a_submodule_at_another_commit_is_recorded_as_it_is(
     assert captured.part.diff is None
     again = restored_picture(captured, tmp_path / "again")
     # Git leaves the folder of the submodule's own submodule, which that commit has not.
-    left = {path for path in picture(outer.root) if path.startswith(b"libs/inner/deep/")}
+    left = {
+        path for path in picture(outer.root) if path.startswith(b"libs/inner/deep/")
+    }
     assert again.keys() == picture(outer.root).keys() - left
     assert captured.part.submodules[0].is_dirty
 
