@@ -171,14 +171,18 @@ def test_a_rerun_publishes_nothing(project: Project) -> None:
     assert [each["path"] for each in done["outputs"]] == ["model.json"]
 
 
-def test_a_script_that_draws_without_a_seed_differs_and_is_told_where(
+def test_a_script_that_draws_without_a_seed_is_graded_and_told_as_such(
     project: Project,
 ) -> None:
     project.write(
         train_py="import os, sys\n"
         "open(sys.argv[2], 'wb').write(b'{\"salt\": 1' + os.urandom(8).hex().encode() + b'}')\n"
     )
-    run = project.train()
+    where = f"lakebed://{project.repository}/main"
+    run = project.run(
+        *("-i", f"{where}/data.txt=data.txt", "-o", f"model.json={where}/model.json"),
+        *("--", sys.executable, "train.py", "data.txt", "model.json"),
+    )["id"]
 
     result = again(project, run, "--verify", code=6)
 
@@ -187,6 +191,7 @@ def test_a_script_that_draws_without_a_seed_differs_and_is_told_where(
     why = project.lakebed("why", run).out
     assert "re-runs\tdiffers in 1 of 1 output" in why
     assert "proven" not in why
+    assert "B: no seed was set" in why
 
 
 def test_a_seed_is_given_again(project: Project) -> None:
