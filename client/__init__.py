@@ -54,8 +54,7 @@ if TYPE_CHECKING:
     from .operations.bundling import ObjectContent, ObjectUpload
     from .proofs import Proof, verify_proof
     from .retrying import NO_RETRIES, RetryPolicy
-    from .runs.current import current_run
-    from .runs.here import run
+    from .runs.here import current_run, run
     from .runs.outcome import RunNotPublishedError
     from .runs.recording import RunInput
     from .runs.run import AsyncRun, Run
@@ -170,7 +169,7 @@ _HOMES = {
     "UploadReport": ".operations.bulk_upload",
     "connect": ".connecting",
     "connect_async": ".connecting",
-    "current_run": ".runs.current",
+    "current_run": ".runs.here",
     "run": ".runs.here",
     "seed_everything": ".seeding",
     "verify_proof": ".proofs",

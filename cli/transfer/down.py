@@ -15,6 +15,7 @@ import typer
 from ..addresses import ObjectAddress
 from ..exits import CommandError
 from ..local_files import LocalFolder, local_target, md5_of
+from ..models import REPOSITORY as MODELS
 from .options import CopyOptions
 from .plan import (
     Failures,
@@ -179,13 +180,16 @@ def _is_same(target: Path, status: os.stat_result, found: ObjectStats) -> bool:
 async def pin(lake: AsyncClient, at: ObjectAddress) -> str:
     """Return an expression for what the ref of `at` shows now, which does not move.
 
-    That is a commit id; the ref itself where it cannot be pinned: a branch with
-    uncommitted changes, or where the caller may not name commits by their ids.
+    That is a commit id, of a model the version; the ref itself where it cannot be pinned:
+    a branch with uncommitted changes, or where the caller may not name commits by their
+    ids.
     """
     from lakebed.client import ClientError
 
     if at.ref.endswith("$"):
         return at.ref  # the uncommitted changes alone
+    if at.repository == MODELS:
+        return await lake.fix_model_ref(at.ref)
     try:
         async for _ in lake.iter_uncommitted(at.repository, at.ref, limit=1):
             return at.ref

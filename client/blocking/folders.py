@@ -25,6 +25,8 @@ class BlockingFolderOperations(BlockingBulkOperations):
     ) -> int:
         """Write every object below `prefix` into the folder `to`; return their size.
 
+        Of a model, an alias is read as the version that it is at now.
+
         Raises:
             InvalidRequestError: a path cannot be that of a file below `to`.
             OSError: a file cannot be written; the others are there.

@@ -222,3 +222,14 @@ class BlockingModelOperations(BlockingOperations):
         return self._loop.iterate(
             self._lake.iter_model_alias_log(name, alias, after=after, limit=limit)
         )
+
+    def fix_model_ref(self, ref: str) -> str:
+        """Return the ref of the version that `ref` of `models` is at now: `fraud@3`.
+
+        What is read in several requests is read there, so that it is one version though
+        somebody moves the alias. An expression such as `fraud@prod~1` stays what it is.
+
+        Raises:
+            NotFoundError: there is no such model, version or alias.
+        """
+        return self._loop.run(self._lake.fix_model_ref(ref))

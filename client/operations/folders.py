@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import InvalidRequestError
 from .bulk import JOBS, BulkOperations
 from .bulk_download import ObjectDownload
+from .fixing import fix_ref
 from .uploading import Expect, Progress
 
 
@@ -31,10 +32,13 @@ class FolderOperations(BulkOperations):
     ) -> int:
         """Write every object below `prefix` into the folder `to`; return their size.
 
+        Of a model, an alias is read as the version that it is at now.
+
         Raises:
             InvalidRequestError: a path cannot be that of a file below `to`.
             OSError: a file cannot be written; the others are there.
         """
+        ref = await fix_ref(self._transport, repository, ref)
         if expect is not None:
             expect((await self.du(repository, ref, prefix=prefix)).size_bytes)
 

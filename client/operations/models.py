@@ -22,6 +22,7 @@ from ..wire.models import (
     ModelUpdate,
     ModelVersion,
 )
+from .fixing import MODELS, fix_ref
 from .paging import Operations, new_key
 
 
@@ -289,6 +290,17 @@ class ModelOperations(Operations):
         path = routes.fill(routes.MODEL_ALIAS_LOG, model=name, alias=alias)
         call = Call(f"list moves of '{name}@{alias}'", "GET", path, repeatable=True)
         return self._iter_pages(call, Page[AliasLogEntry], after=after, limit=limit)
+
+    async def fix_model_ref(self, ref: str) -> str:
+        """Return the ref of the version that `ref` of `models` is at now: `fraud@3`.
+
+        What is read in several requests is read there, so that it is one version though
+        somebody moves the alias. An expression such as `fraud@prod~1` stays what it is.
+
+        Raises:
+            NotFoundError: there is no such model, version or alias.
+        """
+        return await fix_ref(self._transport, MODELS, ref)
 
     @staticmethod
     def _on_version(

@@ -2,7 +2,8 @@
 
 Every request after the first carries the ETag of the first (`If-Match`), so that what is
 put together is one version or an error. Where the ref moved on meanwhile, reading goes on
-at the commit that it meant at first, if there was one and the caller may read it.
+at the commit that it meant at first, if there was one and the caller may read it; of a
+model, at the version that has that commit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..errors import (
 )
 from ..transport import Call
 from ..wire import ObjectStats, routes
+from .fixing import MODELS, find_version_ref
 from .paging import Operations
 from .reading import ByteRange, ObjectStream, open_stream
 
@@ -122,8 +124,11 @@ class PinOperations(Operations):
         except (NotFoundError, PreconditionFailedError) as error:
             if not pinned.commit_id or pinned.ref == pinned.commit_id:
                 raise _changed(pinned, error) from error
-            then = _call(pinned.repository, pinned.commit_id, pinned.path)
             try:
+                ref = pinned.commit_id
+                if pinned.repository == MODELS:
+                    ref = await find_version_ref(self._transport, pinned.ref, ref)
+                then = _call(pinned.repository, ref, pinned.path)
                 opened = open_stream(
                     self._transport, replace(then, headers=call.headers), wanted
                 )

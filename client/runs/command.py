@@ -57,6 +57,8 @@ class CommandEnd:
 class CommandRun(Recording):
     """A run of a command."""
 
+    is_of_this_process = False
+
     def __init__(
         self,
         client: Client,

@@ -21,7 +21,7 @@ import msgspec
 from .. import tables
 from ..async_client import AsyncClient
 from ..blocking.loop import wait_for
-from ..capture import capture_notebook, mask_text
+from ..capture import mask_text
 from ..errors import (
     ClientError,
     ConflictError,
@@ -35,6 +35,7 @@ from ..wire.runs import OutputWish, RunEnd, RunStart
 from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
+from .late_code import LateCode
 from .outcome import Outcome, not_published
 from .pending import as_number, check_name
 from .plan import Parts, Plan, capture_here, clean_params, make_creation
@@ -79,6 +80,9 @@ class RunInput:
 class Recording:
     """A run of this process."""
 
+    is_of_this_process = True
+    """Whether seeds that are set here, and cells that run here, are those of the run."""
+
     def __init__(self, plan: Plan, server: str) -> None:
         self._plan = plan
         self._server = server
@@ -89,6 +93,7 @@ class Recording:
         self._token: Token[Recording | None] | None = None
         self._parts: Parts | None = None
         self._seeds: Seeds | None = None
+        self._late_code = LateCode()
         self._uploaded: set[str] = set()
         self._others: Future[None] | None = None
         self.status: Status = "new"
@@ -288,8 +293,10 @@ class Recording:
         recorder = self._running
         for missing in parts.missing:
             recorder.add_missing(missing.what, missing.reason)
-        for kept in parts.captured.files if parts.captured is not None else ():
-            recorder.keep(kept.name, kept.content)
+        if parts.captured is not None:
+            for kept in parts.captured.files:
+                recorder.keep(kept.name, kept.content)
+            self._late_code = LateCode(parts.captured.code)
 
     def _take_up(self, address: RunAddress, *, saved_server: str) -> None:
         self._address = address
@@ -386,12 +393,10 @@ class Recording:
             raise failure
 
     def _record_the_end(self, recorder: Recorder) -> None:
-        seeds = current_seeds()
+        seeds = current_seeds() if self.is_of_this_process else None
         if seeds is not None:
             recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
-        notebook = capture_notebook()
-        if notebook is not None:
-            recorder.keep(notebook.name, notebook.content)
+        self._late_code.record(recorder, with_cells=self.is_of_this_process)
 
     def _seal(self, recorder: Recorder, outcome: Outcome, message: str) -> None:
         end = RunEnd(

@@ -448,33 +448,35 @@ def of_model(
 
 
 RULES = {"rules": [{"alias": "dev", "checks": ["bias"]}]}
-TABLE |= {
-    ("GET", paths.MODELS): [ok(200, who="judge"), no(who="guest"), no(who="lead")],
-    ("GET", paths.MODEL): of_model(READ, 200),
-    ("PUT", paths.MODEL): of_model(WRITE, 200, json={"description": "x"}),
-    ("DELETE", paths.MODEL): of_model(ADMIN, 409),
-    ("GET", paths.MODEL_VERSIONS): of_model(READ, 200),
-    ("POST", paths.MODEL_VERSIONS): of_model(WRITE, 201, json={"run": RUN}),
-    ("GET", paths.MODEL_VERSION): of_model(READ, 200, **VERSION),
-    ("DELETE", paths.MODEL_VERSION): of_model(ADMIN, 409, **VERSION),
-    ("POST", paths.MODEL_CHECKS): of_model(
-        WRITE, 201, json={"name": "bias", "run": RUN}, **VERSION
-    ),
-    ("POST", paths.MODEL_APPROVALS): of_model(
-        WRITE, 201, json={"alias": "prod"}, **VERSION
-    ),
-    ("DELETE", paths.MODEL_APPROVALS): of_model(
-        WRITE, 404, query="?alias=prod", **VERSION
-    ),
-    ("GET", paths.MODEL_RULES): of_model(READ, 200),
-    ("PUT", paths.MODEL_RULES): of_model(ADMIN, 200, json=RULES),
-    ("GET", paths.MODEL_ALIASES): of_model(READ, 200),
-    ("GET", paths.MODEL_ALIAS): of_model(READ, 200, **PROD),
-    ("PUT", paths.MODEL_ALIAS): of_model(WRITE, 200, json={"version": 1}, **PROD),
-    ("DELETE", paths.MODEL_ALIAS): of_model(WRITE, 204, **PROD),
-    ("GET", paths.MODEL_ALIAS_LOG): of_model(READ, 200, **PROD),
-    ("POST", paths.MODEL_ALIAS_ROLLBACK): of_model(WRITE, 200, json={}, **PROD),
-}
+TABLE.update(
+    {
+        ("GET", paths.MODELS): [ok(200, who="judge"), no(who="guest"), no(who="lead")],
+        ("GET", paths.MODEL): of_model(READ, 200),
+        ("PUT", paths.MODEL): of_model(WRITE, 200, json={"description": "x"}),
+        ("DELETE", paths.MODEL): of_model(ADMIN, 409),
+        ("GET", paths.MODEL_VERSIONS): of_model(READ, 200),
+        ("POST", paths.MODEL_VERSIONS): of_model(WRITE, 201, json={"run": RUN}),
+        ("GET", paths.MODEL_VERSION): of_model(READ, 200, **VERSION),
+        ("DELETE", paths.MODEL_VERSION): of_model(ADMIN, 409, **VERSION),
+        ("POST", paths.MODEL_CHECKS): of_model(
+            WRITE, 201, json={"name": "bias", "run": RUN}, **VERSION
+        ),
+        ("POST", paths.MODEL_APPROVALS): of_model(
+            WRITE, 201, json={"alias": "prod"}, **VERSION
+        ),
+        ("DELETE", paths.MODEL_APPROVALS): of_model(
+            WRITE, 404, query="?alias=prod", **VERSION
+        ),
+        ("GET", paths.MODEL_RULES): of_model(READ, 200),
+        ("PUT", paths.MODEL_RULES): of_model(ADMIN, 200, json=RULES),
+        ("GET", paths.MODEL_ALIASES): of_model(READ, 200),
+        ("GET", paths.MODEL_ALIAS): of_model(READ, 200, **PROD),
+        ("PUT", paths.MODEL_ALIAS): of_model(WRITE, 200, json={"version": 1}, **PROD),
+        ("DELETE", paths.MODEL_ALIAS): of_model(WRITE, 204, **PROD),
+        ("GET", paths.MODEL_ALIAS_LOG): of_model(READ, 200, **PROD),
+        ("POST", paths.MODEL_ALIAS_ROLLBACK): of_model(WRITE, 200, json={}, **PROD),
+    }
+)
 
 
 def unbuilt(route: Route) -> list[Case]:

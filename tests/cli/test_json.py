@@ -47,6 +47,17 @@ LISTS = {
 }
 COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
 FACTS = {
+    "admin rebuild-index": {
+        *("is_new_database", "packs", "packs_added", "packs_lost", "chunks_before"),
+        *("chunks", "added", "kept", "lost", "damaged", "scanned", "lost_commits"),
+        *("lost_heads", "recovered_repository", "recovered_commits"),
+        "recovered_branches",
+    },
+    "admin verify": {
+        *("is_sound", "seed", "packs_total", "packs", "pack_bytes", "frames", "rows"),
+        *("faults", "more_faults", "notes", "quarantined", "healed", "seconds"),
+        "cpu_seconds",
+    },
     "branch create": {"id", "commit_id"},
     "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
     "branch protect": {"repository", "patterns"},
@@ -106,7 +117,7 @@ class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """With R for the repository, U for a user, K for a key of theirs, N for a run."""
+    """R: the repository, U: a user, K: a key of theirs, N: a run, D: a directory."""
     before: tuple[str, ...] = ()
 
 
@@ -115,7 +126,11 @@ BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m 
 USER = ("user create U",)
 RUN = ("run N",)
 
+DIRECTORY = ("repo create mine --server D",)
+
 CASES: Mapping[str, Case] = {
+    "admin rebuild-index": Case("admin rebuild-index D", DIRECTORY),
+    "admin verify": Case("admin verify D", DIRECTORY),
     "blame": Case("blame R/main", TWO),
     "branch create": Case("branch create R/dev"),
     "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
@@ -203,7 +218,12 @@ def run_line(
 ) -> Callable[[str], Any]:
     """Run a line of a case, and return its result."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    names = {"R": repository, "U": f"user-of-{repository}", "URL": server.url}
+    names = {
+        "R": repository,
+        "U": f"user-of-{repository}",
+        "URL": server.url,
+        "D": str(tmp_path / "lake"),
+    }
 
     def call(line: str) -> Any:
         words = [_put_in(word, names) for word in line.split()]

@@ -135,6 +135,24 @@ def test_the_same_comes_out_elsewhere_after_the_branch_moved_on(
     assert not list(tmp_path.glob("lakebed-rerun-*"))
 
 
+def test_a_commit_that_was_never_pushed_is_done_again_elsewhere(
+    project: Project,
+) -> None:
+    (project.folder / "train.py").write_text(TRAIN + "print('not pushed')\n")
+    git(project.folder, "commit", "-qam", "only here")
+    run = project.train()
+    project.forget()
+
+    outcome = again(project, run, "--verify", "--json").json
+
+    assert outcome["verdict"]["is_identical"] is True
+    why = project.lakebed("why", run, "--json").json["run"]
+    assert why["code"]["is_pushed"] is False
+    assert why["code"]["bundle"] == "code.bundle"
+    assert [each["name"] for each in why["files"]].count("code.bundle") == 1
+    assert "code.is_pushed" not in [each["what"] for each in why["reasons"]]
+
+
 def test_a_rerun_publishes_nothing(project: Project) -> None:
     run = project.train()
     where = f"{project.repository}/main"

@@ -232,6 +232,21 @@ def test_a_script_logs_into_the_run_that_it_is_started_in(
     assert found.parent is None
 
 
+def test_a_script_need_not_begin_the_run_that_it_is_started_in(
+    folder: Path, repository: str, look: Callable[[str], Run]
+) -> None:
+    (folder / "train.py").write_text(
+        "import lakebed.client as lake\n"
+        "lake.current_run().log_metric('loss', 0.5, step=1)\n"
+        "lake.current_run().log_params({'depth': 3})\n"
+    )
+    name, _ = run(folder, "--repo", repository, "--", PYTHON, "train.py")
+
+    found = look(name)
+    assert (found.status, found.params) == ("succeeded", {"depth": 3})
+    assert [each.last for each in found.metrics] == [0.5]
+
+
 def test_a_run_in_a_run_is_its_child(
     folder: Path, repository: str, look: Callable[[str], Run]
 ) -> None:

@@ -107,7 +107,7 @@ async def test_the_same_with_await(directory: Path) -> None:
         assert [version.version for version in versions] == [1]
         assert await fraud.files("prod").read("weights.bin") == b"1"
         assert repr(fraud) == "<model fraud>"
-        assert "fraud" in fraud._repr_html_()
+        assert "fraud" in fraud._repr_html_()  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_handle_is_pickled_by_name(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_a_bucket_may_have_the_model_in_its_name(
     assert (newest, alias.body) == (b"second", b"first")
 
 
-WRITES = {
+WRITES: dict[str, Callable[[Any], object]] = {
     "put": lambda s3: s3.put_object(Bucket="models", Key="fraud@prod/x", Body=b"x"),
     "put to the newest": lambda s3: s3.put_object(Bucket="models", Key="fraud/x", Body=b"x"),
     "put to nothing": lambda s3: s3.put_object(Bucket="models", Key="new/x", Body=b"x"),

@@ -9,6 +9,7 @@ from lakebed.server.errors import PermissionDeniedError
 from lakebed.server.ids import CommitId
 from lakebed.server.provenance.registering import register
 from lakebed.server.repository import commits, objects, repositories
+from lakebed.server.repository.contracts import WriteTransaction
 from lakebed.server.repository.engine import Engine
 from lakebed.server.repository.objects import stat_object
 from lakebed.server.repository.resolving import get_repository, resolve
@@ -125,7 +126,7 @@ async def end_run(
         for place in inputs
     ]
 
-    async def action(tx) -> None:  # type: ignore[no-untyped-def]
+    async def action(tx: WriteTransaction) -> None:
         for artifact, (_, branch, commit, _) in written:
             await tx.add_output(run.id, artifact, commit, branch, how=How.DECLARED)
             await tx.need_commit(artifact.repository_id, commit, run.id)
