@@ -21,6 +21,28 @@ from support.running import (
 from support.s3server import ServerProcess
 
 
+def test_what_a_killed_script_had_not_sent_is_in_the_record(
+    folder: Path, repository: str, read_log: Callable[[str], str]
+) -> None:
+    """As it is when it dies between writing a batch down and sending it."""
+    (folder / "train.py").write_text(
+        "import os\n"
+        "from lakebed.client.runs.spool import Spool, SpoolHead\n"
+        "from lakebed.client.runs.variables import find_attached\n"
+        "from lakebed.client.wire import RunBatch\n"
+        "run = find_attached(os.environ['LAKEBED_SERVER'])\n"
+        "head = SpoolHead(server=run.server, repository=run.repository, run=run.run,\n"
+        "    access_key_id=run.access_key_id, writer='script', pid=0, started_ms=0,\n"
+        "    secret_access_key=run.secret_access_key)\n"
+        "batch = RunBatch(writer='script', sequence=1, log='from the script\\n')\n"
+        "Spool.create(head).append(batch)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    name, _ = run(folder, "--repo", repository, "--", PYTHON, "train.py", code=137)
+
+    assert "from the script\n" in read_log(name)
+
+
 def test_what_a_killed_script_has_logged_is_in_the_record(
     folder: Path, repository: str, look: Callable[[str], Run]
 ) -> None:
@@ -28,7 +50,7 @@ def test_what_a_killed_script_has_logged_is_in_the_record(
         "import os, signal, sys, lakebed.client as lake\n"
         "run = lake.run().start()\n"
         "for step in range(50): run.log_metric('loss', step)\n"
-        "signal.sigtimedwait([signal.SIGUSR1], 2)\n"
+        "run.flush()\n"
         "os.kill(os.getpid(), 9)\n"
     )
     name, _ = run(folder, "--repo", repository, "--", PYTHON, "train.py", code=137)
