@@ -235,7 +235,9 @@ def test_a_submodule_at_another_commit_is_recorded_as_it_is(
     assert captured.part.diff is None
     again = restored_picture(captured, tmp_path / "again")
     # Git leaves the folder of the submodule's own submodule, which that commit has not.
-    left = {path for path in picture(outer.root) if path.startswith(b"libs/inner/deep/")}
+    left = {
+        path for path in picture(outer.root) if path.startswith(b"libs/inner/deep/")
+    }
     assert again.keys() == picture(outer.root).keys() - left
     assert captured.part.submodules[0].is_dirty
 
