@@ -25,6 +25,7 @@ DEV_LOCK = ROOT / "requirements-dev.lock"
 CLIENTS_VENV = ROOT / ".venv-clients"
 CLIENTS_PYTHON = CLIENTS_VENV / BIN.name / "python"
 CLIENTS_LOCK = ROOT / "requirements-clients.lock"
+FUZZ_LOCK = ROOT / "requirements-fuzz.lock"
 GENERATORS = ROOT / "tests" / "support" / "generators"
 PYTHON_MIN = (3, 11)
 
@@ -121,6 +122,25 @@ def lock() -> None:
     run(*compile_, "-o", RUNTIME_LOCK)
     run(*compile_, "--group", "dev", "-c", RUNTIME_LOCK, "-o", DEV_LOCK)
     run(*compile_, "--group", "clients", "-c", DEV_LOCK, "-o", CLIENTS_LOCK)
+    fuzzing = ("--no-header", "--group", "fuzz", "-o", FUZZ_LOCK)
+    run(BIN / "uv", "pip", "compile", *options.split(), *fuzzing)
+
+
+def fuzz(*arguments: str) -> None:
+    """Fuzz parsers guided by coverage: `fuzz [NAME [SECONDS]]`; else all, 30 s each."""
+    install(DEV_LOCK)
+    pip = (BIN / "uv", "pip", "install", "-q", "--python", PYTHON)
+    run(*pip, "--require-hashes", "-r", FUZZ_LOCK)
+    fuzzer = ("env", "PYTHONPATH=tests", PYTHON, "-m", "fuzz")
+    if arguments:
+        run(*fuzzer, *arguments)
+        return
+    listing = (*fuzzer, "--list")
+    names = subprocess.run(
+        [str(word) for word in listing], cwd=ROOT, check=True, capture_output=True
+    )
+    for name in names.stdout.decode().splitlines():
+        run(*fuzzer, name, "30")
 
 
 def clean() -> None:
@@ -143,6 +163,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "docs": docs,
     "notebook": notebook,
     "lock": lock,
+    "fuzz": fuzz,
     "clean": clean,
 }
 

@@ -49,9 +49,12 @@ def main() -> None:
         dirty_s, dirty_cpu_s, captured = measure(lambda: capture_run(root, argv))
         tell("dirty", size, dirty_s, dirty_cpu_s, status_s, captured)
 
-        commits_s, commits_cpu_s, commits = measure(
-            lambda: capture_commits(captured.code)
-        )
+        git(root, "init", "-q", "--bare", f"{folder}/bare.git")
+        git(root, "remote", "add", "origin", f"{folder}/bare.git")
+        git(root, "push", "-q", "origin", "HEAD")
+        commit(root)
+        code = capture_run(root, argv).code
+        commits_s, commits_cpu_s, commits = measure(lambda: capture_commits(code))
         report(
             "capture.commits",
             size=size,
@@ -122,7 +125,7 @@ def make_work_tree(root: Path, count: int) -> None:
     (root / "config.toml").write_text("lr = 0.1\n[model]\nhidden = [64, 32]\n")
     git(root, "init", "-q")
     git(root, "add", "-A")
-    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "All")
+    commit(root)
     # Files that changed in the second of the index are read again each time.
     for path in root.rglob("*.py"):
         os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -136,6 +139,12 @@ def change(root: Path) -> None:
             file.write("changed = True\n")
     for number in range(_UNTRACKED):
         (root / f"fresh{number}.py").write_text("fresh = True\n" * 100)
+
+
+def commit(root: Path) -> None:
+    """Commit all there is."""
+    git(root, "add", "-A")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "All")
 
 
 def git(root: Path, *arguments: str) -> None:

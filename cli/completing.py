@@ -82,6 +82,19 @@ def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, lambda lake: _find_models(lake, incomplete))
 
 
+def complete_subject(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a model and its versions, the id of a run, or an address."""
+    if "/" in incomplete:
+        return complete_object(ctx, incomplete)
+
+    async def find(lake: AsyncClient) -> list[str]:
+        listing = lake.iter_runs(limit=CANDIDATES_MAX)
+        runs = [run.id async for run in listing if run.id.startswith(incomplete)]
+        return [*await _find_models(lake, incomplete), *runs]
+
+    return _complete(ctx, find)
+
+
 def complete_path_beside(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete PATH, at the ref that the argument before it names."""
     named = [text for text in ctx.params.values() if isinstance(text, str) and text]

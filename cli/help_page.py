@@ -29,7 +29,7 @@ Combine    merge  cherry-pick    bring changes of one branch to another
 Provenance run rerun runs model  record a command, and do it again; its models
            why compare lineage   what produced something, and from what
 Manage     repo  branch  tag     create, list, show, delete
-           user  key  grant      who may do what, and keys to sign in with
+           user key grant admin  who may do what, and keys; verify, mend a lake
 
 Objects are lakebed://REPO/REF/PATH, refs REPO/REF; a ref is a branch, a tag,
 a commit id, or an expression such as main~2. A local file is a plain path.

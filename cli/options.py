@@ -17,6 +17,7 @@ from .completing import (
     complete_ref,
     complete_ref_beside,
     complete_repository,
+    complete_subject,
     complete_tag,
 )
 
@@ -160,6 +161,6 @@ Subject = Annotated[
         metavar="SUBJECT",
         help="A run by its id or the beginning of it, MODEL@ALIAS, MODEL@VERSION, or "
         "lakebed://REPO/REF/PATH",
-        autocompletion=complete_object,
+        autocompletion=complete_subject,
     ),
 ]

@@ -56,6 +56,11 @@ def list_figures(
         _count("node_cache_misses", "Nodes not found there.", nodes.miss_count),
         _gauge("node_cache_bytes", "Memory of the cache.", nodes.held_bytes),
         _count(
+            "damaged_reads",
+            "Reads of stored bytes that are not those of their id.",
+            engine.quarantine.read_count,
+        ),
+        _count(
             "lost_access_log_lines",
             "Lines of the access log that were left out.",
             0 if log is None else log.lost_count,

@@ -19,6 +19,7 @@ from . import (
     keys,
     lineage,
     looking,
+    maintaining,
     merging,
     models,
     moves,
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(users.app, name="user")
     app.add_typer(keys.app, name="key")
     app.add_typer(grants.app, name="grant")
+    app.add_typer(maintaining.app, name="admin")
     app.add_typer(models.app, name="model")
     for module in (
         demo,

@@ -23,7 +23,8 @@ def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[
     """Return `code` with what no remote has of its commit, to be kept with the run.
 
     With a remote: a bundle of the commits that it does not have. Without one: a pack of
-    this commit alone. `code` as it is, if the commit is pushed or there is none.
+    this commit alone, if it is not too many files to pack at each run. `code` as it is,
+    if the commit is pushed or there is none.
     """
     if code.kind != "git" or code.commit is None or code.is_pushed or not code.root:
         return Captured(code)
@@ -32,7 +33,10 @@ def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[
         if code.remote is not None:
             name, content = BUNDLE_NAME, _bundle(root, code.commit, limits)
         else:
-            name, content = PACK_NAME, _pack(root, code.commit, limits)
+            objects = _list_objects(root, code.commit, limits)
+            if objects.count(b"\n") > limits.pack_objects_max:
+                return Captured(code)
+            name, content = PACK_NAME, _pack(root, objects, limits)
     except GitOutputTooLargeError:
         most = sized(limits.bundle_bytes_max)
         reason = f"what no remote has of the commit is larger than {most}: push it"
@@ -56,13 +60,16 @@ def _bundle(root: Path, commit: str, limits: Limits) -> bytes:
     )
 
 
-def _pack(root: Path, commit: str, limits: Limits) -> bytes:
-    """Return the commit with all its files, and without what was before it."""
-    objects = run_git(
+def _list_objects(root: Path, commit: str, limits: Limits) -> bytes:
+    return run_git(
         root,
         *("rev-list", "--objects", "--no-object-names", "--no-walk", commit),
         timeout_s=limits.git_timeout_s,
     )
+
+
+def _pack(root: Path, objects: bytes, limits: Limits) -> bytes:
+    """Return a commit with all its files, and without what was before it."""
     content = run_git(
         root,
         *("pack-objects", "--stdout", "-q", "--no-reuse-delta"),

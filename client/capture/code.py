@@ -50,16 +50,15 @@ def capture_code(
         tree = read_work_tree(root, timeout_s=limits.git_timeout_s)
         tree = _without(tree, exclude)
     except GitError as error:
-        return _capture_loose(directory, words, entry, _why_no_git(error, directory), limits)
+        return _capture_loose(
+            directory, words, entry, _why_no_git(error, directory), limits
+        )
     return _capture_tree(tree, directory, words, entry, limits)
 
 
 def _without(tree: WorkTree, exclude: Sequence[Path]) -> WorkTree:
     """Return `tree` without the untracked files at and below the paths of `exclude`."""
-    places = [
-        os.fsencode(os.path.relpath(os.path.abspath(path), tree.root))  # noqa: PTH100
-        for path in exclude
-    ]
+    places = [os.fsencode(_relative_place(path, tree.root)) for path in exclude]
     untracked = tuple(
         path
         for path in tree.untracked
@@ -69,6 +68,12 @@ def _without(tree: WorkTree, exclude: Sequence[Path]) -> WorkTree:
         )
     )
     return replace(tree, untracked=untracked)
+
+
+def _relative_place(path: Path, root: Path) -> str:
+    """Return where `path` is named in `root`: a link there is named, not followed."""
+    full = Path(os.path.abspath(path))  # noqa: PTH100 (links stay)
+    return os.path.relpath(os.path.realpath(full.parent) / Path(full.name), root)
 
 
 def _capture_tree(
@@ -217,7 +222,9 @@ def _why_no_git(error: GitError, directory: Path) -> str:
             "git is not installed: install it, and the commit and changes are recorded"
         )
     # What git takes for no repository may be a damaged one.
-    if not any((folder / ".git").exists() for folder in (directory, *directory.parents)):
+    if not any(
+        (folder / ".git").exists() for folder in (directory, *directory.parents)
+    ):
         return ""
     return f"git refuses: {error}"
 

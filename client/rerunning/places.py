@@ -39,6 +39,8 @@ class Places:
     """Further places, absolute: from then to now."""
     programs: Path | None = None
     """Folder of the programs of the environment; None: the one that is here."""
+    old_interpreter: str = ""
+    """Of the environment, as it was; empty: there was none."""
 
     def map_text(self, text: str) -> str:
         """Return `text` with every place in it that we know of as it is now."""
@@ -108,8 +110,7 @@ class Places:
             old = os.path.normpath(os.path.join(self.old_directory, program))  # noqa: PTH118
             found = self.map_text(old)
             if not os.access(found, os.X_OK):
-                # The environment of another machine: the same program of this one.
-                found = shutil.which(PurePosixPath(program).name, path=path) or ""
+                found = self._find_elsewhere(old, path)
         else:
             found = shutil.which(program, path=path) or ""
         if not found:
@@ -117,6 +118,15 @@ class Places:
                 f"cannot run again: there is no program '{program}' here"
             )
         return [found, *map(self.map_text, argv[1:])]
+
+    def _find_elsewhere(self, old: str, path: str) -> str:
+        """Return a program of the environment that is not made again; empty: none."""
+        programs = PurePosixPath(self.old_interpreter or "/nowhere").parent
+        is_of_environment = PurePosixPath(old).parent == programs
+        if self.programs is None and is_of_environment and os.access(old, os.X_OK):
+            return old
+        # The environment of another machine: the same program of this one.
+        return shutil.which(PurePosixPath(old).name, path=path) or ""
 
 
 def make_places(
@@ -148,4 +158,5 @@ def make_places(
         directory=directory,
         moved=moved,
         programs=interpreter.parent if interpreter is not None else None,
+        old_interpreter=environment.executable if environment is not None else "",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -134,6 +134,7 @@ async def verify_run(
                     lake, path, one, other, folder, allowed.find(path)
                 )
         differences.append(detail)
+    differences += _find_unlisted(first, again)
     differences += _compare_metrics(first, again, allowed)
     return VerdictCreation(
         rerun=again.id,
@@ -161,7 +162,8 @@ async def _pair_outputs(
         elif one.identity != other.identity:
             found[key] = (key[1], "changed", one, other)
     compared = len(before)
-    for repository, path, one, other in _bare_prefixes(first, again):
+    is_whole = not (_is_cut(first) or _is_cut(again))
+    for repository, path, one, other in _bare_prefixes(first, again, is_whole=is_whole):
         compared += 1
         if other is None:
             found[repository, path] = (path, "missing", one, None)
@@ -179,15 +181,49 @@ def _files(outputs: Sequence[RunOutput]) -> dict[Key, RunOutput]:
     }
 
 
+def _is_cut(run: Run) -> bool:
+    """Tell whether there are outputs that the record of `run` does not list."""
+    # The server lists a limited number, and names what it left out as missing.
+    return any(
+        gap.what in ("outputs", "inputs") and "list" in gap.reason
+        for gap in run.missing
+    )
+
+
+def _find_unlisted(first: Run, again: Run) -> list[Difference]:
+    """Return a difference if there is something that was in no way compared."""
+    is_whole = not (_is_cut(first) or _is_cut(again))
+    if is_whole or _are_covered(first, _files(first.outputs)):
+        return []
+    text = "a record does not list every output: not all were compared"
+    return [Difference(path="...", kind="missing", detail=text)]
+
+
+def _are_covered(run: Run, files: Iterable[Key]) -> bool:
+    """Tell whether all of `files` lie below prefixes that `run` has the identity of."""
+    prefixes = [
+        (each.repository, each.path)
+        for each in run.outputs
+        if each.kind == "prefix" and each.identity is not None
+    ]
+    return all(
+        any(
+            repository == known and path.startswith(prefix)
+            for known, prefix in prefixes
+        )
+        for repository, path in files
+    )
+
+
 def _bare_prefixes(
-    first: Run, again: Run
+    first: Run, again: Run, *, is_whole: bool
 ) -> list[tuple[str, str, RunOutput, RunOutput | None]]:
     """Return the prefixes of which no single files are known, from both runs.
 
-    Where they are known, they are what the run published; what else lies below the
-    prefix is of others.
+    Where they are known, all of them (`is_whole`), they are what the run published; what
+    else lies below the prefix is of others.
     """
-    files = [*_files(first.outputs), *_files(again.outputs)]
+    files = [*_files(first.outputs), *_files(again.outputs)] if is_whole else []
     after = {
         (each.repository, each.path): each
         for each in again.outputs

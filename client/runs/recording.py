@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Token
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import msgspec
 from .. import tables
 from ..async_client import AsyncClient
 from ..blocking.loop import wait_for
-from ..capture import capture_notebook, mask_text
+from ..capture import mask_text
 from ..errors import (
     ClientError,
     ConflictError,
@@ -31,10 +32,11 @@ from ..errors import (
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
-from ..wire.runs import OutputWish, RunEnd, RunStart
+from ..wire.runs import InputWish, OutputWish, RunEnd, RunStart
 from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
+from .late_code import LateCode
 from .outcome import Outcome, not_published
 from .pending import as_number, check_name
 from .plan import Parts, Plan, capture_here, clean_params, make_creation
@@ -43,6 +45,7 @@ from .recorder import Recorder, warn
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import REGION, environment_of, find_attached, s3_endpoint
+from .watching import Watch, Watched
 
 T = TypeVar("T")
 
@@ -79,6 +82,9 @@ class RunInput:
 class Recording:
     """A run of this process."""
 
+    is_of_this_process = True
+    """Whether seeds that are set here, and cells that run here, are those of the run."""
+
     def __init__(self, plan: Plan, server: str) -> None:
         self._plan = plan
         self._server = server
@@ -89,7 +95,9 @@ class Recording:
         self._token: Token[Recording | None] | None = None
         self._parts: Parts | None = None
         self._seeds: Seeds | None = None
+        self._late_code = LateCode()
         self._uploaded: set[str] = set()
+        self._watch: Watch | None = None
         self._others: Future[None] | None = None
         self.status: Status = "new"
         self.result: wire.Run | None = None
@@ -288,8 +296,10 @@ class Recording:
         recorder = self._running
         for missing in parts.missing:
             recorder.add_missing(missing.what, missing.reason)
-        for kept in parts.captured.files if parts.captured is not None else ():
-            recorder.keep(kept.name, kept.content)
+        if parts.captured is not None:
+            for kept in parts.captured.files:
+                recorder.keep(kept.name, kept.content)
+            self._late_code = LateCode(parts.captured.code)
 
     def _take_up(self, address: RunAddress, *, saved_server: str) -> None:
         self._address = address
@@ -311,12 +321,20 @@ class Recording:
             await recorder.declare(lake, inputs=[wish])
             run = await lake.get_run(known.run)
             commit = _find_commit(run, wish)
-            if local is not None:
-                await check_out(lake, wish, Path(local))
             where = None if local is None else Path(local)
             return RunInput(wish.repository, wish.ref, commit, wish.path, where)
 
-        return self._ask(work)
+        pinned = self._ask(work)
+        if local is not None:
+            self._check_out(wish, Path(local))
+        return pinned
+
+    def _check_out(self, wish: InputWish, target: Path) -> None:
+        with self._watching(wish.path) as watched:
+            self._ask(lambda lake: check_out(lake, wish, target, watched))
+
+    def _watching(self, name: str) -> AbstractContextManager[Watched | None]:
+        return nullcontext() if self._watch is None else self._watch(name)
 
     def _output(self, local: str | Path, address: str) -> str:
         wish = settle(output_wish(local, address), Path(local))
@@ -352,11 +370,13 @@ class Recording:
         """Upload what is at `place`, and declare it."""
         recorder = self._running
 
-        async def work(lake: AsyncClient) -> None:
-            await upload(lake, place, wish)
-            await recorder.declare(lake, outputs=[wish])
+        with self._watching(wish.path) as watched:
 
-        self._ask(work)
+            async def work(lake: AsyncClient) -> None:
+                await upload(lake, place, wish, watched)
+                await recorder.declare(lake, outputs=[wish])
+
+            self._ask(work)
         if wish.local is not None:
             self._uploaded.add(wish.local)
 
@@ -386,12 +406,10 @@ class Recording:
             raise failure
 
     def _record_the_end(self, recorder: Recorder) -> None:
-        seeds = current_seeds()
+        seeds = current_seeds() if self.is_of_this_process else None
         if seeds is not None:
             recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
-        notebook = capture_notebook()
-        if notebook is not None:
-            recorder.keep(notebook.name, notebook.content)
+        self._late_code.record(recorder, with_cells=self.is_of_this_process)
 
     def _seal(self, recorder: Recorder, outcome: Outcome, message: str) -> None:
         end = RunEnd(

@@ -6,12 +6,14 @@ is the part of a write transaction that concerns chunks. Promises:
 
 1. `find` sees every location whose transaction committed before the call began.
 2. A recorded location points at durable bytes: callers `sync` the appender first.
-3. The first location recorded for a (kind, id) stays; the frame of whoever comes second
-   is garbage in its pack, and no error.
+3. The first location recorded for a (kind, id) stays, unless it is marked as damaged: then
+   the next one takes its place. The frame that does not count is garbage in its pack,
+   and no error.
 4. `record_chunks` fails whole if a pack it names is not `writing` or `sealed`: a writer
    that was paused while its pack was collected can never acknowledge into it.
-5. What `ensure` did not return as missing is stored, is no longer condemned, and is kept
-   by the lease (if one was given) or by what the same transaction makes reachable.
+5. What `ensure` did not return as missing is stored, is not marked as damaged, is no
+   longer condemned, and is kept by the lease (if one was given) or by what the same
+   transaction makes reachable. Reads find what is damaged, and fail with what is wrong.
 6. Effects are those of the surrounding transaction: all or nothing.
 """
 
@@ -87,6 +89,15 @@ class ChunkTransaction(Protocol):
 
         Takes condemned ones back, and attaches all that are stored to the lease
         `lease_id` if it is given.
+        """
+        ...
+
+    async def mark_damaged(
+        self, frames: Sequence[StoredFrame], *, now_ms: int | None
+    ) -> int:
+        """Mark `frames` as damaged since `now_ms`, or with None as whole again.
+
+        One that lies elsewhere by now is left alone. Returns how many were changed.
         """
         ...
 

@@ -37,7 +37,7 @@ _TRAILER = struct.Struct("<QQ")
 _END = struct.Struct("<QB3x4s")
 
 _PACK_MAGIC = b"LBPK"
-_FRAME_MAGIC = b"LBFR"
+FRAME_MAGIC = b"LBFR"
 FOOTER_MAGIC = b"LBFT"
 _END_MAGIC = b"LBPE"
 
@@ -112,7 +112,7 @@ def check_pack_header(data: bytes, name: str) -> None:
 def encode_frame_header(header: FrameHeader) -> bytes:
     """Return the bytes of `header`."""
     fixed = _FRAME.pack(
-        _FRAME_MAGIC,
+        FRAME_MAGIC,
         header.kind,
         header.codec,
         header.stored_bytes,
@@ -133,7 +133,7 @@ def decode_frame_header(data: bytes) -> FrameHeader:
     Raises:
         CorruptDataError: `data` does not begin with a whole frame header.
     """
-    if len(data) < FRAME_HEADER_BYTES_MIN or data[:4] != _FRAME_MAGIC:
+    if len(data) < FRAME_HEADER_BYTES_MIN or data[:4] != FRAME_MAGIC:
         raise CorruptDataError("no frame header")
     _, kind, codec, stored, plain, id_, payload_check = _FRAME.unpack_from(data)
     end = _FRAME.size + (DIGEST_BYTES if codec == Codec.ZSTD_BASE else 0)
@@ -221,6 +221,8 @@ def decode_footer(pack: str, footer: bytes, trailer: Trailer) -> list[StoredFram
     located = _TRAILER.pack(trailer.footer_offset, trailer.footer_bytes)
     if xxh3_64_intdigest(footer + located) != trailer.footer_check:
         raise CorruptDataError(f"footer of pack '{pack}' fails its check")
+    if len(footer) < _FOOTER.size:
+        raise CorruptDataError(f"footer of pack '{pack}' is cut short")
     magic, version, count = _FOOTER.unpack_from(footer)
     bases_at = _FOOTER.size + count * ROW_BYTES
     if magic != FOOTER_MAGIC or version != _VERSION or bases_at > len(footer):

@@ -89,7 +89,7 @@ def decode_pieces(data: bytes) -> Iterator[Piece]:
     """
     if not data:
         return
-    if data[:1] != _VERSION:
+    if data[:1] != _VERSION or len(data) == 1:
         raise CorruptDataError(f"pieces of a part begin with {data[:1]!r}")
     at = 1
     try:

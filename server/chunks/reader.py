@@ -11,25 +11,36 @@ about 0.1 ms, no more than a hop to a thread. What is larger goes to one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import CorruptDataError, MissingDataError
 from ..ids import ChunkId, Kind, hash_stored
 from ..storage.store import READ_INLINE_BYTES_MAX, PackStorage
 from .codec import Codec, decode
-from .index import ChunkIndex, Location
+from .index import ChunkIndex, Location, StoredFrame
 
 _PLACES_MAX = 16_384
 """Places remembered, about 250 bytes each. A look at the index takes 20 µs, a sixth of a
 small read; double serves larger hot sets for 4 MiB more."""
 
 
+OnDamage = Callable[[StoredFrame, CorruptDataError], None]
+"""Told of what is stored and cannot be read, and why; in any thread."""
+
+
+def _ignore(frame: StoredFrame, error: CorruptDataError) -> None:
+    del frame, error
+
+
 class ChunkReader:
     """Reads what `index` locates in `storage`."""
 
-    def __init__(self, index: ChunkIndex, storage: PackStorage) -> None:
+    def __init__(
+        self, index: ChunkIndex, storage: PackStorage, on_damage: OnDamage = _ignore
+    ) -> None:
         self._index = index
         self._storage = storage
+        self._on_damage = on_damage
         self._places: dict[bytes, Location] = {}
         """Where chunks were found; only ever touched on the event loop."""
 
@@ -118,9 +129,13 @@ class ChunkReader:
             raise MissingDataError(
                 f"{kind.name.lower()} '{id_.hex()}' is not stored anywhere"
             )
-        if now == location and failure is not None:
-            raise failure
-        return self._load(kind, id_, now)
+        try:
+            if now == location and failure is not None:
+                raise failure
+            return self._load(kind, id_, now)
+        except CorruptDataError as error:
+            self._on_damage(StoredFrame(kind, id_, now), error)
+            raise
 
     def _load(self, kind: Kind, id_: bytes, location: Location) -> bytes:
         at = location

@@ -122,6 +122,15 @@ class PackScan:
                 )
             self.tail = tail
 
+    def read_footer(self) -> list[StoredFrame] | None:
+        """Return the rows of the footer; None if the pack has none.
+
+        Raises:
+            MissingDataError: there is no such pack.
+            CorruptDataError: it is not a pack, or its footer is damaged.
+        """
+        return self._read_footer(self._check_header())
+
     def _check_header(self) -> int:
         """Return the pack's size after checking that it begins like one."""
         size = self._storage.size_bytes(self._name)
@@ -175,6 +184,16 @@ class PackScan:
             offset = next_offset
         if end >= HEADER_BYTES:
             self.tail = PackTail(PackEnd.OPEN, offset)
+
+
+def read_footer(storage: PackStorage, name: str) -> list[StoredFrame] | None:
+    """Return what the footer of pack `name` lists, None if it has none.
+
+    Raises:
+        MissingDataError: there is no such pack.
+        CorruptDataError: it is not a pack, or its footer is damaged.
+    """
+    return PackScan(storage, name).read_footer()
 
 
 def iter_pack_index(storage: PackStorage, name: str) -> Iterator[StoredFrame]:

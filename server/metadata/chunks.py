@@ -20,9 +20,16 @@ _RECORD = RowInsert(
     "INSERT INTO chunk "
     "(kind, id, pack_id, offset, stored_bytes, plain_bytes, codec, base)",
     8,
-    # Whoever stores it again means to use it: it must not be collected any more.
-    "ON CONFLICT (kind, id) "
-    "DO UPDATE SET condemned_ms = NULL WHERE condemned_ms IS NOT NULL",
+    # Whoever stores it again means to use it: it must not be collected any more. What
+    # was damaged is whole in its new place; else the first row stays.
+    "ON CONFLICT (kind, id) DO UPDATE SET condemned_ms = NULL, damaged_ms = NULL, "
+    + ", ".join(
+        f"{name} = iif(damaged_ms IS NULL, {name}, excluded.{name})"
+        for name in (
+            *("pack_id", "offset", "stored_bytes", "plain_bytes", "codec", "base"),
+        )
+    )
+    + " WHERE condemned_ms IS NOT NULL OR damaged_ms IS NOT NULL",
 )
 
 
@@ -64,6 +71,22 @@ class ChunkWrites(ChunkReads):
             )
         return [wanted for wanted in ids if wanted not in stored]
 
+    async def mark_damaged(
+        self, frames: Sequence[StoredFrame], *, now_ms: int | None
+    ) -> int:
+        """See `ChunkTransaction.mark_damaged`."""
+        # Marked again it keeps its time, and counts as nothing new.
+        change = "IS NULL" if now_ms is not None else "IS NOT NULL"
+        return sum(
+            self._session.run(
+                f"UPDATE chunk SET damaged_ms = ? WHERE kind = ? AND id = ? AND "
+                "pack_id = (SELECT id FROM pack WHERE name = ?) AND offset = ? "
+                f"AND damaged_ms {change}",
+                (now_ms, int(one.kind), one.id, one.location.pack, one.location.offset),
+            )
+            for one in frames
+        )
+
     async def create_lease(self, expires_at_ms: int) -> int:
         """See `ChunkTransaction.create_lease`."""
         self._session.run(
@@ -100,7 +123,7 @@ def find_locations(
 
 
 def find_stored(session: Session, kind: Kind, ids: Sequence[bytes]) -> set[bytes]:
-    """Return those of `ids` that have a location."""
+    """Return those of `ids` that have a location, and are not known to be damaged."""
     if len(ids) == 1:
         return {ids[0]} if session.row(_IS_STORED, (int(kind), ids[0])) else set()
     stored: set[bytes] = set()
@@ -108,7 +131,8 @@ def find_stored(session: Session, kind: Kind, ids: Sequence[bytes]) -> set[bytes
         stored.update(
             row[0]
             for row in session.rows(
-                "SELECT id FROM chunk WHERE kind = ? AND id IN carray(?)",
+                "SELECT id FROM chunk WHERE kind = ? AND id IN carray(?) "
+                "AND damaged_ms IS NULL",
                 (int(kind), blob_array(some)),
             )
         )
@@ -116,13 +140,16 @@ def find_stored(session: Session, kind: Kind, ids: Sequence[bytes]) -> set[bytes
 
 
 def ensure_stored(session: Session, kind: Kind, ids: Sequence[bytes]) -> set[bytes]:
-    """Take back those of `ids` that are condemned; return those that are stored."""
+    """Take back those of `ids` that are condemned; return those that are stored.
+
+    Not those that are known to be damaged: nothing may be acknowledged for them.
+    """
     stored: set[bytes] = set()
     condemned: list[bytes] = []
     for some in _batches(ids):
         for found, is_condemned in session.rows(
             "SELECT id, condemned_ms IS NOT NULL FROM chunk "
-            "WHERE kind = ? AND id IN carray(?)",
+            "WHERE kind = ? AND id IN carray(?) AND damaged_ms IS NULL",
             (int(kind), blob_array(some)),
         ):
             stored.add(found)
@@ -179,7 +206,7 @@ def seal(session: Session, name: str, size_bytes: int) -> None:
     )
 
 
-_IS_STORED = "SELECT 1 FROM chunk WHERE kind = ? AND id = ?"
+_IS_STORED = "SELECT 1 FROM chunk WHERE kind = ? AND id = ? AND damaged_ms IS NULL"
 
 
 def _batches(ids: Sequence[bytes]) -> Iterable[tuple[bytes, ...]]:

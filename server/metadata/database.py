@@ -126,6 +126,8 @@ class Session:
             found: list[Row] = self._cursor.execute(sql, values).fetchall()
         except apsw.Error as error:
             raise self._failure(error) from error
+        except UnicodeDecodeError as error:
+            raise self._not_text(error) from error
         return found
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
@@ -136,6 +138,8 @@ class Session:
             found: list[Row] = self._cursor.execute(sql, values).fetchall()
         except apsw.Error as error:
             raise self._failure(error) from error
+        except UnicodeDecodeError as error:
+            raise self._not_text(error) from error
         return found[0] if found else None
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -209,6 +213,16 @@ class Session:
                 return BusyError(f"{where} is locked by another process: try again")
             case _:
                 return StorageFailedError(f"cannot use {where}: {error}")
+
+    def _not_text(self, error: UnicodeDecodeError) -> CorruptDataError:
+        """Return what a text that is no text means: we never wrote it."""
+        failure = CorruptDataError(
+            f"cannot read the database '{self._path}': it is damaged: a text in it is "
+            f"not UTF-8 ({error.reason}): restore a backup"
+        )
+        if self._may_write:
+            self.failed = failure
+        return failure
 
     def _failure(self, error: apsw.Error) -> LakeError:
         """Translate the failure of a statement.

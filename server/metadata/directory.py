@@ -170,6 +170,42 @@ class LakeDirectory:
             initialisation.close()
         return cls(path, shared)
 
+    @classmethod
+    def open_alone(
+        cls,
+        path: Path,
+        *,
+        create: Callable[[Path], None],
+        bring_up_to_date: Callable[[Path, Callable[[], None]], None],
+    ) -> Self:
+        """Open the directory `path`, which is there, while nobody else has it open.
+
+        Others that want to open it wait. A database that is missing is made, whatever
+        else lies there: for who makes the index anew.
+
+        Raises:
+            StartupError: another process has it open; or as for `open`.
+        """
+        initialisation = LockFile(path / "init.lock")
+        alone = LockFile(path / "lock")
+        try:
+            with initialisation:
+                if not alone.try_acquire():
+                    raise StartupError(
+                        f"cannot use '{path}' alone: another process has it open: "
+                        "stop it first"
+                    )
+                _remove_drafts(path)
+                if not (path / DATABASE).exists():
+                    create(path / DATABASE)
+                bring_up_to_date(path / DATABASE, lambda: None)
+        except BaseException:
+            alone.close()
+            raise
+        finally:
+            initialisation.close()
+        return cls(path, alone)
+
     def close(self) -> None:
         """Give the directory up; calling it again does nothing."""
         self._shared.close()

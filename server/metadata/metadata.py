@@ -37,6 +37,7 @@ from .staging import scan
 from .submission import Staging, Submission
 from .transaction import SqlSnapshot, SqlTransaction
 from .uploads import find_pieces
+from .verifying import page_chunks_of
 from .writer import GroupWriter, WriterCounters
 
 T = TypeVar("T")
@@ -258,6 +259,13 @@ class SqlMetadata(SqlSnapshot):
         """See `UploadScanner.read_pieces_blocking`."""
         with self._lookups.session() as session:
             return find_pieces(session, upload_id, numbers)
+
+    def page_chunks_of_blocking(
+        self, pack: str, *, after: tuple[int, bytes], limit: int
+    ) -> list[StoredFrame]:
+        """See `VerifyScanner.page_chunks_of_blocking`."""
+        with self._lookups.session() as session:
+            return page_chunks_of(session, pack, after, limit)
 
     async def create_user(self, name: str, *, is_admin: bool, now_ms: int) -> User:
         """See `AuthStore.create_user`."""

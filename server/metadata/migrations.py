@@ -18,7 +18,12 @@ from ..history.step import step_of
 from .database import WRITER_CACHE_KIB, Session
 from .refs import record_step
 from .run_tables import ADDED_IN_3
-from .schema import ADDED_IN_2, APPLICATION_ID, SCHEMA_VERSION
+from .schema import (
+    ADDED_IN_2,
+    APPLICATION_ID,
+    DAMAGE_ADDED_IN_3,
+    SCHEMA_VERSION,
+)
 
 Step = Callable[[Session], None]
 
@@ -46,6 +51,7 @@ def _add_steps(session: Session) -> None:
 
 def _add_what_came_with_3(session: Session) -> None:
     session.run(ADDED_IN_3)
+    session.run(DAMAGE_ADDED_IN_3)
 
 
 STEPS: Mapping[int, Step] = {1: _add_what_came_with_2, 2: _add_what_came_with_3}

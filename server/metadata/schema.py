@@ -234,6 +234,14 @@ CREATE TABLE upload_part (
 """Tables of version 2; `migrations.py` adds them to a database of version 1."""
 
 
+DAMAGE_ADDED_IN_3 = """
+-- When its bytes were found not to be those of its id: stored anew when it comes again.
+ALTER TABLE chunk ADD COLUMN damaged_ms INTEGER;
+CREATE INDEX chunk_damaged ON chunk (damaged_ms) WHERE damaged_ms IS NOT NULL;
+"""
+"""What chunks got in version 3, beside the tables of runs."""
+
+
 def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None:
     """Create the database `path`, durably, unless there is one.
 
@@ -249,7 +257,7 @@ def create_database(path: Path, *, created_by: str, reserved: list[str]) -> None
 
     database = Database(draft)
     try:
-        database.executescript(_TABLES + ADDED_IN_2 + ADDED_IN_3)
+        database.executescript(_TABLES + ADDED_IN_2 + ADDED_IN_3 + DAMAGE_ADDED_IN_3)
         settings = {
             "instance_id": secrets.token_hex(16),
             "created_by": created_by,

@@ -18,6 +18,7 @@ from .run_reads import RunReads
 from .run_writes import RunWrites
 from .staging import StagingReads, StagingWrites
 from .uploads import UploadReads, UploadWrites
+from .verifying import VerifyReads
 
 
 class _Over:
@@ -38,6 +39,7 @@ class SqlSnapshot(
     RunReads,
     GraphReads,
     ModelReads,
+    VerifyReads,
     AuthReads,
 ):
     """`Snapshot` on a connection that holds a read transaction open."""

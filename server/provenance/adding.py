@@ -18,7 +18,7 @@ from ..runs.record import PARTS
 from ..runs.rows import FileRow, RunRow
 from .callers import Caller, require_own
 from .drafts import check_parts, decode_draft, encode_draft
-from .inputs import add_inputs, check_outputs, resolve_inputs
+from .inputs import WISHES_MAX, add_inputs, check_outputs, resolve_inputs
 from .pins import find_pins
 
 WRITER_CHARS_MAX = 64
@@ -33,6 +33,12 @@ FILE_BYTES_MAX = 1024 * 1024 * 1024
 """Of one kept file: larger things are data, and belong into a repository."""
 LOG_BYTES_MAX = 64 * 1024 * 1024
 """Of the log of one run: what comes later is left out, and that is named."""
+POINTS_MAX = 1_000_000
+"""Of one metric: 24 MB, and a hundred where somebody reads them all. What comes later is
+left out, and that is named; the summary goes no further either."""
+INPUTS_MAX = 20_000
+"""What a run may be declared to read, beside what is observed: a record lists them all."""
+GAPS_MAX = 1000
 GAP_CHARS_MAX = 1000
 """Of what is missing, and of why."""
 
@@ -77,23 +83,45 @@ async def append_batch(
         if not await tx.advance_writer(run.id, batch.writer, batch.sequence):
             return await tx.find_writer(run.id, batch.writer)
         await tx.set_params(run.id, batch.params)
-        for name, encoded, summary in points:
-            await tx.add_points(run.id, name, encoded, summary)
-        await add_inputs(tx, run.id, inputs)
-        gaps = missing
+        gaps = [*missing, *await _add_points(tx, run, points)]
         if batch.log and not await _add_log(tx, run, batch.log):
-            gaps = [*missing, _FULL_LOG]
+            gaps.append(_FULL_LOG)
+        if inputs:
+            await add_inputs(tx, run.id, inputs)
+            _check_count(await tx.count_inputs(run.id), INPUTS_MAX, "inputs")
         if changes_draft or gaps:
             draft = decode_draft(await tx.find_draft(run.id))
             draft = draft.with_parts(parts).with_outputs(batch.outputs)
-            await tx.put_draft(run.id, encode_draft(draft.with_missing(gaps)))
+            draft = draft.with_missing(gaps)
+            _check_count(len(draft.outputs), WISHES_MAX, "outputs")
+            _check_count(len(draft.missing), GAPS_MAX, "gaps")
+            await tx.put_draft(run.id, encode_draft(draft))
         if batch.params:
-            _check_names(len(await tx.list_params([run.id])), "parameters")
-        if points:
-            _check_names(len(await tx.list_metrics([run.id])), "metrics")
+            count = len(await tx.list_params([run.id]))
+            _check_count(count, NAMES_MAX, "parameters")
         return batch.sequence
 
     return await engine.metadata.write(action)
+
+
+async def _add_points(
+    tx: WriteTransaction, run: RunRow, points: Sequence[tuple[str, bytes, Summary]]
+) -> list[Missing]:
+    """Add points, but to metrics that are full; return what is missing then."""
+    if not points:
+        return []
+    gaps: list[Missing] = []
+    metrics = {each.name: each.summary for each in await tx.list_metrics([run.id])}
+    for name, encoded, summary in points:
+        there = metrics.get(name)
+        if there is not None and there.count >= POINTS_MAX:
+            reason = f"'{name}' has over {POINTS_MAX} points: the rest was left out"
+            gaps.append(Missing(what="metrics", reason=reason))
+            continue
+        await tx.add_points(run.id, name, encoded, summary)
+        metrics[name] = summary if there is None else there.then(summary)
+    _check_count(len(metrics), NAMES_MAX, "metrics")
+    return gaps
 
 
 async def _add_log(tx: WriteTransaction, run: RunRow, text: str) -> bool:
@@ -205,8 +233,9 @@ def _read_points(given: MetricPoints) -> tuple[str, bytes, Summary]:
         ) from None
 
 
-def _check_names(count: int, what: str) -> None:
-    if count > NAMES_MAX:
+def _check_count(count: int, count_max: int, what: str) -> None:
+    if count > count_max:
         raise TooManyError(
-            f"cannot add: a run has at most {NAMES_MAX} {what}: keep them in a file"
+            f"cannot add: a run has at most {count_max} {what}: keep them in a file, or "
+            "name a prefix"
         )

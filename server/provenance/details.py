@@ -11,7 +11,7 @@ from ..errors import ObjectNotFoundError, RunGoesOnError
 from ..ids import BlobId
 from ..repository.engine import Engine
 from ..runs.grading import grade_run
-from ..runs.points import Points, decode_points, encoded_bytes, join_points
+from ..runs.points import Points, decode_points, encoded_bytes, join_encoded
 from ..runs.record import RunRecord
 from ..runs.rows import FileRow, RunRow, VerdictRow, WorkBranchRow
 from .assembling import assemble, gather_evidence, load_record, read_record
@@ -95,7 +95,7 @@ async def get_points(engine: Engine, run: RunRow, name: str) -> Points:
             after = page[-1][0]
     if not pieces:
         raise ObjectNotFoundError("run", run.name, f"metric {name}")
-    return await engine.build(join_points, pieces)
+    return await engine.build(lambda: decode_points(join_encoded(pieces)))
 
 
 async def get_file(engine: Engine, run: RunRow, name: str) -> FileRow:

@@ -7,9 +7,12 @@ from typing import Any, Literal
 import msgspec
 from lakebed.client.wire.runs import Missing, OutputWish
 
-from ..errors import CorruptDataError
+from ..errors import CorruptDataError, InvalidValueError
 from ..runs.documents import to_canonical
 from ..runs.record import PARTS
+
+PART_BYTES_MAX = 1024 * 1024
+"""Of each part, as JSON: a thousand distributions are 0.1 MiB."""
 
 EndWord = Literal["succeeded", "failed", "interrupted", "lost"]
 
@@ -95,4 +98,9 @@ def check_parts(given: dict[str, dict[str, Any] | None]) -> dict[str, dict[str, 
     assert set(parts) <= set(PARTS)
     for name, part in parts.items():
         to_canonical(name, part)
+        if len(msgspec.json.encode(part)) > PART_BYTES_MAX:
+            raise InvalidValueError(
+                name,
+                f"'{name}' is over the limit of {PART_BYTES_MAX} bytes: keep it as a file",
+            )
     return parts

@@ -18,7 +18,7 @@ from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.publishing import start_full_purge
 from ..repository.uploading import UploadLease, take_in
-from ..runs.points import encode_points, join_points
+from ..runs.points import join_encoded
 from ..runs.record import (
     Edge,
     KeptFile,
@@ -291,7 +291,7 @@ async def _keep_points(
         return metric
     data = pieces[0]
     if len(pieces) > 1:
-        data = await engine.build(lambda: encode_points(join_points(pieces)))
+        data = await engine.build(join_encoded, pieces)
     blob_id, _ = await blobs.take(engine, data)
     return replaced(metric, points=blob_id)
 

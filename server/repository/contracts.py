@@ -28,6 +28,7 @@ from ..runs.graph import GraphReader
 from ..runs.store import RunReader, RunTransaction
 from ..staging.store import Change, StagingReader, StagingScanner, StagingTransaction
 from .upload_store import UploadReader, UploadScanner, UploadTransaction
+from .verifying.store import VerifyReader, VerifyScanner
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class Snapshot(
     GraphReader,
     ModelReader,
     RunReader,
+    VerifyReader,
     Protocol,
 ):
     """Everything readable, on one state."""
@@ -96,6 +98,7 @@ class Metadata(
     UploadScanner,
     ModelReader,
     RunReader,
+    VerifyScanner,
     Protocol,
 ):
     """The database: reads by itself, each on the newest state; writes by action."""

@@ -26,6 +26,7 @@ from ..refs.store import RefReader, Repository
 from ..storage.store import PackStorage
 from ..tree.store import NodeCache, StoredNodes
 from .contracts import Metadata
+from .quarantine import Quarantine
 from .steps import Place
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ class Engine:
     """One process's way to all repositories of a lake."""
 
     metadata: Metadata
+    storage: PackStorage
+    """Where the packs lie: for what reads them whole. All else reads `chunks`."""
     chunks: ChunkReader
     blobs: BlobReader
     nodes: StoredNodes
@@ -124,6 +127,8 @@ class Engine:
     """The time in ms; nothing but shown times and ages depends on it (P16)."""
     chores: set[asyncio.Task[None]]
     """Work in the background that nobody waits for, and that a stop may leave undone."""
+    quarantine: Quarantine
+    """Where reads tell of damage."""
 
     @classmethod
     def create(
@@ -135,9 +140,11 @@ class Engine:
         node_cache_bytes: int = NODE_CACHE_BYTES,
     ) -> Engine:
         """Return an engine over a database and the packs that it indexes."""
-        chunks = ChunkReader(metadata, storage)
+        quarantine = Quarantine(metadata, clock)
+        chunks = ChunkReader(metadata, storage, quarantine.note)
         return cls(
             metadata,
+            storage,
             chunks,
             BlobReader(chunks),
             StoredNodes(chunks, NodeCache(node_cache_bytes)),
@@ -148,6 +155,7 @@ class Engine:
             ),
             clock,
             set(),
+            quarantine,
         )
 
     def start_chore(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -162,6 +170,7 @@ class Engine:
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
+        await self.quarantine.close()
         await asyncio.to_thread(self.builders.shutdown, wait=True)
 
     async def build(

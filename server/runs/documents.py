@@ -63,7 +63,7 @@ def to_canonical(field: str, value: object, depth: int = 0) -> Canonical:
             raise InvalidValueError(field, f"'{field}' holds what is no JSON")
 
 
-def from_canonical(value: object) -> Any:
+def from_canonical(value: Canonical) -> Any:
     """Return the JSON value that `to_canonical` made `value` of.
 
     Raises:
@@ -75,14 +75,14 @@ def from_canonical(value: object) -> Any:
         case bytes():
             return _read_float(value)
         case (int(kind), tuple(items)) if kind == _ARRAY:
-            return [from_canonical(each) for each in cast("tuple[object, ...]", items)]
+            return [from_canonical(each) for each in items]
         case (int(kind), tuple(items)) if kind == _OBJECT:
-            return dict(_read_pair(pair) for pair in cast("tuple[object, ...]", items))
+            return dict(_read_pair(pair) for pair in items)
         case _:
             raise CorruptDataError("record holds a document that is malformed")
 
 
-def _read_pair(pair: object) -> tuple[str, Any]:
+def _read_pair(pair: Canonical) -> tuple[str, Any]:
     match pair:
         case (str(name), value):
             return name, from_canonical(value)

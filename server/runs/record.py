@@ -15,7 +15,7 @@ from lakebed.client.wire.runs import ParamValue
 from ..errors import CorruptDataError
 from ..ids import DIGEST_BYTES, CommitId, Kind, hash_stored
 from ..tree.canonical import pack, unpack
-from .documents import from_canonical, sort_params, to_canonical
+from .documents import Canonical, from_canonical, sort_params, to_canonical
 from .points import Summary
 from .statuses import How, Status, kind_of
 
@@ -164,7 +164,7 @@ def decode_record(data: bytes) -> RunRecord:
         CorruptDataError: `data` is no record in a version this code reads.
     """
     try:
-        row = unpack(data)
+        row = cast("Canonical", unpack(data))
     except ValueError as error:
         raise CorruptDataError(f"record does not decode: {error}") from error
     if not isinstance(row, tuple) or len(row) != _FIELDS or row[0] != _VERSION:
@@ -254,23 +254,25 @@ def _read_status(word: str) -> Status:
     return status
 
 
-def _read_part(value: object) -> dict[str, Any]:
+def _read_part(value: Canonical) -> dict[str, Any]:
     part = from_canonical(value)
     if not isinstance(part, dict):
         raise CorruptDataError("record has a part that is no object")
     return cast("dict[str, Any]", part)
 
 
-def _read_param(row: object) -> tuple[str, ParamValue]:
+def _read_param(row: Canonical) -> tuple[str, ParamValue]:
     match row:
         case (str(name), value):
             read = from_canonical(value)
             if read is None or isinstance(read, bool | int | float | str):
                 return name, read
+        case _:
+            pass
     raise CorruptDataError("record has a malformed parameter")
 
 
-def _read_metric(row: object) -> Metric:
+def _read_metric(row: Canonical) -> Metric:
     match row:
         case (
             str(name),
@@ -281,15 +283,17 @@ def _read_metric(row: object) -> Metric:
             int(count),
             bytes() | None as points,
         ):
-            numbers = [from_canonical(each) for each in (last, low, high)]
+            numbers: list[Any] = [from_canonical(each) for each in (last, low, high)]
             if all(each is None or isinstance(each, float) for each in numbers):
                 first, second, third = cast("list[float | None]", numbers)
                 summary = Summary(first, last_step, second, third, count)
                 return Metric(name, summary, points)
+        case _:
+            pass
     raise CorruptDataError("record has a malformed metric")
 
 
-def _read_edge(row: object) -> Edge:
+def _read_edge(row: Canonical) -> Edge:
     match row:
         case (
             str(repository),
@@ -317,7 +321,7 @@ def _read_edge(row: object) -> Edge:
             raise CorruptDataError("record has a malformed input or output")
 
 
-def _read_file(row: object) -> KeptFile:
+def _read_file(row: Canonical) -> KeptFile:
     match row:
         case (str(name), bytes(blob_id), int(size_bytes)):
             return KeptFile(name, blob_id, size_bytes)
@@ -325,7 +329,7 @@ def _read_file(row: object) -> KeptFile:
             raise CorruptDataError("record has a malformed file")
 
 
-def _read_missing(row: object) -> Missing:
+def _read_missing(row: Canonical) -> Missing:
     match row:
         case (str(what), str(reason)):
             return Missing(what, reason)

@@ -288,10 +288,11 @@ async def test_commits_merges_and_resets_of_the_run_are_published_as_one_commit(
 
 
 async def test_what_cannot_be_taken_back_is_refused(ask: Asker, asked: Asker) -> None:
-    for method, path, body in (
-        ("DELETE", "/lake/branches/dev", None),
-        ("POST", "/lake/refs/log/dev/undo", {}),
+    for method, path in (
+        ("DELETE", "/lake/branches/dev"),
+        ("POST", "/lake/refs/log/dev/undo"),
     ):
+        body: dict[str, Any] = {}
         refused = await asked(method, path, json=body)
         assert (refused.status, refused.json["code"]) == (403, "permission-denied")
     assert (await ask("GET", "/lake/branches/dev")).status == 200

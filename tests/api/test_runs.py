@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+from typing import Any
 
 import pytest
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
 from lakebed.server.auth.secrets import AccessKey
+from lakebed.server.provenance import adding, drafts
+from lakebed.server.provenance.losing import LostRuns
 from lakebed.server.runs.record import decode_record, hash_record
 
 from support.api import Served
 from support.asking import Asker
-from support.runs import append, begin, end, get, session_of
+from support.engines import Clock
+from support.runs import Begun, append, begin, end, get, session_of
 
 
 async def test_a_run_is_shown_as_it_was_recorded(ask: Asker) -> None:
@@ -222,30 +226,31 @@ async def test_what_cannot_be_recorded_is_refused_with_its_name(
         assert answer.json["field"] == field, answer
 
 
-@pytest.mark.parametrize(
-    "batch",
-    [
-        {"metrics": [{"name": "m", "values": [1.0], "steps": [], "times_ms": [1]}]},
-        {"metrics": [{"name": "m", "values": [], "steps": [], "times_ms": []}]},
-        {"metrics": [{"name": "m", "values": [1], "steps": [2**70], "times_ms": [1]}]},
-        {"sequence": 0},
-        {"writer": ""},
-        {"writer": "x" * 65},
-    ],
-)
+BATCHES: list[dict[str, Any]] = [
+    {"metrics": [{"name": "m", "values": [1.0], "steps": [], "times_ms": [1]}]},
+    {"metrics": [{"name": "m", "values": [], "steps": [], "times_ms": []}]},
+    {"metrics": [{"name": "m", "values": [1], "steps": [2**70], "times_ms": [1]}]},
+    {"sequence": 0},
+    {"writer": ""},
+    {"writer": "x" * 65},
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES)
 async def test_a_batch_that_cannot_be_kept_is_refused_whole(
-    ask: Asker, batch: dict[str, object]
+    ask: Asker, batch: dict[str, Any]
 ) -> None:
     run = await begin(ask)
 
-    answer = await append(ask, run, **{"sequence": 1, "log": "x", **batch})  # type: ignore[arg-type]
+    body = {"writer": "w", "sequence": 1, "log": "x", **batch}
+    answer = await ask("POST", f"{run.path}/batches", json=body)
 
     assert answer.status == 400, answer
     assert (await get(ask, f"/repositories{run.path}/log")).data == b""
 
 
 async def test_lists_are_filtered_and_paged_newest_first(ask: Asker) -> None:
-    runs = []
+    runs: list[Begun] = []
     for number in range(5):
         run = await begin(ask, experiment="a" if number % 2 else "b")
         points = {
@@ -472,3 +477,50 @@ async def test_runs_of_others_are_seen_by_who_may_read_and_ended_by_nobody_else(
         assert ended.status == 403
         kept = await asked("POST", f"{run.path}/files?name=x", data=b"x")
         assert kept.status == 403
+
+
+async def test_what_is_over_a_limit_is_left_out_and_named_or_refused(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "POINTS_MAX", 2)
+    monkeypatch.setattr(adding, "LOG_BYTES_MAX", 3)
+    monkeypatch.setattr(adding, "NAMES_MAX", 2)
+    monkeypatch.setattr(adding, "FILES_MAX", 1)
+    run = await begin(ask)
+    points = {"name": "m", "values": [1.0, 2.0], "steps": [1, 2], "times_ms": [1, 2]}
+    for sequence in (1, 2):
+        taken = await append(ask, run, sequence, metrics=[points], log="1234")
+        assert taken.status == 200
+    many = await append(ask, run, 3, params={"a": 1, "b": 2, "c": 3})
+    assert (many.status, many.json["code"]) == (409, "too-many")
+    monkeypatch.setattr(drafts, "PART_BYTES_MAX", 1000)
+    large = await append(ask, run, 4, code={"x": "y" * 2000})
+    assert (large.status, large.json["field"]) == (400, "code")
+    kept = [await ask("POST", f"{run.path}/files?name={name}") for name in "ab"]
+    assert [each.status for each in kept] == [201, 409]
+
+    sealed = await end(ask, run)
+
+    assert sealed["metrics"][0]["count"] == 2
+    assert sealed["params"] == {}
+    assert {each["what"] for each in sealed["missing"]} == {"log", "metrics"}
+    assert (await get(ask, f"/repositories{run.path}/log")).data == b"1234"
+
+
+async def test_a_server_that_was_away_waits_for_who_kept_what_they_had_to_say(
+    server: Served, ask: Asker
+) -> None:
+    run = await begin(ask, lost_after_s=10)
+    clock = server.engine.clock
+    assert isinstance(clock, Clock)
+    clock.now_ms += 3_600_000
+    lost = LostRuns(server.engine, listening_since_ms=clock.now_ms)
+
+    assert await lost.seal() == 0
+    assert (await append(ask, run, log="spooled")).status == 200
+    clock.now_ms += 9_000
+    assert await lost.seal() == 0
+    clock.now_ms += 2_000
+    assert await lost.seal() == 1
+
+    assert (await get(ask, f"/runs/{run.id}")).json["status"] == "lost"

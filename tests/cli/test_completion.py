@@ -105,6 +105,23 @@ def test_what_may_come_next_is_offered(environment: dict[str, str], data: str) -
     assert ask("lakebed log nowhere/x") == []
 
 
+def test_what_produced_something_is_asked_of_runs_and_of_objects(
+    environment: dict[str, str],
+    lakebed: Lakebed,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = lakebed("run", "--repo", data, "--", "true").err.split()[-1]
+
+    assert candidates(environment, f"lakebed why {run[:20]}") == [run]
+    assert candidates(environment, f"lakebed compare {run} {run[:20]}") == [run]
+    assert candidates(environment, f"lakebed rerun {data}/main/no") == [
+        f"{data}/main/notes.txt"
+    ]
+
+
 def test_an_answer_that_does_not_come_offers_nothing(
     environment: dict[str, str],
 ) -> None:

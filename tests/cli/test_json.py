@@ -12,6 +12,7 @@ import pytest
 
 from support.cli_page import iter_commands, option_names
 from support.commands import Lakebed
+from support.running import leave_behind
 
 WITHOUT_JSON = {
     "cat": "prints the bytes of objects",
@@ -40,11 +41,23 @@ LISTS = {
         *("id", "repository", "experiment", "status", "user", "host", "started_ms"),
         *("ended_ms", "exit_code", "grade", "command", "rerun_of", "params", "metrics"),
     },
+    "runs sync": {"run", "path", "sent", "left", "problem", "is_late"},
     "tag list": {"id", "commit_id"},
     "user list": {"id", "creation_date", "is_admin"},
 }
 COMMIT = {"id", "parents", "committer", "message", "creation_date", "metadata"}
 FACTS = {
+    "admin rebuild-index": {
+        *("is_new_database", "packs", "packs_added", "packs_lost", "chunks_before"),
+        *("chunks", "added", "kept", "lost", "damaged", "scanned", "lost_commits"),
+        *("lost_heads", "recovered_repository", "recovered_commits"),
+        "recovered_branches",
+    },
+    "admin verify": {
+        *("is_sound", "seed", "packs_total", "packs", "pack_bytes", "frames", "rows"),
+        *("faults", "more_faults", "notes", "quarantined", "healed", "seconds"),
+        "cpu_seconds",
+    },
     "branch create": {"id", "commit_id"},
     "branch delete": {"id", "commit_id", "had_uncommitted", "dry_run"},
     "branch protect": {"repository", "patterns"},
@@ -104,7 +117,7 @@ class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """With R for the repository, U for a user, K for a key of theirs, N for a run."""
+    """R: the repository, U: a user, K: a key of theirs, N: a run, D: a directory."""
     before: tuple[str, ...] = ()
 
 
@@ -113,7 +126,11 @@ BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m 
 USER = ("user create U",)
 RUN = ("run N",)
 
+DIRECTORY = ("repo create mine --server D",)
+
 CASES: Mapping[str, Case] = {
+    "admin rebuild-index": Case("admin rebuild-index D", DIRECTORY),
+    "admin verify": Case("admin verify D", DIRECTORY),
     "blame": Case("blame R/main", TWO),
     "branch create": Case("branch create R/dev"),
     "branch delete": Case("branch delete R/dev", ("branch create R/dev",)),
@@ -154,6 +171,7 @@ CASES: Mapping[str, Case] = {
     "runs delete": Case("runs delete N --dry-run", RUN),
     "runs list": Case("runs list --repo R", RUN),
     "runs show": Case("runs show N", RUN),
+    "runs sync": Case("runs sync", ("left",)),
     "show": Case("show R/main", TWO),
     "stat": Case("stat R/main/a", TWO),
     "tag create": Case("tag create R/v1"),
@@ -200,7 +218,12 @@ def run_line(
 ) -> Callable[[str], Any]:
     """Run a line of a case, and return its result."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    names = {"R": repository, "U": f"user-of-{repository}", "URL": server.url}
+    names = {
+        "R": repository,
+        "U": f"user-of-{repository}",
+        "URL": server.url,
+        "D": str(tmp_path / "lake"),
+    }
 
     def call(line: str) -> Any:
         words = [_put_in(word, names) for word in line.split()]
@@ -210,6 +233,9 @@ def run_line(
         if words[:2] == ["key", "K"]:
             made = lakebed("key", "create", names["U"], "--json").json
             names["K"] = made["access_key_id"]
+            return None
+        if words == ["left"]:
+            leave_behind(server.url, repository)
             return None
         if words == ["run", "N"]:
             monkeypatch.chdir(_make_code(tmp_path / "code"))

@@ -135,6 +135,24 @@ def test_the_same_comes_out_elsewhere_after_the_branch_moved_on(
     assert not list(tmp_path.glob("lakebed-rerun-*"))
 
 
+def test_a_commit_that_was_never_pushed_is_done_again_elsewhere(
+    project: Project,
+) -> None:
+    (project.folder / "train.py").write_text(TRAIN + "print('not pushed')\n")
+    git(project.folder, "commit", "-qam", "only here")
+    run = project.train()
+    project.forget()
+
+    outcome = again(project, run, "--verify", "--json").json
+
+    assert outcome["verdict"]["is_identical"] is True
+    why = project.lakebed("why", run, "--json").json["run"]
+    assert why["code"]["is_pushed"] is False
+    assert why["code"]["bundle"] == "code.bundle"
+    assert [each["name"] for each in why["files"]].count("code.bundle") == 1
+    assert "code.is_pushed" not in [each["what"] for each in why["reasons"]]
+
+
 def test_a_rerun_publishes_nothing(project: Project) -> None:
     run = project.train()
     where = f"{project.repository}/main"
@@ -153,14 +171,18 @@ def test_a_rerun_publishes_nothing(project: Project) -> None:
     assert [each["path"] for each in done["outputs"]] == ["model.json"]
 
 
-def test_a_script_that_draws_without_a_seed_differs_and_is_told_where(
+def test_a_script_that_draws_without_a_seed_is_graded_and_told_as_such(
     project: Project,
 ) -> None:
     project.write(
         train_py="import os, sys\n"
         "open(sys.argv[2], 'wb').write(b'{\"salt\": 1' + os.urandom(8).hex().encode() + b'}')\n"
     )
-    run = project.train()
+    where = f"lakebed://{project.repository}/main"
+    run = project.run(
+        *("-i", f"{where}/data.txt=data.txt", "-o", f"model.json={where}/model.json"),
+        *("--", sys.executable, "train.py", "data.txt", "model.json"),
+    )["id"]
 
     result = again(project, run, "--verify", code=6)
 
@@ -169,6 +191,7 @@ def test_a_script_that_draws_without_a_seed_differs_and_is_told_where(
     why = project.lakebed("why", run).out
     assert "re-runs\tdiffers in 1 of 1 output" in why
     assert "proven" not in why
+    assert "B: no seed was set" in why
 
 
 def test_a_seed_is_given_again(project: Project) -> None:

@@ -53,17 +53,21 @@ def test_ctrl_c_goes_to_the_command_once_and_the_run_is_interrupted(
         "seen = []\n"
         "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
         "print('ready', flush=True)\n"
-        "signal.pause()\n"
+        "for press in range(5):\n"
+        "    while len(seen) <= press: signal.sigtimedwait([signal.SIGUSR1], 0.05)\n"
+        "    print(f'press {press}', flush=True)\n"
         "signal.sigtimedwait([signal.SIGUSR1], 1)\n"
         "sys.exit(40 + len(seen))\n"
     )
     with terminal(folder, repository, source) as shown:
         shown.read_until(b"ready\r\n")
-        shown.send(b"\x03")
-        assert shown.wait() == 41
+        for press in range(5):
+            shown.send(b"\x03")
+            shown.read_until(b"press %d\r\n" % press)
+        assert shown.wait() == 45
 
         found = look(shown.run)
-        assert (found.status, found.exit_code) == ("interrupted", 41)
+        assert (found.status, found.exit_code) == ("interrupted", 45)
 
 
 def test_a_pipe_is_told_nothing_of_the_terminal_beside(

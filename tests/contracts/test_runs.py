@@ -6,11 +6,19 @@ import math
 from collections.abc import AsyncIterator
 
 import pytest
+from lakebed.server.auth.grants import Grant, Permission
 from lakebed.server.errors import RepositoryNotFoundError, RunEndedError
+from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.refs.store import Repository
-from lakebed.server.repository.contracts import Metadata
+from lakebed.server.repository.contracts import Metadata, WriteTransaction
 from lakebed.server.runs.names import make_run_id
-from lakebed.server.runs.points import Points, encode_points, join_points, summarise
+from lakebed.server.runs.points import (
+    Points,
+    decode_points,
+    encode_points,
+    join_encoded,
+    summarise,
+)
 from lakebed.server.runs.rows import (
     Artifact,
     Compare,
@@ -45,12 +53,13 @@ async def begin(
     parent: RunRow | None = None,
     rerun_of: RunRow | None = None,
     lost_after_s: int = 300,
+    user_id: int = 1,
 ) -> RunRow:
     new = NewRun(
         name=make_run_id(),
         repository_id=repository.id,
         experiment=experiment,
-        user_id=1,
+        user_id=user_id,
         user=user,
         host="box",
         command="python train.py",
@@ -206,7 +215,7 @@ class RunContract:
         pieces = await metadata.list_points(run.id, "auc", after=0, limit=10)
         auc, other = await metadata.list_metrics([run.id])
 
-        values = join_points(piece for _, piece in pieces).values
+        values = decode_points(join_encoded(piece for _, piece in pieces)).values
         assert list(values[:2]) == [0.5, 0.25]
         assert math.isnan(values[2])
         assert auc.summary.last is None
@@ -411,3 +420,48 @@ class TestSqlRuns(RunContract):
     async def metadata(self) -> AsyncIterator[Metadata]:
         with lake_directory() as directory, open_metadata(directory) as metadata:
             yield metadata
+
+    async def test_a_key_of_a_run_speaks_for_its_user_and_tells_of_the_run(
+        self, metadata: Metadata, repository: Repository
+    ) -> None:
+        """Both contracts are kept by one database: `KeyStore.find_run_credential`."""
+        assert isinstance(metadata, SqlMetadata)
+        await metadata.create_user("root", is_admin=True, now_ms=NOW_MS)
+        ann = await metadata.create_user("ann", is_admin=False, now_ms=NOW_MS)
+        grant = Grant("lake", "main", Permission.READ, NOW_MS)
+        await metadata.set_grant(ann.id, grant)
+        runs = {
+            user_id: await begin(metadata, repository, user_id=user_id)
+            for user_id in (ann.id, 0, 999)
+        }
+
+        async def give_keys(tx: WriteTransaction) -> None:
+            for user_id, run in runs.items():
+                await tx.add_run_key(run.id, f"KEY{user_id}", b"sealed", now_ms=NOW_MS)
+
+        await metadata.write(give_keys)
+
+        own = await metadata.find_run_credential(f"KEY{ann.id}")
+        assert own is not None
+        assert own.run is not None
+        assert (own.user, own.run.name) == (ann, runs[ann.id].name)
+        assert own.grants.level_at("lake", "main") == Permission.READ
+        assert (own.run.is_ending, own.run.is_sealed) == (False, False)
+        owner = await metadata.find_run_credential("KEY0")
+        assert owner is not None
+        assert owner.user.is_admin
+        assert await metadata.find_run_credential("KEY999") is None
+        assert await metadata.find_credential(f"KEY{ann.id}") is None
+
+        await metadata.write(
+            lambda tx: tx.end_run(
+                runs[ann.id].id, b"e", ended_ms=NOW_MS, exit_code=None
+            )
+        )
+        await seal(metadata, runs[ann.id])
+        ended = await metadata.find_run_credential(f"KEY{ann.id}")
+        assert ended is not None
+        assert ended.run is not None
+        assert (ended.run.is_ending, ended.run.is_sealed) == (True, True)
+        await metadata.delete_user(ann.id)
+        assert await metadata.find_run_credential(f"KEY{ann.id}") is None

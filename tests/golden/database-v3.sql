@@ -25,10 +25,11 @@ CREATE TABLE chunk (
     plain_bytes  INTEGER NOT NULL,
     codec        INTEGER NOT NULL,
     base         BLOB,     -- the chunk that is the dictionary of codec 2
-    condemned_ms INTEGER,  -- collection wants to delete it
+    condemned_ms INTEGER, damaged_ms INTEGER,  -- collection wants to delete it
     PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX chunk_condemned ON chunk (condemned_ms) WHERE condemned_ms IS NOT NULL;
+CREATE INDEX chunk_damaged ON chunk (damaged_ms) WHERE damaged_ms IS NOT NULL;
 CREATE TABLE commit_record (
     repository_id INTEGER NOT NULL,
     id            BLOB NOT NULL,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -33,10 +35,11 @@ def lake(server: ServerProcess, s3: Any, repository: str) -> str:
 def begin(server: ServerProcess, lake: str) -> Begin:
     """Begin a run; return its id and a client with its key."""
 
-    def begin_run(**wish: Any) -> tuple[str, Any]:
+    def begin_run(signature_version: str | None = None, **wish: Any) -> tuple[str, Any]:
+        config = {"signature_version": signature_version} if signature_version else {}
         body = server.rest("POST", f"/repositories/{lake}/runs", wish)
         key = AccessKey(body["access_key_id"], body["secret_access_key"])
-        return body["run"]["id"], server.s3(key)
+        return body["run"]["id"], server.s3(key, **config)
 
     return begin_run
 
@@ -273,7 +276,7 @@ def test_large_uploads_in_parts_are_published_too(
     run, client = begin()
     place = {"Bucket": lake, "Key": "main/big"}
     upload = client.create_multipart_upload(**place)["UploadId"]
-    parts = []
+    parts: list[dict[str, Any]] = []
     for number, body in ((1, b"x" * 5 * 1024 * 1024), (2, b"y")):
         done = client.upload_part(
             **place, UploadId=upload, PartNumber=number, Body=body
@@ -380,10 +383,11 @@ def test_a_key_that_is_used_after_the_end_is_refused_and_told_why(
     with pytest.raises(ClientError) as caught:
         read(client, lake, "main/data/a")
 
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    assert caught.value.response["Error"]["Code"] == "AccessDenied"
-    assert run in str(caught.value)
-    assert "has ended" in str(caught.value)
+    refused: Any = caught.value
+    assert refused.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert refused.response["Error"]["Code"] == "AccessDenied"
+    assert run in str(refused)
+    assert "has ended" in str(refused)
 
 
 def test_protected_branches_take_what_a_run_publishes(
@@ -397,6 +401,40 @@ def test_protected_branches_take_what_a_run_publishes(
     assert end(server, lake, run)["status"] == "succeeded"
 
     assert read(s3, lake, "main/out") == b"x"
+
+
+def test_forms_and_presigned_addresses_of_a_run_are_the_runs(
+    server: ServerProcess, s3: Any, lake: str, begin: Begin
+) -> None:
+    before = head_of(server, lake)
+    run, client = begin(signature_version="s3v4")
+    s3.put_object(Bucket=lake, Key="main/data/a", Body=b"second a")
+    commit(server, lake)
+    address = client.generate_presigned_url(
+        "get_object", Params={"Bucket": lake, "Key": "main/data/a"}
+    )
+    form = client.generate_presigned_post(lake, "main/by-form")
+    body = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in {**form["fields"], "file": "sent"}.items()
+    )
+
+    with urllib.request.urlopen(address, timeout=30) as response:
+        assert response.read() == b"first a"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    sent = server.send_as_it_is(
+        "POST", f"/{lake}", headers, f"{body}--x--\r\n".encode()
+    )
+    assert sent.status == 204, sent.body
+    assert keys(s3, lake, "main/by-form") == []
+
+    sealed = end(server, lake, run)
+    assert [(each["path"], each["commit"]) for each in sealed["inputs"]] == [
+        ("data/a", before)
+    ]
+    assert read(s3, lake, "main/by-form") == b"sent"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(address, timeout=30)
 
 
 USES = {

@@ -15,7 +15,10 @@ from fcntl import ioctl
 from pathlib import Path
 from typing import Any
 
+from lakebed.client import Client
 from lakebed.client.blocking.loop import LoopThread
+from lakebed.client.runs.spool import Spool, SpoolHead
+from lakebed.client.wire import RunBatch, RunCreation
 
 from support.losing import LosingProxy, losing_proxy
 
@@ -74,6 +77,27 @@ def started(
     finally:
         process.kill()
         process.communicate()
+
+
+def leave_behind(url: str, repository: str) -> str:
+    """Begin a run, and leave a line of its log to be sent; return its id."""
+    with Client(url) as client:
+        start = client.begin_run(repository, RunCreation())
+    spool = Spool.create(
+        SpoolHead(
+            server=url,
+            repository=repository,
+            run=start.run.id,
+            writer="left",
+            access_key_id=start.access_key_id,
+            secret_access_key=start.secret_access_key,
+            pid=0,
+            started_ms=0,
+        )
+    )
+    spool.append(RunBatch(writer="left", sequence=1, log="a line\n"))
+    spool.leave()
+    return start.run.id
 
 
 @contextmanager

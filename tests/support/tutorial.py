@@ -109,7 +109,7 @@ def shape(session: str) -> str:
     for pattern, word in _VARYING:
         session = pattern.sub(word, session)
     # Columns are as wide as what is in them, and lines are folded where they are full.
-    return re.sub(r" {2,}", "  ", re.sub(r"\n {2,}", "  ", session))
+    return re.sub(r" {2,}", " ", re.sub(r"\n {2,}", " ", session))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +11,7 @@ from aiohttp import web
 from lakebed.client.wire import Page
 from lakebed.client.wire import runs as wire
 
+from ...errors import LakeError
 from ...httprules.receiving import Patience
 from ...httprules.sending import SANDBOX
 from ...httprules.whole import WholeAnswer
@@ -49,6 +51,8 @@ from ..run_shapes import (
     show_start,
     show_verdict,
 )
+
+log = logging.getLogger(__name__)
 
 
 async def list_runs(call: Call[RunsQuery, NoBody]) -> Shown[Page[wire.RunSummary]]:
@@ -238,10 +242,19 @@ async def _send(
         )
     headers["Content-Length"] = str(size_bytes)
     response = web.StreamResponse(headers=headers)
+    # The first piece before the head: what is damaged there is still an answer.
     first = await anext(pieces)
     await response.prepare(call.request)
     await response.write(first)
-    async for piece in pieces:
-        await response.write(piece)
-    await response.write_eof()
+    try:
+        async for piece in pieces:
+            await response.write(piece)
+        await response.write_eof()
+    except LakeError as error:
+        # As where an object is sent: an end that is missing is the one honest answer.
+        log.error(
+            "read broke off", extra={"run": call.names["run"], "error": str(error)}
+        )
+        if call.request.transport is not None:
+            call.request.transport.abort()
     return response

@@ -174,6 +174,18 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
     assert kept(capture(repository.root), "code.tar") == first
 
 
+def test_where_data_lies_nothing_is_taken_for_code(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    for path in ("in/table.csv", "out.bin", "fresh.py", "in.py"):
+        repository.write(path, "1\n")
+    (tmp_path / "link").symlink_to(repository.root)
+    data = [tmp_path / "link" / "in", repository.root / "out.bin"]
+
+    captured = capture_code(tmp_path / "link", ["python", "train.py"], exclude=data)
+
+    assert names_in_tar(captured) == ["fresh.py", "in.py"]
+
+
 # Submodules and nested repositories --------------------------------------------------
 
 

@@ -95,6 +95,28 @@ def test_an_interpreter_of_another_machine_is_found_here_by_its_name(
     assert argv == [str(places.programs / "python"), "x"]
 
 
+def test_without_a_new_environment_the_old_one_will_do_if_it_is_still_there(
+    tmp_path: Path,
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for name in (".venv/bin/python", ".venv/bin/fit", "run.sh"):
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text("#!/bin/sh\n")
+        (old / name).chmod(0o755)
+    code = msgspec.structs.replace(CODE, root=str(old), directory=".")
+    there = msgspec.structs.replace(
+        ENVIRONMENT, executable=str(old / ".venv/bin/python")
+    )
+
+    places = make_places(code, there, root=new, directory=new, interpreter=None)
+
+    for name in (".venv/bin/python", f"{old}/.venv/bin/fit"):
+        assert places.map_command([name], "/nowhere")[0].startswith(f"{old}/.venv/")
+    with pytest.raises(RerunError, match=r"no program './run.sh'"):
+        # That of the old work tree is not the code of the run.
+        places.map_command(["./run.sh"], "/nowhere")
+
+
 def test_a_program_that_is_not_here_is_named(places: Places) -> None:
     with pytest.raises(RerunError, match="no program 'frobnicate' here"):
         places.map_command(["frobnicate"], "/nowhere")

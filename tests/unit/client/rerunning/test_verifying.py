@@ -28,6 +28,7 @@ from lakebed.client.wire import (
     Distribution,
     Hardware,
     MetricSummary,
+    Missing,
     Run,
     RunOutput,
     VerdictCreation,
@@ -172,6 +173,38 @@ async def test_a_prefix_of_which_single_files_are_known_is_compared_by_them(
 
     assert verdict.is_identical
     assert verdict.compared == 1
+
+
+@pytest.mark.parametrize("identity", ["e" * 64, "9" * 64])
+async def test_what_a_record_had_no_room_for_is_compared_by_its_prefix(
+    tmp_path: Path, identity: str
+) -> None:
+    gap = Missing(what="outputs", reason="more than 10000 files: not listed")
+    lake = ReadingLake()
+    lake.rows = [Diff(type="changed", path="out/zz", path_type="object")]
+    first, again = run_pair(
+        [first_output("out/", kind="prefix"), first_output("out/a")],
+        [again_output("out/", identity, kind="prefix"), again_output("out/a")],
+    )
+    first = msgspec.structs.replace(first, missing=[gap])
+
+    verdict = await verify((first, again), tmp_path, lake=lake)
+
+    assert verdict.is_identical == (identity == "e" * 64)
+    assert [each.path for each in verdict.differences] == (
+        [] if verdict.is_identical else ["out/zz"]
+    )
+
+
+async def test_what_no_record_lists_is_not_called_the_same(tmp_path: Path) -> None:
+    gap = Missing(what="outputs", reason="more than 10000 files: not listed")
+    first, again = run_pair([first_output("a")], [again_output("a")])
+    first = msgspec.structs.replace(first, missing=[gap])
+
+    verdict = await verify((first, again), tmp_path)
+
+    assert not verdict.is_identical
+    assert "not all were compared" in verdict.differences[0].detail
 
 
 async def test_a_prefix_alone_is_told_apart_by_the_server(tmp_path: Path) -> None:

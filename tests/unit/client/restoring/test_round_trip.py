@@ -567,3 +567,14 @@ def test_commits_that_are_too_large_to_keep_are_a_gap(tmp_path: Path) -> None:
     assert kept.part == captured.part
     assert [each.what for each in kept.missing] == ["code.bundle"]
     assert "push it" in kept.missing[0].reason
+
+
+def test_without_a_remote_a_commit_of_very_many_files_is_not_packed(
+    tmp_path: Path,
+) -> None:
+    repository = make_repository(tmp_path / "work")
+    captured = capture_code(repository.root, ["python", "train.py"])
+
+    assert capture_commits(
+        captured.part, limits=Limits(pack_objects_max=5)
+    ) == Captured(captured.part)
