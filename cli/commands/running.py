@@ -139,13 +139,17 @@ def execute(
     from lakebed.client import Client
     from lakebed.client.runs.command import CommandRun
 
+    from ..transfer.progress import TransferProgress
+
     target = find_target(server)
     with Client(
         target.server,
         access_key_id=target.access_key_id,
         secret_access_key=target.secret_access_key,
     ) as client:
-        return CommandRun(client, plan, command, capturing=capturing).run()
+        return CommandRun(
+            client, plan, command, capturing=capturing, watch=TransferProgress
+        ).run()
 
 
 def tell(end: CommandEnd) -> int:

@@ -11,8 +11,9 @@ import msgspec
 
 from ..blocking.client import Client
 from ..runs.capturing import Command
-from ..runs.command import CommandEnd, CommandRun, Watch
+from ..runs.command import CommandEnd, CommandRun
 from ..runs.plan import Plan
+from ..runs.watching import Watch
 from ..wire import Run
 from .errors import RerunError
 from .outcome import compare_inputs

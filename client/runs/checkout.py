@@ -11,17 +11,16 @@ from ..async_client import AsyncClient
 from ..errors import InvalidRequestError, NotFoundError
 from ..operations.bulk_download import ObjectDownload
 from ..operations.folders import target_of
-from ..operations.uploading import Progress
 from ..wire import ObjectStats
 from ..wire.runs import InputWish
+from .watching import Watched
 
 
 async def check_out(
     lake: AsyncClient,
     wish: InputWish,
     local: Path,
-    *,
-    progress: Progress | None = None,
+    watched: Watched | None = None,
 ) -> int:
     """Write the input `wish` to `local`, with the key of the run; return its files.
 
@@ -34,12 +33,12 @@ async def check_out(
         OSError: a file cannot be written.
     """
     if wish.path and not wish.path.endswith("/"):
-        return await _check_out_file(lake, wish, local, progress)
-    return await _check_out_folder(lake, wish, local, progress)
+        return await _check_out_file(lake, wish, local, watched)
+    return await _check_out_folder(lake, wish, local, watched)
 
 
 async def _check_out_file(
-    lake: AsyncClient, wish: InputWish, local: Path, progress: Progress | None
+    lake: AsyncClient, wish: InputWish, local: Path, watched: Watched | None
 ) -> int:
     if str(wish.local or "").endswith("/") or await asyncio.to_thread(local.is_dir):
         local /= wish.path.rpartition("/")[2]
@@ -49,15 +48,24 @@ async def _check_out_file(
         return 0
     await asyncio.to_thread(local.parent.mkdir, parents=True, exist_ok=True)
     await lake.download_object(
-        wish.repository, wish.ref, wish.path, local, parallel=4, progress=progress
+        wish.repository,
+        wish.ref,
+        wish.path,
+        local,
+        parallel=4,
+        progress=watched.advance if watched is not None else None,
+        expect=watched.set_total if watched is not None else None,
     )
     return 1
 
 
 async def _check_out_folder(
-    lake: AsyncClient, wish: InputWish, folder: Path, progress: Progress | None
+    lake: AsyncClient, wish: InputWish, folder: Path, watched: Watched | None
 ) -> int:
     count = 0
+    if watched is not None:
+        held = await lake.du(wish.repository, wish.ref, prefix=wish.path)
+        watched.set_total(held.size_bytes)
 
     async def downloads() -> AsyncGenerator[ObjectDownload]:
         nonlocal count
@@ -70,9 +78,14 @@ async def _check_out_folder(
             target = target_of(folder, name)
             if not await _is_there(lake, wish, found, target):
                 yield ObjectDownload(found.path, target)
+            elif watched is not None:
+                watched.advance(found.size_bytes or 0)
 
     report = await lake.download_objects(
-        wish.repository, wish.ref, downloads(), progress=progress
+        wish.repository,
+        wish.ref,
+        downloads(),
+        progress=watched.advance if watched is not None else None,
     )
     if report.failed:
         raise report.failed[0][1]

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,20 +22,16 @@ from .. import wire
 from ..blocking.client import Client
 from ..capture import mask_argv
 from ..errors import ClientError
-from ..operations.uploading import Progress
 from ..seeding import seeds_of_variables
 from ..wire.run_parts import Code
 from .capturing import Capturing, Command
-from .checkout import check_out
 from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
 from .plan import Parts, Plan, make_creation
 from .process import CommandNotStartedError, Ended, run_process
 from .recording import Recording
 from .variables import environment_of, find_attached
-
-Watch = Callable[[str, int | None], Progress]
-"""Called with what is moved, and how many bytes it has; gives whom to tell of each."""
+from .watching import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +153,7 @@ class CommandRun(Recording):
         for wish in self._plan.inputs:
             if wish.local is None:
                 continue
-            target = self._place(wish.local)
-            progress = self._watch(wish.path, None) if self._watch else None
-            self._ask(
-                lambda lake, wish=wish, target=target, progress=progress: check_out(  # type: ignore[misc]
-                    lake, wish, target, progress=progress
-                )
-            )
+            self._check_out(wish, self._place(wish.local))
 
     def _run_process(self) -> Ended:
         recorder, command = self._running, self._command

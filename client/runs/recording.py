@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Token
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from ..errors import (
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
-from ..wire.runs import OutputWish, RunEnd, RunStart
+from ..wire.runs import InputWish, OutputWish, RunEnd, RunStart
 from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
@@ -44,6 +45,7 @@ from .recorder import Recorder, warn
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import REGION, environment_of, find_attached, s3_endpoint
+from .watching import Watch, Watched
 
 T = TypeVar("T")
 
@@ -95,6 +97,7 @@ class Recording:
         self._seeds: Seeds | None = None
         self._late_code = LateCode()
         self._uploaded: set[str] = set()
+        self._watch: Watch | None = None
         self._others: Future[None] | None = None
         self.status: Status = "new"
         self.result: wire.Run | None = None
@@ -318,12 +321,20 @@ class Recording:
             await recorder.declare(lake, inputs=[wish])
             run = await lake.get_run(known.run)
             commit = _find_commit(run, wish)
-            if local is not None:
-                await check_out(lake, wish, Path(local))
             where = None if local is None else Path(local)
             return RunInput(wish.repository, wish.ref, commit, wish.path, where)
 
-        return self._ask(work)
+        pinned = self._ask(work)
+        if local is not None:
+            self._check_out(wish, Path(local))
+        return pinned
+
+    def _check_out(self, wish: InputWish, target: Path) -> None:
+        with self._watching(wish.path) as watched:
+            self._ask(lambda lake: check_out(lake, wish, target, watched))
+
+    def _watching(self, name: str) -> AbstractContextManager[Watched | None]:
+        return nullcontext() if self._watch is None else self._watch(name)
 
     def _output(self, local: str | Path, address: str) -> str:
         wish = settle(output_wish(local, address), Path(local))
@@ -359,11 +370,13 @@ class Recording:
         """Upload what is at `place`, and declare it."""
         recorder = self._running
 
-        async def work(lake: AsyncClient) -> None:
-            await upload(lake, place, wish)
-            await recorder.declare(lake, outputs=[wish])
+        with self._watching(wish.path) as watched:
 
-        self._ask(work)
+            async def work(lake: AsyncClient) -> None:
+                await upload(lake, place, wish, watched)
+                await recorder.declare(lake, outputs=[wish])
+
+            self._ask(work)
         if wish.local is not None:
             self._uploaded.add(wish.local)
 

@@ -11,16 +11,15 @@ from ..async_client import AsyncClient
 from ..content_types import guess_content_type
 from ..errors import InvalidRequestError
 from ..operations.bundling import ObjectUpload
-from ..operations.uploading import Progress
 from ..wire.runs import OutputWish
+from .watching import Watched
 
 
 async def upload(
     lake: AsyncClient,
     local: Path,
     wish: OutputWish,
-    *,
-    progress: Progress | None = None,
+    watched: Watched | None = None,
 ) -> int:
     """Write `local` to where `wish`, settled, says, with the key of the run; return its files.
 
@@ -29,6 +28,7 @@ async def upload(
             object.
         OSError: a file cannot be read.
     """
+    progress = watched.advance if watched is not None else None
     if await asyncio.to_thread(local.is_dir):
         report = await lake.upload_objects(
             wish.repository, wish.branch, _walk(local, wish.path), progress=progress
@@ -45,6 +45,7 @@ async def upload(
         local,
         content_type=guess_content_type(wish.path),
         progress=progress,
+        expect=watched.set_total if watched is not None else None,
     )
     return 1
 

@@ -7,14 +7,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from lakebed.client.wire import Run
 
 from support.commands import Lakebed
+from support.losing import Fault
 from support.polling import until
 from support.running import (
+    LAKEBED,
     PYTHON,
     away_on_cue,
     id_of,
+    python,
     run,
     started,
 )
@@ -158,3 +162,72 @@ def test_what_a_server_that_stays_away_did_not_get_is_sent_later(
     assert look(name).status == "succeeded"
     assert read_log(name) == "ready\ngot all of it\n"
     assert lakebed("runs", "sync").out == "nothing waits\n"
+
+
+@pytest.mark.parametrize("end", ["/runs", "/end"])
+def test_an_answer_that_is_lost_begins_and_ends_nothing_twice(
+    folder: Path,
+    repository: str,
+    server: ServerProcess,
+    lakebed: Lakebed,
+    look: Callable[[str], Run],
+    end: str,
+) -> None:
+    with away_on_cue(server.url) as proxy:
+        lost: list[str] = []
+
+        def lose_the_first(number: int, line: str) -> Fault | None:
+            if lost or not line.startswith("POST ") or not line.endswith(end):
+                return None
+            lost.append(line)
+            return "answer"
+
+        proxy.decide = lose_the_first
+        (folder / "out.txt").write_text("made")
+        name, done = run(
+            folder,
+            "-o",
+            f"out.txt=lakebed://{repository}/main/out.txt",
+            "--",
+            "true",
+            env={**os.environ, "LAKEBED_SERVER": proxy.url},
+        )
+
+    assert lost
+    assert done.stderr == f"run {name}\n"
+    assert look(name).status == "succeeded"
+    listed = lakebed("runs", "list", "--repo", repository).out.splitlines()
+    assert [line.split("\t")[0] for line in listed] == [name]
+    assert len(lakebed("log", f"{repository}/main", "--json").json) == 2
+
+
+def test_outputs_that_cannot_be_published_are_kept_for_a_merge_by_hand(
+    folder: Path, repository: str, lakebed: Lakebed, look: Callable[[str], Run]
+) -> None:
+    other = [*LAKEBED, "cp", "other.txt", f"lakebed://{repository}/main/out.txt"]
+    commit = [*LAKEBED, "commit", f"{repository}/main", "-m", "Meanwhile"]
+    (folder / "other.txt").write_text("other")
+    (folder / "out.txt").write_text("ours")
+    ours = {name: value for name, value in os.environ.items() if "LAKEBED" in name}
+    source = (
+        "import os, subprocess\n"
+        "[os.environ.pop(name) for name in list(os.environ) if 'LAKEBED' in name]\n"
+        f"os.environ |= {ours!r}\n"
+        f"subprocess.run({other!r}, check=True)\n"
+        f"subprocess.run({commit!r}, check=True)\n"
+    )
+    name, done = run(
+        folder,
+        "-o",
+        f"out.txt=lakebed://{repository}/main/out.txt",
+        *python(source),
+        code=4,
+    )
+
+    found = look(name)
+    assert found.status == "failed"
+    (left,) = found.work_branches
+    assert f"'{repository}/{left.work_branch}' (for 'main')" in done.stderr
+    shown = lakebed("cat", f"lakebed://{repository}/{left.work_branch}/out.txt")
+    assert shown.out == "ours"
+    assert lakebed("cat", f"lakebed://{repository}/main/out.txt").out == "other"

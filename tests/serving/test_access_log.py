@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -353,24 +354,27 @@ async def test_what_the_disk_does_not_take_is_counted(
 WRITERS, LINES = 4, 2000
 
 
-def write_together(where: str, *options: str, pipe: int | None = None) -> None:
-    """Let several processes write lines to one place at the same time."""
+@contextmanager
+def writing_together(
+    where: str, *options: str, pipe: int | None = None
+) -> Generator[list[subprocess.Popen[bytes]]]:
+    """Let several processes write lines to one place; wait for them at the end."""
     writers = [
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "support.log_writers"),
                 *(where, str(number), str(LINES), *options),
             ],
-            stdin=subprocess.PIPE,
             stdout=pipe,
+            stderr=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
         )
         for number in range(WRITERS)
     ]
+    yield writers
     for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.close()
-    assert [writer.wait(60) for writer in writers] == [0] * WRITERS
+        assert writer.communicate(timeout=60)[1] == b""
+    assert [writer.returncode for writer in writers] == [0] * WRITERS
 
 
 def check_lines(lines: Iterable[str]) -> None:
@@ -386,12 +390,18 @@ def check_lines(lines: Iterable[str]) -> None:
 def read_what_all_write(*options: str) -> list[str]:
     """Return the lines of several processes that write to one pipe."""
     source, sink = os.pipe()
-    with ThreadPoolExecutor(1) as pool, os.fdopen(source) as reader:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        os.fdopen(source) as reader,
+        writing_together("-", *options, pipe=sink) as writers,
+    ):
+        os.close(sink)
+        if options:
+            # None gets through more than the pipe takes before all of them write.
+            for writer in writers:
+                assert writer.stderr is not None
+                assert writer.stderr.readline() == b"writing\n"
         reading = pool.submit(reader.read)
-        try:
-            write_together("-", *options, pipe=sink)
-        finally:
-            os.close(sink)
         return reading.result().splitlines()
 
 
@@ -399,7 +409,8 @@ def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text('{"user": "killed", "target": "/0')
 
-    write_together(str(path))
+    with writing_together(str(path)):
+        pass
 
     first, *others = path.read_text().splitlines()
     assert first.endswith("/0")
@@ -413,8 +424,10 @@ def test_lines_of_several_processes_are_whole_in_a_pipe_too() -> None:
 
 def test_without_the_lock_lines_in_a_pipe_are_torn() -> None:
     """The test above would find it."""
+    lines = read_what_all_write("--without-lock")
+
     with pytest.raises((AssertionError, ValueError, KeyError)):
-        check_lines(read_what_all_write("--without-lock"))
+        check_lines(lines)
 
 
 async def test_lines_that_wait_are_bounded(

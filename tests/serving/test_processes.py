@@ -131,6 +131,7 @@ NOT_SEEN = {
     ("POST", paths.LOGOUT): "the client forgets its token, the server does nothing",
     ("POST", paths.SETUP): "once a lake: tests/api/test_login.py",
     ("POST", paths.REF_OBJECTS_BUNDLE): "reads",
+    ("POST", paths.BATCH_STAT): "reads",
     ("S3", "PutObjectAcl"): "nothing but what holds already can be set",
     ("S3", "PutBucketAcl"): "nothing but what holds already can be set",
 }
