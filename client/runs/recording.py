@@ -37,11 +37,12 @@ from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
 from .late_code import LateCode
+from .outbox import warn
 from .outcome import Outcome, not_published
 from .pending import as_number, check_name
 from .plan import Parts, Plan, capture_here, clean_params, make_creation
 from .reach import RunAddress
-from .recorder import Recorder, warn
+from .recorder import Recorder
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import REGION, environment_of, find_attached, s3_endpoint

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from .. import wire
 from ..errors import ClientError
 from . import current
+from .outbox import warn
 from .outcome import EndStatus, Outcome, outcome_of
 from .plan import Plan, clean_params
-from .recorder import warn
 from .recording import Recording, RunInput, Status
 
 if TYPE_CHECKING:
