@@ -8,31 +8,16 @@ import typer
 
 from .. import options
 from ..asking import ask
-from ..completing import complete_model
 from ..models import parse_model, parse_version
 from ..output import Column, print_fact, print_listing
 from ..text import escape
+from .model_options import NameArgument, RunOption, VersionArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lakebed.client import AsyncClient
     from lakebed.client.wire.models import AliasRule, Approval, Check, Model
-
-NameArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", help="Name of the model", autocompletion=complete_model
-    ),
-]
-VersionArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME@VERSION",
-        help="A version, by its number or an alias",
-        autocompletion=complete_model,
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -172,10 +157,7 @@ def approve(
 def check(
     version: VersionArgument,
     name: Annotated[str, typer.Argument(metavar="CHECK", help="Name of the check")],
-    run: Annotated[
-        str,
-        typer.Option("--run", metavar="RUN", help="The run that judged the version"),
-    ],
+    run: RunOption,
     as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:

@@ -68,10 +68,10 @@ def test_every_route_is_described_and_names_its_ref(route: Route) -> None:
     assert route.handler.__doc__
     names = [s[1:-1] for s in route.template.split("/") if s.startswith("{")]
     refs = {route.ref_name, *route.reads}
-    # Whatever in a path is neither a repository, a user, a key, nor within a model is a
-    # ref; but for what is not built, where nothing is looked up.
+    # Whatever in a path is neither a repository, a user, a key, a run, nor within a model
+    # is a ref; but for what is not built, where nothing is looked up.
     if route not in UNBUILT:
-        others = {"repository", "user", "key", "version", "alias"}
+        others = {"repository", "user", "key", "run", "version", "alias"}
         assert set(names) - others <= refs
     compile_route(route)
 
