@@ -19,11 +19,16 @@ LINE_VARIABLE = "_LAKEBED_COMPLETE_LINE"
 _BASH = """\
 # lakebed completion bash: eval "$(lakebed completion bash)" in ~/.bashrc
 _lakebed_complete() {
-    local line=${COMP_LINE:0:COMP_POINT} word start candidate
+    local line=${COMP_LINE:0:COMP_POINT} word start at candidate
     word=${line##*[[:space:]]}
     # Bash takes what stands behind the last : or = for the word to complete.
     start=${word%"${word##*[:=]}"}
     [[ $COMP_WORDBREAKS == *:* || $start != *: ]] || start=
+    # And what begins with the last @, with it: fraud@prod is a version of a model.
+    at=${word%@*}
+    if [[ $COMP_WORDBREAKS == *@* && $word == *@* && ${#at} -gt ${#start} ]]; then
+        start=$at
+    fi
     COMPREPLY=()
     while IFS=$'\\t' read -r candidate _; do
         [[ -n $candidate ]] || continue

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..completing import complete_model
+from ..completing import complete_model, complete_run
 
 NameArgument = Annotated[
     str,
@@ -51,5 +51,11 @@ Reason = Annotated[
     str, typer.Option("--reason", "-m", help="Why, for the log", show_default=False)
 ]
 RunOption = Annotated[
-    str, typer.Option("--run", metavar="RUN", help="Its id, or the beginning of it")
+    str,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Its id, or the beginning of it",
+        autocompletion=complete_run,
+    ),
 ]

@@ -11,7 +11,7 @@ from ..asking import ask
 from ..models import parse_model, parse_version
 from ..output import Column, print_fact, print_listing
 from ..text import escape
-from .model_options import NameArgument, VersionArgument
+from .model_options import NameArgument, RunOption, VersionArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -157,10 +157,7 @@ def approve(
 def check(
     version: VersionArgument,
     name: Annotated[str, typer.Argument(metavar="CHECK", help="Name of the check")],
-    run: Annotated[
-        str,
-        typer.Option("--run", metavar="RUN", help="The run that judged the version"),
-    ],
+    run: RunOption,
     as_document: options.Json = False,
     server: options.Server = None,
 ) -> None:

@@ -25,11 +25,11 @@ from ..errors import ClientError
 from ..seeding import seeds_of_variables
 from ..wire.run_parts import Code
 from .capturing import Capturing, Command
+from .live import LiveRun
 from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
 from .plan import Parts, Plan, make_creation
 from .process import CommandNotStartedError, Ended, run_process
-from .recording import Recording
 from .variables import environment_of, find_attached
 from .watching import Watch
 
@@ -49,7 +49,7 @@ class CommandEnd:
     """Whether what was shown last, on a terminal, may stand in a line without an end."""
 
 
-class CommandRun(Recording):
+class CommandRun(LiveRun):
     """A run of a command."""
 
     is_of_this_process = False

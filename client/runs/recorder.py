@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import sys
 import threading
 import time
 import weakref
@@ -26,16 +24,18 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from ..async_client import AsyncClient
 from ..errors import ClientError
 from ..retrying import RetryPolicy
 from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
+from .outbox import Outbox, warn
 from .pending import POINTS_MAX, Pending
 from .reach import RunAddress
 from .sending import Verdict, judge, send
-from .spool import Spool, SpooledFile, SpoolFullError, SpoolHead, SpoolItem
+from .spool import SpooledFile, SpoolItem
 
 T = TypeVar("T")
 
@@ -45,8 +45,6 @@ HEARTBEATS = 8
 """Signs of life in the time after which a run counts as lost; some may be lost."""
 TIMEOUT_S = 30.0
 """Silence of the server that is taken for its end. A batch takes milliseconds."""
-KEPT_BYTES_MAX = 1 << 30
-"""Of one file that is kept with a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,6 @@ class Pace:
     """The same when somebody waits for the end of the run."""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     """Within one try."""
-
-
-def warn(text: str) -> None:
-    """Tell whoever started the program, once something matters that they cannot see."""
-    with suppress(Exception):
-        print(f"lakebed: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Recorder:
@@ -94,16 +86,16 @@ class Recorder:
         self.address = address
         self._is_owner = is_owner
         self._heartbeat_s = lost_after_s / HEARTBEATS
-        self._saved_server = saved_server or address.server
-        self._warn = warn
+        self._make_outbox = partial(
+            Outbox, address, saved_server=saved_server or address.server, warn=warn
+        )
         self._pace = pace
         self._begin()
         _alive.add(self)
 
     def renew(self) -> None:
         """Begin again in a forked child, as another writer."""
-        if self._spool is not None:
-            self._spool.leave()
+        self._outbox.leave()
         # The parent ends the run.
         self._is_owner = False
         self._begin()
@@ -111,21 +103,12 @@ class Recorder:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._start_lock = threading.Lock()
-        self.writer = secrets.token_hex(8)
-        self.pending = Pending()
-        self._spool_lock = threading.Lock()
-        self._spool: Spool | None = None
-        self._sequence = 0
+        self._outbox = self._make_outbox()
         self._direct_sequence = 0
-        self._kept = 0
-        self._dropped = 0
-        self._why_dropped = ""
-        self._told: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lake: AsyncClient | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
-        self._drained = threading.Event()
         self._wake: asyncio.Event | None = None
         self._is_woken = False
         self._closing = False
@@ -137,24 +120,19 @@ class Recorder:
         """Why the server takes nothing any more of this run."""
         self.ended: Run | None = None
 
+    @property
+    def pending(self) -> Pending:
+        """What was logged and is in no batch yet."""
+        return self._outbox.pending
+
     def start(self) -> None:
-        """Start the thread and make the spool; again is nothing."""
+        """Start the thread and make the file; again is nothing."""
         with self._start_lock:
             if self._thread is None:
                 self._start()
 
     def _start(self) -> None:
-        head = SpoolHead(
-            server=self._saved_server,
-            repository=self.address.repository,
-            run=self.address.run,
-            writer=self.writer,
-            access_key_id=self.address.access_key_id,
-            secret_access_key=self.address.secret_access_key,
-            pid=self._pid,
-            started_ms=time.time_ns() // 1_000_000,
-        )
-        self._spool = Spool.create(head)
+        self._outbox.open()
         # A daemon: a program that does not end its run must still be able to end.
         thread = threading.Thread(
             target=self._run, name="lakebed-recorder", daemon=True
@@ -191,22 +169,7 @@ class Recorder:
             ValueError: it is too large.
         """
         self._here()
-        if len(content) > KEPT_BYTES_MAX:
-            raise ValueError(
-                f"cannot keep '{name}': {len(content) >> 20} MiB, over "
-                f"{KEPT_BYTES_MAX >> 20}; make it an output"
-            )
-        self._collect()
-        with self._spool_lock:
-            assert self._spool is not None
-            self._kept += 1
-            try:
-                path = self._spool.save(content, self._kept)
-                self._spool.append(SpooledFile(name=name, path=path))
-            except (OSError, SpoolFullError) as error:
-                reason = f"cannot be kept on the way to the server: {error}"
-                self.pending.add_missing(Missing(what=name, reason=reason))
-                self._tell("keep", f"'{name}' is not kept with the run: {error}")
+        self._outbox.keep(name, content)
         self._hurry()
 
     # Requests that somebody waits for -----------------------------------------------
@@ -237,7 +200,7 @@ class Recorder:
         # A writer beside the other: it does not wait for what is spooled.
         self._direct_sequence += 1
         batch = RunBatch(
-            writer=f"{self.writer}-direct",
+            writer=f"{self._outbox.writer}-direct",
             sequence=self._direct_sequence,
             inputs=inputs or [],
             outputs=outputs or [],
@@ -249,7 +212,7 @@ class Recorder:
     def flush(self, timeout_s: float) -> bool:
         """Wait until the server has all that was logged; tell whether it has."""
         self._here()
-        self._collect()
+        self._outbox.collect()
         return self._wait_until_sent(timeout_s)
 
     def finish(self, end: RunEnd, *, timeout_s: float) -> Run | None:
@@ -259,19 +222,9 @@ class Recorder:
             ClientError: the server has, and does not take it.
         """
         self._here()
-        self._collect()
-        if self._dropped:
-            reason = f"{self._dropped:,} batches were dropped: {self._why_dropped}"
-            missing = [*end.missing, Missing(what="metrics", reason=reason)]
-            end = RunEnd(
-                status=end.status,
-                exit_code=end.exit_code,
-                ended_ms=end.ended_ms,
-                message=end.message,
-                missing=missing,
-            )
+        self._outbox.collect()
         self._is_finishing = True
-        self._put(end)
+        self._outbox.end(end)
         self._wait_until_sent(timeout_s)
         if self.gone is not None:
             raise self.gone
@@ -282,25 +235,13 @@ class Recorder:
         if self._pid != os.getpid() or self._thread is None or self._closing:
             return
         with suppress(Exception):
-            self._collect()
+            self._outbox.collect()
         self._closing = True
         self._hurry()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             return  # it may be in the middle of writing: the file is its own
-        with self._spool_lock:
-            if self._spool is None:
-                return
-            if len(self._spool) or self.gone is not None:
-                self._spool.leave()
-            else:
-                self._spool.remove()
-
-    @property
-    def waiting_count(self) -> int:
-        """Items that the server does not have."""
-        with self._spool_lock:
-            return len(self._spool) if self._spool is not None else 0
+        self._outbox.close()
 
     # -----------------------------------------------------------------------------------
 
@@ -310,49 +251,16 @@ class Recorder:
 
     def _hurry(self) -> None:
         if self.pending.point_count >= PENDING_POINTS_MAX:
-            self._collect()
+            self._outbox.collect()
         if self._is_woken or self._loop is None or self._wake is None:
             return
         self._is_woken = True
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake.set)
 
-    def _collect(self) -> None:
-        """Write what was logged into the spool."""
-        with self._spool_lock:
-            batches = self.pending.take(self.writer, self._sequence + 1)
-            for batch in batches:
-                self._sequence = batch.sequence
-                self._append(batch)
-            if batches:
-                self._drained.clear()
-
-    def _put(self, item: SpoolItem) -> None:
-        with self._spool_lock:
-            self._append(item)
-            self._drained.clear()
-
-    def _append(self, item: SpoolItem) -> None:
-        if self._spool is None or self.gone is not None:
-            return
-        try:
-            self._spool.append(item)
-        except SpoolFullError:
-            self._dropped += 1
-            path, failure = self._spool.path, self._spool.failure
-            self._why_dropped = (
-                f"the server was away, and '{path}' cannot be written: {failure}"
-            )
-            self._tell("full", f"points are lost: {self._why_dropped}")
-
     def _wait_until_sent(self, timeout_s: float) -> bool:
         self._hurry()
-        return self._drained.wait(timeout_s) and self.gone is None
-
-    def _tell(self, kind: str, text: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._warn(f"run {self.address.run[:12]}: {text}")
+        return self._outbox.is_drained.wait(timeout_s) and self.gone is None
 
     # On the thread -------------------------------------------------------------------
 
@@ -360,10 +268,10 @@ class Recorder:
         try:
             asyncio.run(self._main())
         except Exception as error:  # noqa: BLE001 - a program must not end with its record
-            self._tell("broken", f"recording stopped: {error}")
+            self._outbox.tell("broken", f"recording stopped: {error}")
         finally:
             self._ready.set()
-            self._drained.set()
+            self._outbox.is_drained.set()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -386,24 +294,20 @@ class Recorder:
     async def _keep_collecting(self) -> None:
         while True:
             await asyncio.sleep(self._pace.flush_s)
-            self._collect()
+            self._outbox.collect()
             if self._wake is not None and not self.is_away:
                 self._wake.set()
 
     async def _keep_sending(self, lake: AsyncClient) -> None:
         failures = 0
         while True:
-            with self._spool_lock:
-                assert self._spool is not None
-                item = self._spool.first() if self.gone is None else None
-                if item is None:
-                    self._drained.set()
+            item = self._outbox.first()
             if item is None and self._closing:
                 return
             if item is None:
                 await self._beat(lake)
                 await self._sleep(self._heartbeat_s)
-                self._collect()
+                self._outbox.collect()
                 continue
             verdict = await self._try(lake, item)
             if verdict != "away":
@@ -427,9 +331,7 @@ class Recorder:
         self.is_away = False
         self._heard_s = time.monotonic()
         self.ended = ended or self.ended
-        with self._spool_lock:
-            assert self._spool is not None
-            self._spool.drop_first()
+        self._outbox.drop_first()
         return None
 
     def _note_failure(self, item: SpoolItem, error: Exception) -> Verdict:
@@ -437,26 +339,21 @@ class Recorder:
         self.is_away = verdict == "away"
         if isinstance(item, RunEnd) and not self.is_away:
             # Whoever waits for the end explains it.
-            self.gone = error if isinstance(error, ClientError) else None
+            self._shut(error)
             return "gone"
         match verdict:
             case "away":
-                self._tell(
-                    "away", f"{error}; what is logged waits in '{self._place()}'"
+                self._outbox.tell(
+                    "away", f"{error}; what is logged waits in '{self._outbox.folder}'"
                 )
             case "refused":
-                self._tell("refused", f"not recorded: {error}")
+                self._outbox.tell("refused", f"not recorded: {error}")
                 what = "files" if isinstance(item, SpooledFile) else "metrics"
-                with self._spool_lock:
-                    assert self._spool is not None
-                    self._spool.drop_first()
+                self._outbox.drop_first()
                 self.pending.add_missing(Missing(what=what, reason=str(error)))
             case "gone":
                 self._note_gone(error)
         return verdict
-
-    def _place(self) -> str:
-        return str(self._spool.path.parent) if self._spool is not None else ""
 
     async def _beat(self, lake: AsyncClient) -> None:
         """Say that the run goes on, if nothing else has."""
@@ -464,9 +361,7 @@ class Recorder:
             return
         if time.monotonic() - self._heard_s < self._heartbeat_s / 2:
             return
-        with self._spool_lock:
-            self._sequence += 1
-            batch = RunBatch(writer=self.writer, sequence=self._sequence)
+        batch = self._outbox.heartbeat()
         try:
             await lake.append_run(self.address.repository, self.address.run, batch)
         except Exception as error:  # noqa: BLE001 - as above
@@ -476,8 +371,12 @@ class Recorder:
         self._heard_s = time.monotonic()
 
     def _note_gone(self, error: Exception) -> None:
+        self._shut(error)
+        self._outbox.tell("gone", f"nothing more is recorded: {error}")
+
+    def _shut(self, error: Exception) -> None:
         self.gone = error if isinstance(error, ClientError) else ClientError(str(error))
-        self._tell("gone", f"nothing more is recorded: {error}")
+        self._outbox.is_shut = True
 
     async def _sleep(self, delay_s: float) -> None:
         """Sleep until there is something to do."""

@@ -17,7 +17,6 @@ import asyncio
 import atexit
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -28,10 +27,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from .. import wire
 from ..errors import ClientError
 from . import current
+from .live import LiveRun
+from .outbox import warn
 from .outcome import EndStatus, Outcome, outcome_of
 from .plan import Plan, clean_params
-from .recorder import warn
-from .recording import Recording, RunInput, Status
+from .recording import RunInput, Status
 
 if TYPE_CHECKING:
     from ..blocking.handles.lake import Lake
@@ -41,7 +41,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Run(Recording):
+class Run(LiveRun):
     """A run; made by `lake.run`, begun by `with` or `start`."""
 
     def __init__(self, lake: Lake, plan: Plan) -> None:
@@ -175,7 +175,7 @@ class Run(Recording):
             self._as_run.close()
 
 
-class AsyncRun(Recording):
+class AsyncRun(LiveRun):
     """A run; made by `lake.run`, begun by `async with` or `start`.
 
     What only logs needs no `await`.
@@ -366,5 +366,5 @@ def _end_at_exit() -> None:
         if error is None:
             outcome = Outcome("interrupted", 0, "the process ended before run.end()")
         with suppress(Exception):
-            if run.pid == os.getpid() and run.is_going_on:
+            if isinstance(run, LiveRun) and run.is_going_on:
                 run.end_now(outcome)

@@ -10,9 +10,11 @@ beginning.py    a run begins
 adding.py       batches and files are added
 ending.py       it ends: is published, sealed
 publishing.py   work branches become commits
+assembling.py   a run as its record has it, from its rows
 sealing.py      the record is put together and kept
 finding.py      runs by id, lists
 details.py      all that is known of one
+verdicts.py     what re-runs came to
 deleting.py     runs that nothing needs are deleted
 losing.py       runs that nothing was heard of
 views.py        what a request with the key of a run reads and writes

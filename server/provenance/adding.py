@@ -57,12 +57,12 @@ async def append_batch(
         and what declared inputs and outputs raise
     """
     require_own(caller, run)
-    check_name("writer", batch.writer[: WRITER_CHARS_MAX + 1])
-    if len(batch.writer) > WRITER_CHARS_MAX or batch.sequence < 1:
+    if len(check_name("writer", batch.writer)) > WRITER_CHARS_MAX:
         raise InvalidValueError(
-            "sequence",
-            f"a writer has 1 to {WRITER_CHARS_MAX} characters, and counts from 1",
+            "writer", f"a writer is called by 1 to {WRITER_CHARS_MAX} characters"
         )
+    if batch.sequence < 1:
+        raise InvalidValueError("sequence", "a writer counts its batches from 1")
     check_int("sequence", batch.sequence)
     check_params(batch.params)
     points = [_read_points(each) for each in batch.metrics]

@@ -21,8 +21,6 @@ P = TypeVar("P", bound=Body)
 _GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 _CODE_FILES = ("code", "entry")
 """How names of kept files begin that have code which is not in Git."""
-_BUNDLE = "bundle"
-"""In the name of a kept file that has the commits themselves."""
 _CAN_BE_DONE_WITHOUT = (
     *("code.bundle", "configuration.params", "environment.lock", "hardware", "log"),
     "seeds",
@@ -85,7 +83,6 @@ def _grade_code(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
-    has_bundle = any(_BUNDLE in name for name in files)
     if code.commit is None and code.untracked not in files:
         yield _reason("C", "code.commit", "the work tree has no commit: make one")
     elif code.commit is None:
@@ -94,7 +91,7 @@ def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
             "code.commit",
             "the work tree has no commit, its files were kept: commit",
         )
-    elif not code.is_pushed and not has_bundle:
+    elif not code.is_pushed and code.bundle not in files:
         where = "there is no remote" if code.is_pushed is None else "it is not pushed"
         yield _reason(
             "B",

@@ -115,12 +115,34 @@ def may_be_null(field: msgspec.inspect.Field) -> bool:
     return isinstance(kind, msgspec.inspect.UnionType) and kind.includes_none
 
 
+def has_numbers(field: msgspec.inspect.Field) -> bool:
+    """Tell whether numbers may be in the object that `field` takes."""
+    match field.type:
+        case msgspec.inspect.DictType(value_type=inner):
+            pass
+        case msgspec.inspect.UnionType(types=types):
+            objects = [
+                each for each in types if isinstance(each, msgspec.inspect.DictType)
+            ]
+            if not objects:
+                return False
+            inner = objects[0].value_type
+        case _:
+            return False
+    kinds = inner.types if isinstance(inner, msgspec.inspect.UnionType) else (inner,)
+    return any(
+        isinstance(each, msgspec.inspect.AnyType | msgspec.inspect.IntType)
+        for each in kinds
+    )
+
+
 def wrong_values(field: msgspec.inspect.Field) -> Iterator[Any]:
     """Yield values of which `field` takes none."""
     allowed = kinds_of(field)
     for value in [each for kind in allowed for each in WRONG[kind]]:
         fits = msgspec.inspect.StrType in allowed and isinstance(value, str)
         fits |= msgspec.inspect.BoolType in allowed and isinstance(value, bool)
+        fits |= isinstance(value, dict) and has_numbers(field)
         if not fits:
             yield value
     if not may_be_null(field):

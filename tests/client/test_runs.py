@@ -439,7 +439,7 @@ def test_what_was_left_behind_is_sent_by_the_next_run(server: ServerProcess) -> 
         "import os, signal\n"
         "run = lake.run(repository='penguins').start()\n"
         "run.log_metric('loss', 1.0)\n"
-        "run._running._collect()\n"
+        "run._running._outbox.collect()\n"
         "print(run.id, flush=True)\n"
         "os.kill(os.getpid(), 9)\n",
     )

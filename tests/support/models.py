@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lakebed.server.chunks.index import Frame
 from lakebed.server.errors import PermissionDeniedError
-from lakebed.server.ids import CommitId
+from lakebed.server.ids import CommitId, Kind
 from lakebed.server.provenance.registering import register
 from lakebed.server.repository import commits, objects, repositories
 from lakebed.server.repository.contracts import WriteTransaction
@@ -14,6 +15,7 @@ from lakebed.server.repository.engine import Engine
 from lakebed.server.repository.objects import stat_object
 from lakebed.server.repository.resolving import get_repository, resolve
 from lakebed.server.runs.names import make_run_id
+from lakebed.server.runs.record import RunRecord, encode_record, hash_record
 from lakebed.server.runs.rows import Artifact, NewRun, RunRow, RunScope
 from lakebed.server.runs.statuses import How, Status
 
@@ -133,11 +135,31 @@ async def end_run(
         for artifact, (_, ref, commit, _) in read:
             await tx.add_input(run.id, artifact, commit, ref, how=How.OBSERVED)
             await tx.need_commit(artifact.repository_id, commit, run.id)
-        record = bytes.fromhex(run.name) * 2
-        assert await tx.seal_run(run.id, record, status=status, grade="B")
+        sealed = hash_record(record)
+        assert await tx.seal_run(run.id, sealed, status=status, grade="B")
 
-    await engine.metadata.write(action)
+    record = encode_record(_record_of(run, status))
+    frame = Frame(Kind.RUN, hash_record(record), record)
+    await engine.metadata.write(action, frames=[frame])
     return run.name
+
+
+def _record_of(run: RunRow, status: Status) -> RunRecord:
+    return RunRecord(
+        id=run.name,
+        repository=run.repository,
+        experiment=run.experiment,
+        status=status,
+        user=run.user,
+        host=run.host,
+        started_ms=run.started_ms,
+        ended_ms=run.started_ms,
+        exit_code=0,
+        parent=None,
+        rerun_of=None,
+        grade="B",
+        parts={},
+    )
 
 
 async def train(

@@ -92,6 +92,12 @@ async def begin_run(call: Call[NoQuery, wire.RunCreation]) -> Created[wire.RunSt
 
     Raises:
         RunEndedError
+        RunNotFoundError
+        RefNotFoundError
+        ObjectNotFoundError
+        InvalidRefExpressionError
+        InvalidPathError
+        ReadOnlyRepositoryError
     """
     run = await beginning.begin_run(
         call.engine,
@@ -126,6 +132,12 @@ async def append_run_batch(
 
     Raises:
         RunEndedError
+        RunNotFoundError
+        RefNotFoundError
+        ObjectNotFoundError
+        InvalidRefExpressionError
+        InvalidPathError
+        ReadOnlyRepositoryError
         TooManyError
     """
     sequence = await adding.append_batch(

@@ -14,7 +14,7 @@ from lakebed.cli.help_page import PAGE
 from lakebed.cli.main import app, run
 from typer.main import get_command
 
-GROUPS = ("admin", "repo", "branch", "tag", "user", "key", "grant", "model")
+GROUPS = ("admin", "repo", "branch", "tag", "user", "key", "grant", "model", "runs")
 
 
 WITHOUT_SERVER = {"completion", "demo", "login", "logout", "serve"}

@@ -77,6 +77,22 @@ def test_credentials_of_a_remote_are_left_out(tmp_path: Path) -> None:
     assert capture(repository.root).part.remote == "https://example.org/a.git"
 
 
+def test_variables_of_git_do_not_lead_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a hook, where they name the repository of the hook."""
+    repository = make_repository(tmp_path / "work")
+    other = make_repository(tmp_path / "other", commits=2)
+    commit = repository.git("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other.root))
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
+
+    code = capture(repository.root).part
+
+    assert (code.root, code.commit) == (str(repository.root), commit)
+
+
 # Too large, too many, not to be read -------------------------------------------------
 
 

@@ -151,6 +151,13 @@ def large_file_pointers(repository: Repository) -> None:
     repository.write("a.ckpt", b"changed content of a checkpoint")
 
 
+def touched(repository: Repository) -> None:
+    """Times that the index does not have: git would like to write it anew."""
+    changed_text(repository)
+    for name in ("weights.bin", "notes.txt", ".gitignore"):
+        os.utime(repository.root / name, (1_700_000_000, 1_700_000_000))
+
+
 def configured_by_the_user(repository: Repository) -> None:
     """Settings that change what a diff looks like, and programs that would run."""
     for name, value in {
@@ -202,6 +209,7 @@ STATES: list[Callable[[Repository], None]] = [
     intent_to_add,
     hidden_from_git,
     large_file_pointers,
+    touched,
     configured_by_the_user,
 ]
 states = pytest.mark.parametrize("state", STATES, ids=lambda each: each.__name__)

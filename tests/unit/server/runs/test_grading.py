@@ -105,7 +105,10 @@ def test_one_gap_leaves_its_grade(grade: str, what: str, given: dict[str, Any]) 
 @pytest.mark.parametrize(
     "given",
     [
-        {"code": {**CODE, "is_pushed": False}, "files": ("code.bundle",)},
+        {
+            "code": {**CODE, "is_pushed": False, "bundle": "code.pack"},
+            "files": ("code.pack",),
+        },
         {
             "code": {**CODE, "is_dirty": True, "diff": "code.diff"},
             "files": ("code.diff",),

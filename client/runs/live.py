@@ -1,0 +1,293 @@
+"""How a run begins, moves data and ends: what is behind `Run`, `AsyncRun` and commands.
+
+All of it blocks, and is called in a thread where that matters.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ..async_client import AsyncClient
+from ..blocking.loop import wait_for
+from ..capture import mask_text
+from ..errors import (
+    ClientError,
+    ConflictError,
+    InvalidRequestError,
+    UnauthenticatedError,
+)
+from ..seeding import current_seeds, seed_everything
+from ..wire import runs as wire
+from ..wire.runs import InputWish, OutputWish, RunEnd, RunStart
+from . import current
+from .addresses import input_wish, output_wish, settle
+from .checkout import check_out
+from .late_code import LateCode
+from .outbox import warn
+from .outcome import Outcome, not_published
+from .plan import Parts, capture_here, make_creation
+from .reach import RunAddress
+from .recorder import Recorder
+from .recording import Recording, RunInput, Status, place_of
+from .syncing import send_left_behind, send_of_others
+from .uploads import upload
+from .variables import find_attached
+from .watching import Watched
+
+T = TypeVar("T")
+
+FINISH_VARIABLE = "LAKEBED_RUN_FINISH_S"
+FINISH_S = float(os.environ.get(FINISH_VARIABLE) or 60.0)
+"""How long the end of a run waits for a server that is away, before it leaves the rest to
+a later process: a restart takes seconds, and somebody sits before it."""
+
+OTHERS_S = 5.0
+"""How long the end of a run waits for what earlier ones left behind."""
+AT_EXIT_S = 10.0
+"""The same where the program ends without having ended its run."""
+
+
+class LiveRun(Recording):
+    """A run of this process, with what happens to it."""
+
+    def _ask(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+        """Run `work` with the key of the run, and wait for it."""
+        return wait_for(self._running.call(work))
+
+    def _prepare(self) -> bool:
+        """Find out what is recorded before the run begins; False: it has begun already.
+
+        That is so in a process that `lakebed run` started, unless a run goes on in it.
+        """
+        if self.status != "new":
+            raise RuntimeError("the run has begun before: make another one")
+        outer = current.current_run()
+        attached = find_attached(self._server) if outer is None else None
+        if attached is not None:
+            self._is_attached = True
+            self._take_up(attached, saved_server=attached.server)
+            self.log_params(self._plan.params)
+            return False
+        if outer is not None and self._plan.parent is None:
+            self._plan = replace(self._plan, parent=outer.id)
+        if self._plan.seed is not None:
+            self._seeds = seed_everything(self._plan.seed)
+        self._parts = capture_here(self._plan)
+        return True
+
+    def _creation(self) -> wire.RunCreation:
+        return make_creation(self._plan, self._parts, seeds=self._seeds)
+
+    def _begin(self, start: RunStart, url: str) -> None:
+        """Take up the run that the server began at our request."""
+        address = RunAddress(
+            url,
+            start.run.repository,
+            start.run.id,
+            start.access_key_id,
+            start.secret_access_key,
+        )
+        saved = place_of(self._server)
+        self._take_up(address, saved_server=saved)
+        self._others = self._running.call(
+            lambda _: send_of_others(saved, address.server)
+        )
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        self._keep_parts(parts)
+
+    def _keep_parts(self, parts: Parts) -> None:
+        recorder = self._running
+        for missing in parts.missing:
+            recorder.add_missing(missing.what, missing.reason)
+        if parts.captured is not None:
+            for kept in parts.captured.files:
+                recorder.keep(kept.name, kept.content)
+            self._late_code = LateCode(parts.captured.code)
+
+    def _take_up(self, address: RunAddress, *, saved_server: str) -> None:
+        self._address = address
+        self._recorder = Recorder(
+            address,
+            is_owner=not self._is_attached,
+            lost_after_s=self._plan.lost_after_s,
+            saved_server=saved_server,
+        )
+        self._recorder.start()
+        self.status = "running"
+        self._token = current.enter(self)
+
+    def _input(self, address: str, local: str | Path | None) -> RunInput:
+        recorder, known = self._running, self._known
+        wish = input_wish(address, local)
+
+        async def work(lake: AsyncClient) -> RunInput:
+            await recorder.declare(lake, inputs=[wish])
+            run = await lake.get_run(known.run)
+            commit = _find_commit(run, wish)
+            where = None if local is None else Path(local)
+            return RunInput(wish.repository, wish.ref, commit, wish.path, where)
+
+        pinned = self._ask(work)
+        if local is not None:
+            self._check_out(wish, Path(local))
+        return pinned
+
+    def _check_out(self, wish: InputWish, target: Path) -> None:
+        with self._watching(wish.path) as watched:
+            self._ask(lambda lake: check_out(lake, wish, target, watched))
+
+    def _watching(self, name: str) -> AbstractContextManager[Watched | None]:
+        return nullcontext() if self._watch is None else self._watch(name)
+
+    def _output(self, local: str | Path, address: str) -> str:
+        wish = settle(output_wish(local, address), Path(local))
+        self._upload(wish, Path(local))
+        return f"lakebed://{wish.repository}/{wish.branch}/{wish.path}"
+
+    def _keep(self, file: str | Path | bytes, name: str | None) -> None:
+        if isinstance(file, bytes):
+            if name is None:
+                raise ValueError("bytes need a name to be kept under")
+            self._running.keep(name, file)
+            return
+        path = Path(file)
+        self._running.keep(name or path.name, path.read_bytes())
+
+    def _upload_declared(self) -> None:
+        """Upload the outputs that were declared at the start.
+
+        Raises:
+            InvalidRequestError: one is not there.
+        """
+        for wish in self._plan.outputs:
+            if wish.local is None or wish.local in self._uploaded:
+                continue
+            place = self._place(wish.local)
+            if not place.exists():
+                raise InvalidRequestError(
+                    f"output '{wish.local}' is not there: nothing is published"
+                )
+            self._upload(settle(wish, place), place)
+
+    def _upload(self, wish: OutputWish, place: Path) -> None:
+        """Upload what is at `place`, and declare it."""
+        recorder = self._running
+
+        with self._watching(wish.path) as watched:
+
+            async def work(lake: AsyncClient) -> None:
+                await upload(lake, place, wish, watched)
+                await recorder.declare(lake, outputs=[wish])
+
+            self._ask(work)
+        if wish.local is not None:
+            self._uploaded.add(wish.local)
+
+    def _place(self, local: str) -> Path:
+        """Return where a file of ours is."""
+        return Path(local)
+
+    def _finish(self, outcome: Outcome, *, message: str) -> None:
+        """End the run and wait until the server knows."""
+        recorder = self._running
+        failure: Exception | None = None
+        if outcome.status == "succeeded":
+            try:
+                self._upload_declared()
+            except (ClientError, OSError) as error:
+                failure = error
+                outcome = Outcome("failed", 1, str(error))
+        if outcome.reason:
+            recorder.log_text(mask_text(outcome.reason) + "\n")
+        self._record_the_end(recorder)
+        if self._is_attached:
+            recorder.flush(FINISH_S)
+            self._over(outcome.status)
+        else:
+            self._seal(recorder, outcome, message)
+        if failure is not None:
+            raise failure
+
+    def _record_the_end(self, recorder: Recorder) -> None:
+        seeds = current_seeds() if self.is_of_this_process else None
+        if seeds is not None:
+            recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
+        self._late_code.record(recorder, with_cells=self.is_of_this_process)
+
+    def _seal(self, recorder: Recorder, outcome: Outcome, message: str) -> None:
+        end = RunEnd(
+            status=outcome.status,
+            exit_code=outcome.exit_code,
+            ended_ms=time.time_ns() // 1_000_000,
+            message=message,
+        )
+        try:
+            self._ask(lambda lake: send_left_behind(lake, self._known))
+            self.result = recorder.finish(end, timeout_s=FINISH_S)
+        except (UnauthenticatedError, ConflictError) as error:
+            # An answer was lost, and the key has ended with the run; or it is sealed.
+            self.result = self._look_up()
+            if self.result is None or self.result.status == "running":
+                raise error from None
+        finally:
+            self._over(outcome.status)
+        if self.result is None:
+            warn(
+                f"run {self.id[:12]}: the server does not know yet that it has ended; "
+                "'lakebed runs sync' tells it what waits"
+            )
+            return
+        self.status = self.result.status
+        if self.result.status != outcome.status:
+            raise not_published(self.result)
+
+    def end_now(self, outcome: Outcome) -> None:
+        """End the run while the process ends: nothing is uploaded any more."""
+        if self._recorder is None:
+            return
+        if outcome.reason:
+            self._recorder.log_text(mask_text(outcome.reason) + "\n")
+        if self._is_attached:
+            self._recorder.flush(AT_EXIT_S)
+        else:
+            end = RunEnd(
+                status=outcome.status,
+                exit_code=outcome.exit_code,
+                ended_ms=time.time_ns() // 1_000_000,
+            )
+            self._recorder.finish(end, timeout_s=AT_EXIT_S)
+        self._over(outcome.status)
+
+    def _look_up(self) -> wire.Run | None:
+        """Return the run as who began it sees it, with their own key."""
+        raise NotImplementedError
+
+    def _over(self, status: Status) -> None:
+        self.status = status
+        current.leave(self, self._token)
+        if self._others is not None:
+            concurrent.futures.wait([self._others], OTHERS_S)
+        if self._recorder is not None:
+            self._recorder.close()
+
+
+def _find_commit(run: wire.Run, wish: wire.InputWish) -> str:
+    for found in run.inputs:
+        if (found.repository, found.ref, found.path) == (
+            wish.repository,
+            wish.ref,
+            wish.path,
+        ):
+            return found.commit
+    return wish.ref
