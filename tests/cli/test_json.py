@@ -24,6 +24,15 @@ WITHOUT_JSON = {
 }
 """Commands that print no facts, and what they print."""
 
+MODEL_FACTS = {
+    *("name", "description", "user", "created_ms", "latest", "aliases", "rules"),
+}
+MODEL_VERSION = {
+    *("name", "version", "description", "metadata", "run", "record", "grade"),
+    *("repository", "commit", "path", "kind", "identity", "files", "size_bytes"),
+    *("user", "created_ms", "aliases", "checks", "approvals", "address"),
+}
+
 LISTS = {
     "blame": {"path", "path_type", "commit", "is_found"},
     "branch list": {"id", "commit_id"},
@@ -34,6 +43,11 @@ LISTS = {
     "key list": {"access_key_id", "creation_date"},
     "log": {"id", "parents", "committer", "message", "creation_date", "metadata"},
     "ls": {"path", "path_type", "size_bytes", "mtime", "checksum"},
+    "model list": MODEL_FACTS,
+    "model log": {
+        *("sequence", "alias", "action", "old", "new", "user", "reason", "at_ms"),
+    },
+    "model rules": {"alias", "needs_approval", "checks"},
     "reflog": {"sequence", "ref", "kind", "at_ms", "actor", "action", "old", "new"},
     "repo list": {"id", "creation_date", "default_branch"},
     "rm": {"address", "object_count", "dry_run"},
@@ -81,6 +95,14 @@ FACTS = {
     "login": {"profile", "server", "user"},
     "logout": {"profile", "server", "dry_run"},
     "merge": COMMIT,
+    "model approve": {"alias", "user", "comment", "at_ms"},
+    "model check": {"name", "run", "has_passed", "user", "at_ms"},
+    "model delete": {"model", "at", "dry_run"},
+    "model describe": MODEL_FACTS,
+    "model promote": {"model", "alias", "version", "user", "reason", "at_ms"},
+    "model register": MODEL_VERSION,
+    "model rollback": {"model", "alias", "version", "user", "reason", "at_ms"},
+    "model show": MODEL_FACTS,
     "mv": {"source", "destination", "object_count", "dry_run"},
     "prove": {
         *("path", "commit_id", "blob_id", "size_bytes", "mtime", "checksum"),
@@ -112,12 +134,20 @@ FACTS = {
 }
 
 
+RAN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "run": ((), ("true",)),
+    "trained": (("-o", "m=PLACE"), ("cp", ".git/HEAD", "m")),
+    "judged": (("-i", "VERSION=in"), ("true",)),
+}
+"""Runs of some kinds: the options of each, and its command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A command line, and what has to be there before."""
 
     line: str
-    """R: the repository, U: a user, K: a key of theirs, N: a run, D: a directory."""
+    """R: the repository, U: a user, K: a key of theirs, N: the last run, D: a directory."""
     before: tuple[str, ...] = ()
 
 
@@ -125,6 +155,10 @@ TWO = ("put R/main/a 1", "commit R/main -m 1", "put R/main/a 22", "commit R/main
 BRANCHES = (*TWO, "branch create R/dev main", "put R/dev/b 1", "commit R/dev -m dev")
 USER = ("user create U",)
 RUN = ("run N",)
+
+MODEL = ("trained N", "model register R --run N")
+JUDGE = (*USER, "grant add U write models/*", "grant add U read R/*", "as U")
+PROMOTED = (*MODEL, "model promote R@1 --alias prod")
 
 DIRECTORY = ("repo create mine --server D",)
 
@@ -157,6 +191,20 @@ CASES: Mapping[str, Case] = {
     "logout": Case("logout --profile test", ("login URL --profile test",)),
     "ls": Case("ls R/main", TWO),
     "merge": Case("merge R/dev main", BRANCHES),
+    "model approve": Case("model approve R@1 --alias prod", (*MODEL, *JUDGE)),
+    "model check": Case("model check R@1 bias --run N", (*MODEL, "judged N")),
+    "model delete": Case("model delete R@1", MODEL),
+    "model describe": Case("model describe R text", MODEL),
+    "model list": Case("model list", MODEL),
+    "model log": Case("model log R --alias prod", PROMOTED),
+    "model promote": Case("model promote R@1 --alias prod", MODEL),
+    "model register": Case("model register R --run N", ("trained N",)),
+    "model rollback": Case(
+        "model rollback R --alias prod",
+        (*PROMOTED, "model register R --run N", "model promote R@2 --alias prod"),
+    ),
+    "model rules": Case("model rules R --alias prod --check bias", MODEL),
+    "model show": Case("model show R", MODEL),
     "mv": Case("mv R/main/a R/main/b", TWO),
     "prove": Case("prove R/main/a", TWO),
     "reflog": Case("reflog R/main", TWO),
@@ -234,12 +282,24 @@ def run_line(
             made = lakebed("key", "create", names["U"], "--json").json
             names["K"] = made["access_key_id"]
             return None
+        if words == ["as", names["U"]]:
+            made = lakebed("key", "create", names["U"], "--json").json
+            monkeypatch.setenv("LAKEBED_ACCESS_KEY_ID", made["access_key_id"])
+            monkeypatch.setenv("LAKEBED_SECRET_ACCESS_KEY", made["secret_access_key"])
+            return None
         if words == ["left"]:
             leave_behind(server.url, repository)
             return None
-        if words == ["run", "N"]:
-            monkeypatch.chdir(_make_code(tmp_path / "code"))
-            ran = lakebed("run", "--repo", repository, "--", "true")
+        if words[0] in RAN and line.endswith(" N"):
+            monkeypatch.chdir(_make_code(tmp_path / "code" / words[0]))
+            place = f"lakebed://{repository}/main/m"
+            options, command = RAN[words[0]]
+            version = f"lakebed://models/{repository}@1/m"
+            asked = [
+                word.replace("PLACE", place).replace("VERSION", version)
+                for word in options
+            ]
+            ran = lakebed("run", "--repo", repository, *asked, "--", *command)
             names["N"] = ran.err.split()[-1]
             return None
         return lakebed(*words)
@@ -258,7 +318,9 @@ def _make_code(folder: Path) -> Path:
 
 def _put_in(word: str, names: Mapping[str, str]) -> str:
     for letter, name in names.items():
-        if word in (letter, f"{letter}-more") or word.startswith(f"{letter}/"):
+        if word in (letter, f"{letter}-more") or word.startswith(
+            (f"{letter}/", f"{letter}@")
+        ):
             return name + word[len(letter) :]
         if word.startswith(f"lakebed://{letter}/"):
             return word.replace(letter, name, 1)
