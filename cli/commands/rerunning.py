@@ -93,6 +93,7 @@ def rerun(
     from lakebed.client import ClientError
     from lakebed.client.rerunning.options import RerunOptions
 
+    tolerances = _parse_tolerances(tolerance or [])
     folder = (
         keep.absolute()
         if keep is not None
@@ -103,7 +104,7 @@ def rerun(
         verify=verify,
         environment=environment.value,
         code_from=_code_source(code),
-        tolerances=_parse_tolerances(tolerance or []),
+        tolerances=tolerances,
         tell=lambda text: say(f"rerun: {escape(text)}"),
     )
     try:

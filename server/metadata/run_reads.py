@@ -237,8 +237,6 @@ class RunReads:
             "JOIN model ON model.id = model_id WHERE run_id = ?1 "
             "UNION ALL SELECT 'the check of ' || model.name || '@' || number "
             "FROM model_check JOIN model ON model.id = model_id WHERE run_id = ?1 "
-            "UNION ALL SELECT 'the verdict of run ' || run.name FROM run_verdict "
-            "JOIN run ON run.id = run_verdict.run_id WHERE rerun_id = ?1 "
             "UNION ALL SELECT 'run ' || name || ', which is a part of it' FROM run "
             "WHERE parent_id = ?1 AND record IS NOT NULL "
             "UNION ALL SELECT 'run ' || name || ', which did it again' FROM run "

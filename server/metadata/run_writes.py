@@ -366,4 +366,6 @@ def delete_run(session: Session, run_id: int) -> bool:
     """Delete a run with all its rows; tell whether there was one."""
     for table in _OWN_TABLES:
         session.run(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    # A verdict is the word of the re-run: it goes with it. Else neither could be deleted.
+    session.run("DELETE FROM run_verdict WHERE rerun_id = ?", (run_id,))
     return bool(session.run("DELETE FROM run WHERE id = ?", (run_id,)))

@@ -17,7 +17,7 @@ async def delete_run(engine: Engine, run: RunRow, *, actor: str) -> None:
 
     Raises:
         RunGoesOnError: it has not ended.
-        RunNeededError: a version, a verdict, a part or a re-run names it.
+        RunNeededError: a version, a check, a part or a re-run names it.
     """
     if not run.is_sealed:
         raise RunGoesOnError(run.name, "end it first")

@@ -146,9 +146,9 @@ class RunReader(Protocol):
         ...
 
     async def list_users_of_run(self, run_id: int, *, limit: int) -> list[str]:
-        """Return up to `limit` of what needs a run: versions, verdicts, sealed children.
+        """Return up to `limit` of what needs a run: versions, checks, its parts and re-runs.
 
-        As texts for a message: `NAME@3`, `verdict of RUN`, `child RUN`.
+        As texts for a message: `NAME@3`, `run RUN, which did it again`.
         """
         ...
 

@@ -421,12 +421,19 @@ def test_a_metric_may_be_tolerated_and_is_not_called_identical(
     ],
 )
 def test_options_that_mean_nothing_are_usage(
-    lakebed: Lakebed, options: tuple[str, ...], message: str
+    lakebed: Lakebed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    message: str,
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     result = lakebed("rerun", "1234567", *options, succeeds=False)
 
     assert result.code == 2
     assert message in result.err
+    assert list(tmp_path.glob("lakebed-rerun-*")) == []
 
 
 def test_a_run_that_there_is_not_is_not_found(lakebed: Lakebed, tmp_path: Path) -> None:

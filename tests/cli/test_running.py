@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lakebed.client import connect
 from lakebed.client.wire import Run
 
 from support.commands import Lakebed
@@ -313,3 +314,21 @@ def test_the_log_keeps_lines_as_they_were_in_the_end(
     name, _ = run(folder, "--repo", repository, *python(source))
 
     assert read_log(name) == "999 of 1000\n\ufffdé no end"
+
+
+def test_a_directory_serves_the_command_while_it_runs(folder: Path) -> None:
+    lake = folder / "lake"
+    with connect(lake, create_directory=True) as opened:
+        main = opened.create_repository("penguins").branch("main")
+        main.upload("a.txt", b"from the directory")
+        main.commit("Add")
+    cat = [*LAKEBED, "cat", "lakebed://penguins/main/a.txt"]
+    environment = {**os.environ, "LAKEBED_SERVER": str(lake)}
+
+    name, done = run(folder, "--repo", "penguins", "--", *cat, env=environment)
+
+    assert done.stdout == "from the directory"
+    with connect(lake) as opened:
+        found = opened.client.get_run(name)
+    assert found.status == "succeeded"
+    assert [(each.path, each.how) for each in found.inputs] == [("a.txt", "observed")]

@@ -379,10 +379,11 @@ class RunContract:
         assert await metadata.list_verdicts(run.id) == [verdict]
         (needs,) = await metadata.list_users_of_run(run.id, limit=9)
         assert child.name in needs
-        (needs,) = await metadata.list_users_of_run(again.id, limit=9)
-        assert run.name in needs
+        assert await metadata.list_users_of_run(again.id, limit=9) == []
         children = await metadata.list_children(run.id, limit=9)
         assert [each.name for each in children] == [child.name]
+        await metadata.write(lambda tx: tx.delete_run(again.id))
+        assert await metadata.list_verdicts(run.id) == []
 
     async def test_a_deleted_run_leaves_nothing(
         self, metadata: Metadata, repository: Repository, run: RunRow

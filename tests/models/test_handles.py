@@ -116,3 +116,4 @@ def test_a_handle_is_pickled_by_name(lake: Lake) -> None:
     found = pickle.loads(pickle.dumps(fraud))
 
     assert (found.name, found.lake.server) == ("fraud", lake.server)
+    found.lake.close()
