@@ -419,6 +419,23 @@ TABLE: dict[tuple[str, str], list[Case]] = {
 }
 
 
+def asks_after(least: int) -> list[Case]:
+    """Return the cases of what is asked about one thing, whatever kind of thing it is."""
+    return [
+        ok(least, query="?subject=lakebed://lake/main/a"),
+        no(query="?subject=lakebed://lake/secret/a"),
+        no(query="?subject=lakebed://other/main/a"),
+        no(query=f"?subject=lakebed://lake/{COMMIT}/a"),
+        ok(404, who="judge", query="?subject=fraud@9"),
+        no(query="?subject=fraud@9"),
+        no(who="judge", query="?subject=spare@1"),
+    ]
+
+
+TABLE.update(
+    {("GET", paths.WHY): asks_after(404), ("GET", paths.LINEAGE): asks_after(200)}
+)
+
 FRAUD = {"model": "fraud"}
 VERSION = {**FRAUD, "version": "1"}
 PROD = {**FRAUD, "alias": "prod"}
