@@ -11,6 +11,7 @@ from lakebed.client.wire.runs import RunEnd
 from ..errors import (
     InvalidValueError,
     PermissionDeniedError,
+    RefMovedError,
     RunEndedError,
     RunNotFoundError,
 )
@@ -141,7 +142,14 @@ async def finish_run(engine: Engine, run: RunRow) -> RunRow:
             status = Status.parse(draft.ending.status) or Status.FAILED
             published: list[Published] = []
             if status is Status.SUCCEEDED:
-                published = await publish_run(engine, now, draft.ending)
+                try:
+                    published = await publish_run(engine, now, draft.ending)
+                except RefMovedError:
+                    # Another one that ends it may have come to the end just now.
+                    again = await engine.metadata.find_run_by_id(run.id)
+                    if again is None or not again.is_sealed:
+                        raise
+                    return again
                 if any(each.commit is None for each in published):
                     status = Status.FAILED
             await seal(engine, now, draft, status, published)

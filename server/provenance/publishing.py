@@ -214,13 +214,16 @@ async def _merge(
             refuse_dirty=False,
         )
         return commit.id
-    except DoneBeforeError:
+    except (DoneBeforeError, MergeConflictError) as error:
+        # Another one that ends the run at the same time may have published it.
         again = await engine.metadata.find_work_branch(
             run.id, row.repository_id, row.branch
         )
-        if again is None or again.published is None:
-            raise RefMovedError(row.branch) from None
-        return again.published
+        if again is not None and again.published is not None:
+            return again.published
+        if isinstance(error, MergeConflictError):
+            raise
+        raise RefMovedError(row.branch) from None
 
 
 async def _keep(
