@@ -238,7 +238,8 @@ class Router:
             if compiled is None and method == "HEAD":
                 compiled = methods.get("GET")  # whose body is not sent: RFC 9110, 9.3.2
             if compiled is None:
-                allowed.update(methods)
+                if not allowed:  # what the path was made for, not what else fits it
+                    allowed.update(methods)
                 continue
             names = {
                 name: decode_component(segments[place], name)
