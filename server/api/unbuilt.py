@@ -130,6 +130,8 @@ UNBUILT: tuple[Route, ...] = (
     Route("POST", routes.RESTORE, later.use_dumps, ADMIN, operation="restoreSubmit"),
     Route("PUT", routes.REFS_DUMP, later.use_dumps, ADMIN, operation="dumpRefs"),
     Route("PUT", routes.REFS_RESTORE, later.use_dumps, ADMIN, operation="restoreRefs"),
+    Route("POST", routes.VERIFY, later.use_verify, ADMIN, operation="verify"),
+    Route("POST", routes.GC, later.use_collection, ADMIN, operation="collect"),
     Route(
         "POST",
         routes.GC_PREPARE_COMMITS,

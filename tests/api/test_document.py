@@ -95,7 +95,7 @@ OURS = {
     "logout",
     "listGrants", "addGrant", "removeGrant", "moveObjects", "getUsage", "listRefMoves",
     "undoRefMove", "listBlame", "uploadBundle", "linkObjects", "readBundle",
-    "proveObject", "measureMany", "listMergeConflicts",
+    "verify", "collect", "proveObject", "measureMany", "listMergeConflicts",
     "listRuns", "findRun", "beginRun", "deleteRun",
     "appendRunBatch", "endRun", "keepRunFile", "getRunFile", "getRunMetric", "getRunLog",
     "getRunRecord", "addRunVerdict", "getWhy", "getLineage", *(route.name for route in MODEL_ROUTES),

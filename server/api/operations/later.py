@@ -1,4 +1,4 @@
-"""Operations of the lakeFS API that are not built: each says so, to whoever may ask.
+"""Operations that are known and not built: each says so, to whoever may ask.
 
 They are rows of the table like the others, so that a client learns that the operation is
 known and missing here, and not that its address is wrong.
@@ -45,6 +45,14 @@ async def use_dumps(call: Call[NoQuery, NoBody]) -> Unbuilt:
 async def use_collection(call: Call[NoQuery, NoBody]) -> Unbuilt:
     """Collect what no branch shows any more; not built yet."""
     _refuse("collection is", "rules are kept, and nothing is removed")
+
+
+async def use_verify(call: Call[NoQuery, NoBody]) -> Unbuilt:
+    """Check all that a repository stores; not built yet."""
+    _refuse(
+        "verification over REST is",
+        "run 'lakebed admin verify DIR' where the directory is, beside the server",
+    )
 
 
 async def use_policies(call: Call[NoQuery, NoBody]) -> Unbuilt:
