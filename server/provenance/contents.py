@@ -12,16 +12,12 @@ from dataclasses import dataclass
 
 from ..ids import ContentId, NodeId
 from ..repository.engine import Engine
-from ..tree.build import TreeBuilder
-from ..tree.cursor import Cursor
-from ..tree.lookup import after_prefix, measure_prefix, read_tree
-from ..tree.node import Node
 from ..tree.source import NodeSource
+from ..tree.subtree import NoSink, build_subtree
 
 KEPT_MAX = 1024
 """Contents that a process keeps, 300 bytes each: of prefixes that runs read. Without them
 one of 10^6 files takes a builder seconds each time that it is asked for."""
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +46,5 @@ async def find_contents(engine: Engine, tree_id: NodeId, prefix: bytes) -> Conte
 
 
 def _measure(source: NodeSource, tree_id: NodeId, prefix: bytes) -> Contents:
-    if not prefix:
-        tree = read_tree(source, tree_id)
-        return Contents(tree.content_id, tree.entry_count, tree.byte_total)
-    builder = TreeBuilder(source, _Nowhere())
-    cursor = Cursor(source, tree_id)
-    cursor.seek(prefix)
-    stop = after_prefix(prefix)
-    while rows := cursor.take(_ROWS_AT_ONCE, before=stop):
-        builder.add_rows([(path[len(prefix) :], packed) for path, packed in rows])
-    size = measure_prefix(source, tree_id, prefix)
-    return Contents(builder.finish().content_id, size.entry_count, size.byte_total)
-
-
-class _Nowhere:
-    """Takes nodes that nobody will read: only their id is wanted."""
-
-    def put(self, node_id: NodeId, data: bytes, node: Node) -> None:
-        """Forget the node."""
+    tree = build_subtree(source, NoSink(), tree_id, prefix)
+    return Contents(tree.content_id, tree.entry_count, tree.byte_total)

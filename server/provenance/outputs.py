@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from ..errors import InvalidValueError, MissingDataError, UnusableRunError
 from ..history.traces import Traces
@@ -16,15 +15,14 @@ from ..repository.engine import Engine
 from ..repository.paths import encode_path, show_path
 from ..repository.publishing import Built, NewNodes, build_nodes
 from ..runs.rows import EdgeRow
-from ..tree.cursor import Cursor
 from ..tree.edit import build_tree
 from ..tree.entry import pack_entry
-from ..tree.lookup import after_prefix, find_entry
+from ..tree.lookup import find_entry
 from ..tree.node import Row, Tree
+from ..tree.subtree import batch_rows, iter_below
 
 SHOWN_MAX = 10
 """Outputs in a message of one line."""
-_ROWS_AT_ONCE = 1000
 _SCHEME = "lakebed://"
 
 
@@ -214,7 +212,7 @@ async def build_files(
         nonlocal output
         del traces  # of a commit without a parent all may be new
         output, rows = _find_rows(engine, run, tree_id, chosen)
-        return build_tree(engine.nodes, nodes.sink, _batch(rows))
+        return build_tree(engine.nodes, nodes.sink, batch_rows(rows))
 
     built = await build_nodes(engine, build)
     if not built.tree.entry_count:
@@ -233,7 +231,8 @@ def _find_rows(
     """Return what is chosen, an object or a prefix, and the rows of it; blocks."""
     output = chosen.output
     if output.is_prefix:
-        return output, _iter_below(engine, tree_id, output.path, chosen.files)
+        files = None if chosen.files is None else frozenset(chosen.files)
+        return output, iter_below(engine.nodes, tree_id, output.path, files)
     entry = find_entry(engine.nodes, tree_id, output.path)
     if entry is not None:
         name = output.path.rpartition(b"/")[2] or output.path
@@ -242,25 +241,7 @@ def _find_rows(
     if output.identity is None:
         # What lies below a prefix that was declared may be a folder itself.
         folder = output.below(output.path + b"/", is_prefix=True)
-        return folder, _iter_below(engine, tree_id, folder.path, None)
+        return folder, iter_below(engine.nodes, tree_id, folder.path)
     raise MissingDataError(
         f"output '{show_path(output.path)}' of run '{run}' is not in its commit"
     )
-
-
-def _iter_below(
-    engine: Engine, tree_id: NodeId, prefix: bytes, files: tuple[bytes, ...] | None
-) -> Iterator[Row]:
-    """Yield what lies below `prefix`, or those of it that are `files`; blocks."""
-    wanted = None if files is None else frozenset(files)
-    cursor = Cursor(engine.nodes, tree_id)
-    cursor.seek(prefix)
-    for path, packed in cursor.rows(after_prefix(prefix)):
-        # An object that has the name of the prefix itself would have no name left.
-        if path != prefix and (wanted is None or path in wanted):
-            yield path[len(prefix) :], packed
-
-
-def _batch(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, _ROWS_AT_ONCE)):
-        yield batch
