@@ -216,7 +216,7 @@ async def measure_lineage(engine: Engine, size: str) -> None:
                     [found.artifact],
                     is_up=is_up,
                     depth_max=100,
-                    nodes_max=lineage.NODES_MAX,
+                    nodes_max=wire.AMOUNT_MAX,
                     is_shown=lambda repository, _: bool(repository),
                     commit_id=found.commit_id,
                 )

@@ -22,6 +22,8 @@ Text = Annotated[str, msgspec.Meta(max_length=1024)]
 """A name, path or prefix; what exactly it may be, the engine checks."""
 DelimiterText = Annotated[str, msgspec.Meta(max_length=64)]
 UnixSeconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+LINEAGE_DEPTH_MAX = 100
+"""Steps of a lineage: more runs in a row than anybody looks at."""
 Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)]
 
 
@@ -31,13 +33,9 @@ SIGNATURE = "X-Lakebed-Signature"
 """Parameters of a presigned address: no operation has others that begin so."""
 
 
-class PageQuery(NoQuery, frozen=True, kw_only=True):
-    """Where in a listing to go on, and how far."""
+class AmountQuery(NoQuery, frozen=True, kw_only=True):
+    """How much of a listing to give."""
 
-    prefix: Text = ""
-    """Only what begins with this."""
-    after: Text = ""
-    """The `next_offset` of the page before."""
     amount: Amount = AMOUNT_DEFAULT
     """Results in the page at most; 0 and -1 leave it to the server."""
 
@@ -45,6 +43,15 @@ class PageQuery(NoQuery, frozen=True, kw_only=True):
     def limit(self) -> int:
         """How many results to give at most."""
         return self.amount if self.amount > 0 else AMOUNT_DEFAULT
+
+
+class PageQuery(AmountQuery, frozen=True, kw_only=True):
+    """Where in a listing to go on, and how far."""
+
+    prefix: Text = ""
+    """Only what begins with this."""
+    after: Text = ""
+    """The `next_offset` of the page before."""
 
 
 class BranchesQuery(PageQuery, frozen=True, kw_only=True):
@@ -128,37 +135,23 @@ class LogQuery(PageQuery, frozen=True, kw_only=True):
     """Show nothing behind this commit."""
 
 
-class RefLogQuery(NoQuery, frozen=True, kw_only=True):
+class RefLogQuery(AmountQuery, frozen=True, kw_only=True):
     """Which moves of a ref to list."""
 
     after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
     """Only moves before the one with this number."""
-    amount: Amount = AMOUNT_DEFAULT
-    """Results in the page at most; 0 and -1 leave it to the server."""
-
-    @property
-    def limit(self) -> int:
-        """How many results to give at most."""
-        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
 
 
-class NumbersQuery(NoQuery, frozen=True, kw_only=True):
+class NumbersQuery(AmountQuery, frozen=True, kw_only=True):
     """Where in a list that goes by falling numbers to go on, and how far."""
 
     after: Annotated[str, msgspec.Meta(pattern="^[0-9]{0,16}$")] = ""
     """The `next_offset` of the page before."""
-    amount: Amount = AMOUNT_DEFAULT
-    """Results in the page at most; 0 and -1 leave it to the server."""
 
     @property
     def before(self) -> int | None:
         """Only what has a number below it; None: from the newest on."""
         return int(self.after) if self.after else None
-
-    @property
-    def limit(self) -> int:
-        """How many results to give at most."""
-        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
 
 
 class AliasQuery(NoQuery, frozen=True, kw_only=True):
@@ -233,7 +226,7 @@ class PrefixQuery(NoQuery, frozen=True, kw_only=True):
     """Only what lies below; everything if it is not given."""
 
 
-class RunsQuery(NoQuery, frozen=True, kw_only=True):
+class RunsQuery(AmountQuery, frozen=True, kw_only=True):
     """Which runs to list; all conditions hold."""
 
     repository: Text = ""
@@ -250,13 +243,6 @@ class RunsQuery(NoQuery, frozen=True, kw_only=True):
     """`NAME>VALUE`, or `<`, `<=`, `=`, `>=`: only runs whose last value compares so."""
     after: Text = ""
     """The `next_offset` of the page before."""
-    amount: Amount = AMOUNT_DEFAULT
-    """Results in the page at most; 0 and -1 leave it to the server."""
-
-    @property
-    def limit(self) -> int:
-        """How many results to give at most."""
-        return self.amount if self.amount > 0 else AMOUNT_DEFAULT
 
 
 class RunPartQuery(NoQuery, frozen=True, kw_only=True):
@@ -301,7 +287,7 @@ class LineageQuery(WhyQuery, frozen=True, kw_only=True):
 
     direction: Literal["up", "down"] = "up"
     """`up`: what it came from; `down`: what came of it."""
-    depth: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+    depth: Annotated[int, msgspec.Meta(ge=1, le=LINEAGE_DEPTH_MAX)] = LINEAGE_DEPTH_MAX
     """Steps at most; a run is one step from what it read."""
     amount: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)] = AMOUNT_MAX
     """Nodes at most."""

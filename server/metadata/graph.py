@@ -155,11 +155,6 @@ class GraphReads:
         )
         return None if row is None else _version(row)
 
-    async def find_run_tag(self, name: str) -> RunTag | None:
-        """See `GraphReader.find_run_tag`."""
-        row = self._session.row(f"SELECT {_RUN} FROM run WHERE run.name = ?", (name,))
-        return None if row is None else _run(row)
-
     async def get_run_tag(self, run_id: int) -> RunTag | None:
         """See `GraphReader.get_run_tag`."""
         row = self._session.row(f"SELECT {_RUN} FROM run WHERE run.id = ?", (run_id,))

@@ -28,9 +28,6 @@ from ..runs.graph import Artifact, RunTag, Use, VersionTag
 from ..tree.entry import unpack_entry
 from ..tree.lookup import find
 
-NODES_MAX = 1000
-"""Nodes of one answer: more than anybody looks at."""
-DEPTH_MAX = 100
 NEIGHBOURS_MAX = 1000
 """Neighbours of one node that are looked at: what else there is does not fit anyway."""
 TREES_MAX = 2000

@@ -55,11 +55,7 @@ async def find_origin(engine: Engine, text: str, caller: Caller) -> Origin:
 
 
 async def _get_run(engine: Engine, run_id: int, caller: Caller) -> RunRow:
-    async def action(snapshot: Snapshot) -> RunRow | None:
-        tag = await snapshot.get_run_tag(run_id)
-        return None if tag is None else await snapshot.find_run(tag.name)
-
-    run = await engine.metadata.snapshot(action)
+    run = await engine.metadata.find_run_by_id(run_id)
     if run is None or not caller.may_read(run.repository):
         raise RunNotFoundError(f"#{run_id}")
     return run

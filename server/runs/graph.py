@@ -111,10 +111,6 @@ class GraphReader(Protocol):
         """Return version `number` of `model`."""
         ...
 
-    async def find_run_tag(self, name: str) -> RunTag | None:
-        """Return the run of that full id."""
-        ...
-
     async def get_run_tag(self, run_id: int) -> RunTag | None:
         """Return a run by its row."""
         ...
