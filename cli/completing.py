@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .addresses import SCHEMES
+
 if TYPE_CHECKING:
     from lakebed.client import AsyncClient
 
-SCHEMES = ("lakebed://", "s3://")
 
 TIMEOUT_S = 1.5
 """Longest wait for the server; after twice that people type on and are disturbed."""

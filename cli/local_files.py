@@ -6,7 +6,6 @@ that would leave the folder it is copied to.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -180,10 +179,3 @@ def local_target(folder: Path, name: str) -> Path:
         CommandError: the name would leave the folder, or is none for a file.
     """
     return LocalFolder(folder).target(name)
-
-
-def md5_of(path: Path) -> str:
-    """Return the MD5 of a file in hex: what most objects have as their checksum."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
 import secrets
 import shutil
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from .app import Application
 from .auth.authenticate import TOKEN_HEADER, DirectoryToken
+from .auth.names import owner_name
 from .auth.principal import Principal
 from .errors import DurabilityLostError, StartupError
 from .metadata.directory import DATABASE
@@ -87,7 +87,7 @@ async def open_directory(
     """
     directory = _find_lake(path, create=create)
     token = secrets.token_urlsafe(32)
-    owner = Principal(_user_name(), is_admin=True, created_ms=0)
+    owner = Principal(owner_name(), is_admin=True, created_ms=0)
     application = await Application.open(
         directory,
         _SETTINGS,
@@ -138,14 +138,6 @@ def _make_private_folder() -> Path:
     if len(os.fsencode(folder)) > _SOCKET_PATH_BYTES_MAX - 32:
         folder = "/tmp"  # noqa: S108 - only as the parent of a private folder
     return Path(tempfile.mkdtemp(prefix="lakebed-", dir=folder))
-
-
-def _user_name() -> str:
-    """Return the name of the user of this process; what the environment says is no name."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid-{os.geteuid()}"
 
 
 def _report_fatal(error: DurabilityLostError) -> None:

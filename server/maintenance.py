@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import pwd
 import secrets
 import sys
 import time
@@ -33,6 +32,7 @@ from lakebed.client.wire.maintenance import (
     VerifyReport,
 )
 
+from .auth.names import owner_name
 from .errors import DurabilityLostError, LakeError, StartupError
 from .logs import set_up_logging
 from .metadata.directory import DATABASE
@@ -152,7 +152,7 @@ async def _rebuild(given: argparse.Namespace) -> int:
         lost = await list_lost_commits(engine)
         if given.recover is None:
             return lost, None
-        return lost, await recover_commits(engine, given.recover, actor=_user_name())
+        return lost, await recover_commits(engine, given.recover, actor=owner_name())
 
     lost, recovered = await _with_engine(directory, work)
     report = _show_rebuilt(rebuilt, lost, given.recover, recovered)
@@ -181,13 +181,6 @@ def _exit_at_once(error: DurabilityLostError) -> None:
     """End after a failed fsync: nothing says any more what is on the disk."""
     print(f"error: {error}", file=sys.stderr, flush=True)
     os._exit(FAILED)
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"uid-{os.geteuid()}"
 
 
 class _Teller:

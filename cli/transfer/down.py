@@ -14,7 +14,7 @@ import typer
 
 from ..addresses import ObjectAddress
 from ..exits import CommandError
-from ..local_files import LocalFolder, local_target, md5_of
+from ..local_files import LocalFolder, local_target
 from ..models import REPOSITORY as MODELS
 from .options import CopyOptions
 from .plan import (
@@ -168,12 +168,14 @@ class _Plan:
 
 
 def _is_same(target: Path, status: os.stat_result, found: ObjectStats) -> bool:
+    from lakebed.client.operations.bundling import md5_of_file
+
     # A checksum with a dash is of parts: it says nothing about the whole.
     return (
         "-" not in found.checksum
         and stat.S_ISREG(status.st_mode)
         and status.st_size == found.size_bytes
-        and md5_of(target) == found.checksum
+        and md5_of_file(target) == found.checksum
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..addresses import ObjectAddress
-from ..local_files import LocalFile, Skipped, md5_of, object_name, walk
+from ..local_files import LocalFile, Skipped, object_name, walk
 from .options import CopyOptions
 from .plan import (
     NOT_COMMITTED,
@@ -220,10 +220,12 @@ async def _upload(
 
 
 async def _is_same(file: LocalFile, there: ObjectStats) -> bool:
+    from lakebed.client.operations.bundling import md5_of_file
+
     # A checksum with a dash is of parts: it says nothing about the whole.
     if there.size_bytes != file.size_bytes or "-" in there.checksum:
         return False
-    return await asyncio.to_thread(md5_of, file.path) == there.checksum
+    return await asyncio.to_thread(md5_of_file, file.path) == there.checksum
 
 
 def _content_type(path: str, options: CopyOptions) -> str | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -306,11 +305,6 @@ def _notes_on_moves(places: Places, locals_: list[str]) -> list[str]:
         if places.is_elsewhere(each)
         or str(places.map_path(each)).startswith(f"{places.elsewhere}/")
     ]
-
-
-def clear_folder(folder: Path) -> None:
-    """Remove `folder` with all that is in it, as far as it can be."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

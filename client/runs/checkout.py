@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from ..async_client import AsyncClient
 from ..errors import InvalidRequestError, NotFoundError
 from ..operations.bulk_download import ObjectDownload
+from ..operations.bundling import md5_of_file
 from ..operations.folders import target_of
 from ..wire import ObjectStats
 from ..wire.runs import InputWish
@@ -110,7 +110,7 @@ async def _is_there(
         return False
     if status.st_size == found.size_bytes and await asyncio.to_thread(target.is_file):
         if "-" not in found.checksum:
-            is_same = await asyncio.to_thread(_md5_of, target) == found.checksum
+            is_same = await asyncio.to_thread(md5_of_file, target) == found.checksum
         else:  # of parts: it says nothing about the whole
             is_same = await _reads_the_same(lake, wish, found, target)
         if is_same:
@@ -131,9 +131,3 @@ async def _reads_the_same(
                 if await asyncio.to_thread(file.read, len(piece)) != piece:
                     return False
     return True
-
-
-def _md5_of(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest()

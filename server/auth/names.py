@@ -1,7 +1,9 @@
-"""The rule for user names, checked once, where they come in."""
+"""Names of users: the rule, checked once, where they come in; and the owner of a directory."""
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 
 from ..errors import InvalidNameError
@@ -26,3 +28,14 @@ def check_user_name(name: str) -> str:
             value=name,
         )
     return name
+
+
+def owner_name() -> str:
+    """Return the name of who owns a directory: the user of this process.
+
+    The system says it; what the environment says is no name.
+    """
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid-{os.geteuid()}"
