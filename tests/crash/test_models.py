@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lakebed.server.errors import LakeError, RepositoryNotFoundError
+from lakebed.server.errors import RepositoryNotFoundError
 from lakebed.server.provenance import aliases, models, registering
 from lakebed.server.repository import branches, listings, objects, tags
 from lakebed.server.repository.engine import Engine
-from lakebed.server.storage.local import LocalPackStorage
 from lakebed.server.tree.entry import Entry
 
+from support.attempts import attempt
 from support.engines import make_directory, open_engine
-from support.faults import Fault, FaultPlan, FaultyPackStorage
+from support.faults import Fault, FaultPlan
 from support.models import ANN, make_version, train
 
 RUN = "a" * 32
@@ -74,26 +74,6 @@ async def prepared() -> AsyncIterator[Path]:
     shutil.rmtree(directory)
 
 
-async def attempt(
-    lake: Path,
-    operation: Callable[[Engine], Awaitable[object]],
-    plan: FaultPlan | None,
-) -> tuple[dict[str, Any], bool, FaultyPackStorage]:
-    """Run `operation` on a copy of `lake` under `plan`; open it again and look."""
-    copy = make_directory()
-    shutil.copytree(lake, copy / "lake")
-    storage = FaultyPackStorage(LocalPackStorage(copy / "lake"), plan)
-    is_acknowledged = False
-    with suppress(LakeError):
-        async with open_engine(copy / "lake", storage=storage) as engine:
-            await operation(engine)
-            is_acknowledged = True
-    async with open_engine(copy / "lake") as engine:
-        state = await read_state(engine)
-    shutil.rmtree(copy)
-    return state, is_acknowledged, storage
-
-
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_it_happened_or_it_did_not(
@@ -102,14 +82,14 @@ async def test_it_happened_or_it_did_not(
     async def nothing(engine: Engine) -> None:
         pass
 
-    before, _, _ = await attempt(prepared, nothing, None)
-    after, _, counted = await attempt(prepared, OPERATIONS[name], None)
+    before, _, _ = await attempt(prepared, nothing, None, read_state)
+    after, _, counted = await attempt(prepared, OPERATIONS[name], None, read_state)
     assert before != after
     assert counted.calls, "the operation stores nothing: the test checks nothing"
 
     for call in range(len(counted.calls)):
         state, is_acknowledged, storage = await attempt(
-            prepared, OPERATIONS[name], FaultPlan(call, fault)
+            prepared, OPERATIONS[name], FaultPlan(call, fault), read_state
         )
 
         assert storage.injected, f"call {call} was not made"

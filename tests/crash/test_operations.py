@@ -16,13 +16,12 @@ from lakebed.server.errors import LakeError
 from lakebed.server.repository.engine import Engine
 from lakebed.server.storage.local import LocalPackStorage
 
+from support.attempts import attempt
 from support.engines import make_directory, open_engine
 from support.faults import Fault, FaultPlan, FaultyPackStorage
 from support.mutations import (
     OPERATIONS,
     PARTS,
-    Operation,
-    State,
     complete,
     prepare,
     read_state,
@@ -41,24 +40,6 @@ async def prepared() -> AsyncIterator[Path]:
     shutil.rmtree(directory)
 
 
-async def attempt(
-    lake: Path, operation: Operation, plan: FaultPlan | None
-) -> tuple[State, bool, FaultyPackStorage]:
-    """Run `operation` on a copy of `lake` under `plan`; open it again and look."""
-    copy = make_directory()
-    shutil.copytree(lake, copy / "lake")
-    storage = FaultyPackStorage(LocalPackStorage(copy / "lake"), plan)
-    is_acknowledged = False
-    with suppress(LakeError):
-        async with open_engine(copy / "lake", storage=storage) as engine:
-            await operation(engine)
-            is_acknowledged = True
-    async with open_engine(copy / "lake") as engine:
-        state = await read_state(engine)
-    shutil.rmtree(copy)
-    return state, is_acknowledged, storage
-
-
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 @pytest.mark.parametrize("name", STORING)
 async def test_it_happened_or_it_did_not(
@@ -67,15 +48,15 @@ async def test_it_happened_or_it_did_not(
     async def nothing(engine: Engine) -> None:
         pass
 
-    before, _, _ = await attempt(prepared, nothing, None)
-    after, _, counted = await attempt(prepared, OPERATIONS[name], None)
+    before, _, _ = await attempt(prepared, nothing, None, read_state)
+    after, _, counted = await attempt(prepared, OPERATIONS[name], None, read_state)
     assert before != after
     assert counted.calls, "the operation stores nothing: the test checks nothing"
 
     for call in range(len(counted.calls)):
         plan = FaultPlan(call, fault)
         state, is_acknowledged, storage = await attempt(
-            prepared, OPERATIONS[name], plan
+            prepared, OPERATIONS[name], plan, read_state
         )
 
         assert storage.injected, f"call {call} was not made"
@@ -87,7 +68,7 @@ async def test_it_happened_or_it_did_not(
 async def test_an_upload_can_be_completed_after_a_completion_that_failed(
     prepared: Path,
 ) -> None:
-    _, _, counted = await attempt(prepared, complete, None)
+    _, _, counted = await attempt(prepared, complete, None, read_state)
 
     for call in range(len(counted.calls)):
         copy = make_directory()

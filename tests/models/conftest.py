@@ -9,25 +9,15 @@ from typing import Any
 
 import pytest
 from lakebed.client import Client
-from lakebed.server.provenance.aliases import promote
 
-from support.engines import open_engine
-from support.models import ANN, make_version
+from support.models import make_fraud
 from support.s3server import ADMIN, ADMIN_ENVIRONMENT, ServerProcess, run_server
-
-
-async def fill(directory: Path) -> None:
-    """Make `fraud@1` and `fraud@2`, with `prod` at the first."""
-    async with open_engine(directory) as engine:
-        await make_version(engine, weights=b"first")
-        await make_version(engine, weights=b"second")
-        await promote(engine, ANN, "fraud", "prod", 1)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     directory = tmp_path_factory.mktemp("models") / "lake"
-    asyncio.run(fill(directory))
+    asyncio.run(make_fraud(directory))
     with run_server(directory) as running:
         yield running
 

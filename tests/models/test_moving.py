@@ -9,23 +9,14 @@ from pathlib import Path
 import pytest
 from lakebed.cli.main import run as run_command
 from lakebed.client import AsyncClient, Client, NotFoundError
-from lakebed.server.provenance.aliases import promote
 
-from support.engines import open_engine
-from support.models import ANN, make_version
+from support.models import make_fraud
 from support.s3server import ServerProcess, run_server
-
-
-async def fill(directory: Path) -> None:
-    async with open_engine(directory) as engine:
-        await make_version(engine, weights=b"first")
-        await make_version(engine, weights=b"second")
-        await promote(engine, ANN, "fraud", "prod", 1)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    asyncio.run(fill(tmp_path / "lake"))
+    asyncio.run(make_fraud(tmp_path / "lake"))
     with run_server(tmp_path / "lake") as running:
         yield running
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lakebed.server.chunks.index import Frame
 from lakebed.server.errors import PermissionDeniedError
 from lakebed.server.ids import CommitId, Kind
+from lakebed.server.provenance.aliases import promote
 from lakebed.server.provenance.registering import register
 from lakebed.server.repository import commits, objects, repositories
 from lakebed.server.repository.contracts import WriteTransaction
@@ -18,6 +20,8 @@ from lakebed.server.runs.names import make_run_id
 from lakebed.server.runs.record import RunRecord, encode_record, hash_record
 from lakebed.server.runs.rows import Artifact, NewRun, RunRow, RunScope
 from lakebed.server.runs.statuses import How, Status
+
+from support.engines import open_engine
 
 R = "lake"
 MODEL_FILES = {b"model/weights.bin": b"w1", b"model/conf/a.json": b"{}"}
@@ -196,3 +200,11 @@ async def make_version(
     run = await train(engine, {**MODEL_FILES, b"model/weights.bin": weights})
     view = await register(engine, who, name, run)
     return view.version.number
+
+
+async def make_fraud(directory: Path) -> None:
+    """Make a lake with `fraud@1` and `fraud@2`, and `prod` at the first."""
+    async with open_engine(directory) as engine:
+        await make_version(engine, weights=b"first")
+        await make_version(engine, weights=b"second")
+        await promote(engine, ANN, "fraud", "prod", 1)
