@@ -10,15 +10,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from support.rounds import Rounds
 from support.s3server import ServerProcess, run_server
-from support.witness import Violated, Witness
+from support.witness import Violated, Witness, hear, make_witnesses, working
 from support.workers import find_processes, find_workers, is_running, kill, wait_until
 
 pytestmark = pytest.mark.durability
@@ -28,41 +27,6 @@ WITNESSES = 8
 LOAD_S_MAX = 1.0
 CONTROL_KILLS_MAX = 8
 VICTIMS = ("one worker", "all workers", "the supervisor")
-
-
-@contextmanager
-def loaded(
-    servers: Sequence[ServerProcess], witnesses: Sequence[Witness]
-) -> Generator[None]:
-    """Let the witnesses work in the context."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=witness.work, args=(servers, stop))
-        for witness in witnesses
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a client hangs"
-
-
-def prepare(server: ServerProcess, seed: int) -> list[Witness]:
-    witnesses = [Witness(number, "kills", seed) for number in range(WITNESSES)]
-    server.create_repository("kills")
-    for witness in witnesses:
-        witness.prepare(server)
-    return witnesses
-
-
-def hear(witnesses: Sequence[Witness], server: ServerProcess) -> None:
-    for witness in witnesses:
-        assert not witness.failures, witness.failures
-        witness.check(server)
 
 
 def strike(server: ServerProcess, victim: str, chance: random.Random) -> None:
@@ -89,14 +53,14 @@ def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         began = time.monotonic()
         with run_server(lake, "--workers", "2") as server:
             start_s = round(time.monotonic() - began, 2)
-            witnesses = witnesses or prepare(server, seed=number)
+            witnesses = witnesses or make_witnesses(server, "kills", WITNESSES, number)
             hear(witnesses, server)
             is_up = True
             while number is not None and is_up:
                 chance = random.Random(number)
                 victim = chance.choices(VICTIMS, [3, 1, 1])[0]
                 before = sum(witness.acked for witness in witnesses)
-                with loaded([server], witnesses):
+                with working([server], witnesses):
                     threading.Event().wait(chance.uniform(0.1, LOAD_S_MAX))
                     strike(server, victim, chance)
                 acked = sum(witness.acked for witness in witnesses) - before
@@ -117,7 +81,7 @@ def test_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 def test_an_acknowledgement_that_waits_for_nothing_is_noticed(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     with run_server(lake) as server:
-        witnesses = prepare(server, seed=1)
+        witnesses = make_witnesses(server, "kills", WITNESSES, 1)
 
     assert any(loses(lake, witnesses, number) for number in range(CONTROL_KILLS_MAX))
 
@@ -126,14 +90,13 @@ def loses(lake: Path, witnesses: Sequence[Witness], number: int) -> bool:
     """Kill a hasty server; tell whether something that it acknowledged is lost."""
     with (
         run_server(lake, without="waiting") as server,
-        loaded([server], witnesses),
+        working([server], witnesses),
     ):
         threading.Event().wait(random.Random(number).uniform(0.3, LOAD_S_MAX))
         server.kill()
     with run_server(lake) as server:
         try:
-            for witness in witnesses:
-                witness.check(server)
+            hear(witnesses, server)
         except Violated:
             return True
     return False

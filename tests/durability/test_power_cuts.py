@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 from support.power import Disk, open_disk, require_disk
 from support.rounds import Rounds
 from support.s3server import ServerProcess, run_server
-from support.witness import Violated, Witness
+from support.witness import Violated, Witness, hear, make_witnesses, working
 
 pytestmark = pytest.mark.durability
 
@@ -41,29 +41,6 @@ def run_servers(lake: Path, safeguard: str) -> Generator[list[ServerProcess]]:
         ]
 
 
-def load_and_cut(
-    disk: Disk,
-    servers: Sequence[ServerProcess],
-    witnesses: Iterable[Witness],
-    load_s: float,
-) -> None:
-    """Let the witnesses work, and cut the power while they do."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=witness.work, args=(servers, stop))
-        for witness in witnesses
-    ]
-    for thread in threads:
-        thread.start()
-    stop.wait(load_s)
-    disk.cut()
-    for server in servers:
-        server.kill()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a client hangs"
-
-
 def run_round(
     disk: Disk, witnesses: Sequence[Witness], load_s: float, safeguard: str
 ) -> float:
@@ -73,29 +50,25 @@ def run_round(
         Violated: something that was acknowledged is lost.
     """
     lake = disk.path / "lake"
-    with run_servers(lake, safeguard) as servers:
-        load_and_cut(disk, servers, witnesses, load_s)
+    with run_servers(lake, safeguard) as servers, working(servers, witnesses):
+        threading.Event().wait(load_s)
+        disk.cut()
+        for server in servers:
+            server.kill()
     disk.power_on()
     began = time.monotonic()
     try:
         with run_server(lake, without=safeguard) as server:
             start_s = time.monotonic() - began
-            for witness in witnesses:
-                assert not witness.failures, witness.failures
-                witness.check(server)
+            hear(witnesses, server)
     except RuntimeError as error:  # it does not start on what is left
         raise Violated(str(error)) from error
     return start_s
 
 
 def prepare(disk: Disk, seed: int) -> list[Witness]:
-    """Make a repository, and witnesses with a branch each."""
-    witnesses = [Witness(number, "power", seed) for number in range(WITNESSES)]
     with run_server(disk.path / "lake") as server:
-        server.create_repository("power")
-        for witness in witnesses:
-            witness.prepare(server)
-    return witnesses
+        return make_witnesses(server, "power", WITNESSES, seed)
 
 
 @pytest.mark.parametrize("file_system", ["ext4", "xfs"])

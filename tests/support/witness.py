@@ -13,7 +13,8 @@ import http.client
 import json
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
@@ -22,6 +23,7 @@ from support.s3server import ADMIN, Answer, ServerProcess
 
 KEYS = 24
 ANSWER_S_MAX = 30.0
+STOP_S_MAX = 60.0
 Content = dict[str, str]
 """ETags by path."""
 
@@ -403,3 +405,46 @@ class Witness:
             f"{method} {target}: {answer.status} {answer.body[:300]!r}"
         )
         raise NoAnswer
+
+
+def make_witnesses(
+    server: ServerProcess, repository: str, count: int, seed: int
+) -> list[Witness]:
+    """Make a repository, and witnesses with a branch of it each."""
+    witnesses = [Witness(number, repository, seed) for number in range(count)]
+    server.create_repository(repository)
+    for witness in witnesses:
+        witness.prepare(server)
+    return witnesses
+
+
+@contextmanager
+def working(
+    servers: Sequence[ServerProcess], witnesses: Sequence[Witness]
+) -> Generator[None]:
+    """Let the witnesses work in the context; at its end they stop."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=witness.work, args=(servers, stop))
+        for witness in witnesses
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(STOP_S_MAX)
+            assert not thread.is_alive(), "a client hangs"
+
+
+def hear(witnesses: Sequence[Witness], server: ServerProcess) -> None:
+    """Hold `server` to what the witnesses know.
+
+    Raises:
+        Violated: something is not as it was acknowledged.
+    """
+    for witness in witnesses:
+        assert not witness.failures, witness.failures
+        witness.check(server)
