@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
@@ -18,7 +17,7 @@ from typing import Protocol
 
 from support.linearizable import NEVER, Kind, Operation, Value
 from support.s3raw import UNSIGNED
-from support.s3server import ADMIN, Answer, ServerProcess
+from support.s3server import Answer, ServerProcess, admin_basic, exchange
 
 ANSWER_S_MAX = 30.0
 
@@ -49,8 +48,7 @@ class Connection:
 
     def rest(self, method: str, target: str, body: object = None) -> Answer:
         """Send a request of the REST interface."""
-        pair = base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
+        headers = {"Authorization": admin_basic(), "Content-Type": "application/json"}
         data = b"" if body is None else json.dumps(body).encode()
         return self._send(method, f"/api/v1{target}", data, headers)
 
@@ -68,9 +66,7 @@ class Connection:
                 self._server().address, timeout=ANSWER_S_MAX
             )
         try:
-            self._connection.request(method, target, body, headers)
-            response = self._connection.getresponse()
-            answer = Answer(response.status, dict(response.headers), response.read())
+            answer = exchange(self._connection, method, target, headers, body)
         except TimeoutError:
             raise  # a server that hangs is a fault of its own
         except (OSError, http.client.HTTPException) as error:

@@ -50,6 +50,26 @@ class Answer:
     body: bytes
 
 
+def admin_basic() -> str:
+    """Return what tells the REST interface that the administrator asks."""
+    pair = f"{ADMIN.id}:{ADMIN.secret}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+) -> Answer:
+    """Send a request as it is; return the answer, read to its end."""
+    connection.request(method, target, body or None, dict(headers))
+    response = connection.getresponse()
+    names = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, names, response.read())
+
+
 @dataclass
 class ServerProcess:
     """A running `python -m lakebed.server`."""
@@ -121,22 +141,18 @@ class ServerProcess:
         """Send a request that is signed already, or not at all."""
         connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
-            connection.request(method, target, body or None, dict(headers))
-            response = connection.getresponse()
-            names = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, names, response.read())
+            return exchange(connection, method, target, headers, body)
         finally:
             connection.close()
 
     def rest(self, method: str, path: str, body: object = None) -> Any:
         """Call the REST interface as administrator; return what it answers."""
-        pair = base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode()
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Authorization": f"Basic {pair}",
+                "Authorization": admin_basic(),
                 "Content-Type": "application/json",
             },
         )

@@ -7,7 +7,6 @@ not at all. What it remembers does not lie on the disk that fails.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from support.s3raw import UNSIGNED
-from support.s3server import ADMIN, Answer, ServerProcess
+from support.s3server import Answer, ServerProcess, admin_basic, exchange
 
 KEYS = 24
 ANSWER_S_MAX = 30.0
@@ -358,8 +357,7 @@ class Witness:
         query: dict[str, str] | None = None,
         may: Sequence[int] = (),
     ) -> Answer:
-        pair = base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode()
-        headers = {"Authorization": f"Basic {pair}"}
+        headers = {"Authorization": admin_basic()}
         target = f"/api/v1/repositories/{self._repository}/{path}"
         target += f"?{urlencode(query)}" if query else ""
         if not isinstance(body, bytes):
@@ -389,9 +387,7 @@ class Witness:
                 self._server.address, timeout=ANSWER_S_MAX
             )
         try:
-            self._connection.request(method, target, body, headers)
-            response = self._connection.getresponse()
-            answer = Answer(response.status, dict(response.headers), response.read())
+            answer = exchange(self._connection, method, target, headers, body)
         except TimeoutError:
             self.failures.append(f"{method} {target}: no answer in {ANSWER_S_MAX} s")
             raise NoAnswer from None

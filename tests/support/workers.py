@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import threading
@@ -18,14 +17,10 @@ from time import monotonic
 from prometheus_client.parser import text_string_to_metric_families
 
 from .edges import at
-from .s3server import ADMIN, ServerProcess
+from .s3server import ServerProcess
 
 PATIENCE_S = 60.0
 _LOOK_S = 0.01
-_BASIC = {
-    "Authorization": "Basic "
-    + base64.b64encode(f"{ADMIN.id}:{ADMIN.secret}".encode()).decode(),
-}
 
 
 def find_workers(server: ServerProcess) -> dict[int, int]:
@@ -154,7 +149,10 @@ class Load:
     ) -> bytes | None:
         """Return the answer; None if there is none, which is noted."""
         target = f"/api/v1/repositories/{self.bucket}/{kind}/main/objects?path={path}"
-        headers = {**_BASIC, "Content-Type": "application/octet-stream"}
+        headers = {
+            "Authorization": admin_basic(),
+            "Content-Type": "application/octet-stream",
+        }
         try:
             if connection.sock is None:
                 connection.connect()
