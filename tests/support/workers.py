@@ -17,7 +17,7 @@ from time import monotonic
 from prometheus_client.parser import text_string_to_metric_families
 
 from .edges import at
-from .s3server import ServerProcess
+from .s3server import ServerProcess, admin_basic
 
 PATIENCE_S = 60.0
 _LOOK_S = 0.01
