@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -105,12 +106,21 @@ class Route:
     @property
     def models(self) -> tuple[type[Any], type[Any]]:
         """The shapes of the query and the body, as the handler's signature has them."""
-        hints = get_type_hints(self.handler)
-        call = hints.get("call")
-        if get_origin(call) is not Call:
-            raise TypeError(f"{self.handler!r} does not take 'call: Call[QUERY, BODY]'")
-        query, body = get_args(call)
-        return query, body
+        # Of a method the function, which all of its objects share.
+        return _read_models(getattr(self.handler, "__func__", self.handler))
+
+
+@cache
+def _read_models(handler: Callable[..., Any]) -> tuple[type[Any], type[Any]]:
+    call = get_type_hints(handler).get("call")
+    if get_origin(call) is not Call:
+        raise TypeError(f"{handler!r} does not take 'call: Call[QUERY, BODY]'")
+    query, body = get_args(call)
+    return query, body
+
+
+_reader_of = cache(QueryReader[Any])
+"""Many operations have the same query, most of them none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,7 @@ def compile_route(route: Route) -> Compiled:
     return Compiled(
         route,
         name_at,
-        QueryReader(query),
+        _reader_of(query),
         msgspec.json.Decoder(body) if is_json else None,
         is_streamed(body),
         _compile_admission(

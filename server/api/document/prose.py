@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -80,12 +81,24 @@ def read_field_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _read_own(struct: type[msgspec.Struct]) -> dict[str, str]:
+    return _read_module(struct.__module__).get(struct.__name__, {})
+
+
+@cache
+def _read_module(name: str) -> dict[str, dict[str, str]]:
+    """Return the docstrings of fields in a module, by class; modules are read once."""
     try:
-        source = textwrap.dedent(inspect.getsource(struct))
+        source = inspect.getsource(sys.modules[name])
     except OSError:
         return {}
-    (node,) = ast.parse(source).body
-    assert isinstance(node, ast.ClassDef)
+    return {
+        node.name: _read_class(node)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def _read_class(node: ast.ClassDef) -> dict[str, str]:
     docs: dict[str, str] = {}
     for field, below in zip(node.body, node.body[1:], strict=False):
         match field, below:

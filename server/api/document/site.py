@@ -64,7 +64,7 @@ class Site:
 
     async def _get_texts(self) -> tuple[_Text, _Text]:
         if self._texts is None:
-            # A fifth of a second, which others need not wait for. Two that ask at once
+            # A tenth of a second, which others need not wait for. Two that ask at once
             # do it twice and come to the same.
             self._texts = await asyncio.to_thread(_write, self._routes)
         return self._texts
