@@ -43,7 +43,10 @@ def test(*arguments: str) -> None:
     """Run the fast tests; arguments go to pytest."""
     install(DEV_LOCK)
     marks = "not long and not durability"
-    run(PYTHON, "-m", "pytest", "-q", "-n", "2", "-m", marks, *arguments)
+    # Half of the files each, which need a server of their own once: and who is done
+    # first takes of what the other has left.
+    options = ("-q", "-n", "2", "--dist", "worksteal")
+    run(PYTHON, "-m", "pytest", *options, "-m", marks, *arguments)
 
 
 def test_durability(*arguments: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from support.api import Served, serve_api
+from support.api import FilledLake, Served, filled_lake, serve_api
 from support.asking import Asker
-from support.engines import Clock, make_directory
+from support.engines import make_directory
 from support.story import Teller
 
 
@@ -45,40 +44,35 @@ async def ask(session: ClientSession) -> Asker:
 
 @dataclass(frozen=True, slots=True)
 class ToldLake:
-    """The lake of the story, closed."""
+    """The lake of the story, and what its teller knows of it."""
 
-    directory: Path
+    lake: FilledLake
     key: str
     run: str
-    now_ms: int
 
 
 @pytest.fixture(scope="session")
 def told_lake() -> Generator[ToldLake]:
     """Tell the story once, for all tests that begin at its end."""
-    made = make_directory()
-    clock = Clock()
+    tellers: list[Teller] = []
 
-    async def tell() -> tuple[str, str]:
-        async with serve_api(made, clock=clock) as served, served.session() as opened:
-            teller = Teller(opened, served.engine)
-            await teller.tell()
-        return teller.key, teller.run
+    async def tell(served: Served, session: ClientSession) -> None:
+        teller = Teller(session, served.engine)
+        await teller.tell()
+        tellers.append(teller)
 
-    key, run = asyncio.run(tell())
-    yield ToldLake(made, key, run, clock())
-    shutil.rmtree(made)
+    with filled_lake(tell) as lake:
+        (teller,) = tellers
+        yield ToldLake(lake, teller.key, teller.run)
 
 
 @pytest.fixture
 async def teller(directory: Path, told_lake: ToldLake) -> AsyncGenerator[Teller]:
     """Ask a copy of the lake of the story."""
-    shutil.copytree(told_lake.directory, directory, dirs_exist_ok=True)
-    clock = Clock(told_lake.now_ms)
     async with (
-        serve_api(directory, clock=clock) as served,
-        served.session() as opened,
+        told_lake.lake.serve_copy(directory) as served,
+        served.session() as session,
     ):
-        teller = Teller(opened, served.engine)
+        teller = Teller(session, served.engine)
         teller.key, teller.run = told_lake.key, told_lake.run
         yield teller

@@ -9,8 +9,10 @@ fails.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
 from lakebed.server.auth.secrets import AccessKey
 
-from support.api import Served
+from support.api import FilledLake, Served, filled_lake
 from support.asking import Asker
 from support.story import RUN, tell_of_models
 
@@ -518,23 +520,26 @@ def unbuilt(route: Route) -> list[Case]:
 TABLE.update(((route.method, route.template), unbuilt(route)) for route in UNBUILT)
 
 
-@pytest.fixture
-async def users(server: Served, ask: Asker) -> AsyncGenerator[dict[str, ClientSession]]:
-    """Make what the cases are about; return a session for each user, and the commit."""
+def key_of(user: str) -> AccessKey:
+    return AccessKey(user.upper(), f"{user}-secret")
+
+
+async def fill(server: Served, session: ClientSession) -> None:
+    """Make what the cases are about."""
+    ask = Asker(session)
+    for name in ("lake", "other", "team-a"):
+        await ask("POST", "", json={"name": name})
     await ask.put("a")
     await ask.commit()
-    await ask("POST", "", json={"name": "other"})
-    await ask("POST", "", json={"name": "team-a"})
     for branch in ("dev-x", "secret"):
         body = {"name": branch, "source": "main"}
         assert (await ask("POST", "/lake/branches", json=body)).status == 201
     await ask("POST", "/lake/tags", json={"id": "v1", "ref": "main"})
     await ask.put("only-here", branch="dev-x")
     await tell_of_models(server.engine)
-    sessions = {"admin": ask.session}
     for name, rows in GRANTS.items():
         await server.people.create_user(name, is_admin=False)
-        key = AccessKey(name.upper(), f"{name}-secret")
+        key = key_of(name)
         user = await server.people.get_user(name, ANONYMOUS)
         sealed = server.master_key.seal(key)
         await server.store.add_credential(user.id, key.id, sealed, now_ms=0)
@@ -542,10 +547,36 @@ async def users(server: Served, ask: Asker) -> AsyncGenerator[dict[str, ClientSe
             await server.people.add_grant(
                 name, ANONYMOUS, repository=repository, ref=ref, level=level
             )
-        sessions[name] = server.session(key)
-    yield sessions
-    for name in GRANTS:
-        await sessions[name].close()
+
+
+@pytest.fixture(scope="module")
+def filled() -> Generator[FilledLake]:
+    with filled_lake(fill) as lake:
+        yield lake
+
+
+@pytest.fixture
+async def server(directory: Path, filled: FilledLake) -> AsyncGenerator[Served]:
+    async with filled.serve_copy(directory) as served:
+        yield served
+
+
+@pytest.fixture
+def ask(session: ClientSession) -> Asker:
+    return Asker(session)
+
+
+@pytest.fixture
+async def users(
+    server: Served, session: ClientSession
+) -> AsyncGenerator[dict[str, ClientSession]]:
+    """Return a session for each user."""
+    async with AsyncExitStack() as stack:
+        sessions = {"admin": session}
+        for name in GRANTS:
+            opened = server.session(key_of(name))
+            sessions[name] = await stack.enter_async_context(opened)
+        yield sessions
 
 
 def put_in(value: Any, old: str, new: str) -> Any:
@@ -581,9 +612,8 @@ async def send(
 
 
 @pytest.fixture
-async def head(users: dict[str, ClientSession], ask: Asker) -> str:
+async def head(ask: Asker) -> str:
     """Return the id of the commit that `main` is at."""
-    assert users
     return str((await ask("GET", "/lake/branches/main")).json["commit_id"])
 
 

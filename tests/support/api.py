@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +26,7 @@ from lakebed.server.serving.edge import Edge
 from lakebed.server.serving.exchange import Exchange
 from lakebed.server.settings import Endpoint, Settings
 
-from .engines import Clock, open_engine
+from .engines import Clock, make_directory, open_engine
 
 ADMIN = AccessKey("ADMINKEY", "admin-secret")
 
@@ -103,3 +104,37 @@ async def serve_api(
 def _refuse(exchange: Exchange, is_too_long: bool) -> web.StreamResponse:
     status = 431 if is_too_long else 400
     return problem_response(HTTPStatus(status), "malformed", "malformed")
+
+
+@dataclass(frozen=True, slots=True)
+class FilledLake:
+    """A lake that was filled once, for tests that each begin with a copy of it."""
+
+    directory: Path
+    now_ms: int
+
+    @asynccontextmanager
+    async def serve_copy(self, directory: Path) -> AsyncGenerator[Served]:
+        """Serve a copy of it in `directory`, whose clock goes on."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        async with serve_api(directory, clock=Clock(self.now_ms)) as served:
+            yield served
+
+
+@contextmanager
+def filled_lake(
+    fill: Callable[[Served, ClientSession], Awaitable[None]],
+) -> Generator[FilledLake]:
+    """Yield a lake in which `fill` has done what it does."""
+    directory, clock = make_directory(), Clock()
+
+    async def run() -> None:
+        async with (
+            serve_api(directory, clock=clock) as served,
+            served.session() as session,
+        ):
+            await fill(served, session)
+
+    asyncio.run(run())
+    yield FilledLake(directory, clock())
+    shutil.rmtree(directory)
