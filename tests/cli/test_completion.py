@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from lakebed.cli.main import complete
 from lakebed.client import Client
 
 from support.commands import Lakebed
@@ -72,23 +73,33 @@ def test_bash_shows_no_error_where_nothing_answers(
     terminal.complete("lakebed cp local", "lakebed cp local-file.txt ")
 
 
-def candidates(environment: dict[str, str], line: str) -> list[str]:
-    done = subprocess.run(
-        [BIN / "lakebed"],
-        env={**os.environ, **environment, "_LAKEBED_COMPLETE_LINE": line},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.stderr == ""
-    return [one.partition("\t")[0] for one in done.stdout.splitlines() if one]
+Ask = Callable[[str], list[str]]
 
 
-def test_what_may_come_next_is_offered(environment: dict[str, str], data: str) -> None:
-    def ask(line: str) -> list[str]:
-        return candidates(environment, line)
+@pytest.fixture
+def ask(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> Ask:
+    """Return what is offered for a line; in this process, where a shell starts one."""
+    assert environment
 
+    def candidates(line: str) -> list[str]:
+        capsysbinary.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "environ", os.environ.copy())
+            with pytest.raises(SystemExit):
+                complete(line)
+        done = capsysbinary.readouterr()
+        assert done.err == b""
+        lines = done.out.decode().splitlines()
+        return [one.partition("\t")[0] for one in lines if one]
+
+    return candidates
+
+
+def test_what_may_come_next_is_offered(ask: Ask, data: str) -> None:
     assert ask("lakebed unfathom") == []
     assert "log" in ask("lakebed lo")
     assert ask("lakebed completion z") == ["zsh"]
@@ -106,7 +117,7 @@ def test_what_may_come_next_is_offered(environment: dict[str, str], data: str) -
 
 
 def test_what_produced_something_is_asked_of_runs_and_of_objects(
-    environment: dict[str, str],
+    ask: Ask,
     lakebed: Lakebed,
     data: str,
     tmp_path: Path,
@@ -115,19 +126,30 @@ def test_what_produced_something_is_asked_of_runs_and_of_objects(
     monkeypatch.chdir(tmp_path)
     run = lakebed("run", "--repo", data, "--", "true").err.split()[-1]
 
-    assert candidates(environment, f"lakebed why {run[:20]}") == [run]
-    assert candidates(environment, f"lakebed compare {run} {run[:20]}") == [run]
-    assert candidates(environment, f"lakebed rerun {data}/main/no") == [
-        f"{data}/main/notes.txt"
-    ]
+    assert ask(f"lakebed why {run[:20]}") == [run]
+    assert ask(f"lakebed compare {run} {run[:20]}") == [run]
+    assert ask(f"lakebed rerun {data}/main/no") == [f"{data}/main/notes.txt"]
 
 
 def test_an_answer_that_does_not_come_offers_nothing(
     environment: dict[str, str],
 ) -> None:
+    """Nor does it say anything where a shell would show it; so in a process."""
     for server in ("http://127.0.0.1:1", "/nowhere", "ftp://x"):
-        away = {**environment, "LAKEBED_SERVER": server}
-        assert candidates(away, "lakebed ls r") == []
+        done = subprocess.run(
+            [BIN / "lakebed"],
+            env={
+                **os.environ,
+                **environment,
+                "LAKEBED_SERVER": server,
+                "_LAKEBED_COMPLETE_LINE": "lakebed ls r",
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stdout.strip() + done.stderr == ""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
