@@ -585,10 +585,18 @@ def _check_conflicts(error: MergeConflictError, paths: list[bytes]) -> None:
     assert [c.path for c in error.conflicts if isinstance(c, Conflict)] == paths
 
 
-RepositoryMachine.TestCase.settings = settings(
-    max_examples=60,
+_SETTINGS = settings(
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestRepositoryMachine = RepositoryMachine.TestCase
+
+
+class TestRepositoryMachine(RepositoryMachine.TestCase):
+    settings = _SETTINGS
+
+
+@pytest.mark.long
+class TestManyRepositoryMachines(RepositoryMachine.TestCase):
+    settings = settings(_SETTINGS, max_examples=1000)
