@@ -95,7 +95,7 @@ def test_what_is_allowed_and_what_is_not_is_answered_as_the_document_says(
 ) -> None:
     phases = "--phases=examples,coverage,fuzzing"
 
-    run_everything(server, tmp_path, phases, "--max-examples=5", "--seed=1")
+    run_everything(server, tmp_path, phases, "--max-examples=2", "--seed=1")
 
 
 @pytest.mark.long
