@@ -599,4 +599,4 @@ class TestRepositoryMachine(RepositoryMachine.TestCase):
 
 @pytest.mark.long
 class TestManyRepositoryMachines(RepositoryMachine.TestCase):
-    settings = settings(_SETTINGS, max_examples=1000)
+    settings = settings(_SETTINGS, max_examples=300)
