@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
 
 from . import help_page
 from .commands import register
-from .commands.completion import LINE_VARIABLE
+from .completing import LINE_VARIABLE
 from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
 from .profiles import PROFILE_VARIABLE
 from .text import escape
@@ -21,6 +22,9 @@ from .text import escape
 SERVER_VARIABLE = "LAKEBED_SERVER"
 SAID_BEFORE_THE_COMMAND = (SERVER_VARIABLE, PROFILE_VARIABLE)
 """What options before the command set, for this one command line."""
+
+OPTIONS_WITH_A_VALUE = ("-S", "--server", "--profile")
+"""What may stand before the command, with a word that is none."""
 
 DEBUG_VARIABLE = "LAKEBED_DEBUG"
 """Set to anything: a defect shows its traceback."""
@@ -34,20 +38,24 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    name="lakebed",
-    cls=help_page.RootGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # `lakebed completion` prints scripts of our own.
-    add_completion=False,
-    # Plain help: it comes three times as fast, and reads the same in a pipe.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+def build(name: str | None = None) -> typer.Typer:
+    """Return the command line, whole, or with what it takes to run the command `name`."""
+    app = typer.Typer(
+        name="lakebed",
+        cls=help_page.RootGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # `lakebed completion` prints scripts of our own.
+        add_completion=False,
+        # Plain help: it comes three times as fast, and reads the same in a pipe.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    register(app, name)
+    return app
 
 
-@app.callback()
 def root(
     server: Annotated[
         str | None,
@@ -73,7 +81,15 @@ def root(
         os.environ[PROFILE_VARIABLE] = profile
 
 
-register(app)
+def find_command(arguments: Sequence[str]) -> str | None:
+    """Return the word of a command line that names its command, if it has one."""
+    words = iter(arguments)
+    for word in words:
+        if word in OPTIONS_WITH_A_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def run(arguments: list[str]) -> int:
@@ -91,6 +107,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
+        app = build(find_command(arguments))
         result = app(arguments, prog_name="lakebed", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
@@ -133,7 +150,7 @@ def complete(line: str) -> NoReturn:
         }
     )
     try:
-        app([], prog_name="lakebed")
+        build()([], prog_name="lakebed")
     except Exception:  # noqa: BLE001 - nobody asked for an error in the middle of a line
         sys.exit(ExitCode.FAILED)
     sys.exit(ExitCode.OK)
