@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 from . import help_page
-from .commands import register
+from .commands import COMMANDS, GROUPS, register
 from .completing import LINE_VARIABLE
 from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
 from .profiles import PROFILE_VARIABLE
@@ -82,14 +84,20 @@ def root(
 
 
 def find_command(arguments: Sequence[str]) -> str | None:
-    """Return the word of a command line that names its command, if it has one."""
+    """Return the command that a command line asks for, if there is such a one."""
     words = iter(arguments)
     for word in words:
         if word in OPTIONS_WITH_A_VALUE:
             next(words, None)
         elif not word.startswith("-"):
-            return word
+            return word if word in COMMANDS or word in GROUPS else None
     return None
+
+
+@cache
+def _make_ready(name: str | None) -> Any:  # of a class that Typer keeps to itself
+    """Return what runs the command `name`, once for all lines that a process runs."""
+    return get_command(build(name))
 
 
 def run(arguments: list[str]) -> int:
@@ -107,8 +115,8 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        app = build(find_command(arguments))
-        result = app(arguments, prog_name="lakebed", standalone_mode=False)
+        ready = _make_ready(find_command(arguments))
+        result = ready(arguments, prog_name="lakebed", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         _complain("stopped")
