@@ -21,8 +21,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache
-from typing import Any, Literal, Protocol, Self
+from functools import lru_cache
+from typing import Literal, Protocol, Self
 
 import xxhash
 
@@ -30,6 +30,7 @@ from ..auth.sigv4 import Headers
 from ..chunks.digests import Sum
 from ..errors import CorruptDataError
 from ..tree.canonical import Value, pack, unpack
+from . import native_sums as native
 from .errors import S3Error
 
 PREFIX = "x-amz-checksum-"
@@ -154,23 +155,11 @@ class Algorithm(Enum):
         return digest
 
 
-@cache
-def _load_native() -> Any:
-    """Return the sums of awscrt, which only some clients ask for.
-
-    Its import takes 37 ms, a tenth of what a server, or a command on a directory, takes
-    to start.
-    """
-    from awscrt import checksums
-
-    return checksums
-
-
 _STARTERS: Mapping[Algorithm, Callable[[], RunningSum]] = {
     # 3.9 GB/s on the machine of the benchmarks; that of awscrt 2.8.
     Algorithm.CRC32: lambda: _Crc(zlib.crc32, 4),
-    Algorithm.CRC32C: lambda: _Crc(_load_native().crc32c, 4),
-    Algorithm.CRC64NVME: lambda: _Crc(_load_native().crc64nvme, 8),
+    Algorithm.CRC32C: lambda: _Crc(native.crc32c, 4),
+    Algorithm.CRC64NVME: lambda: _Crc(native.crc64nvme, 8),
     Algorithm.SHA1: lambda: hashlib.sha1(usedforsecurity=False),
     Algorithm.SHA256: hashlib.sha256,
     Algorithm.SHA512: hashlib.sha512,
@@ -180,9 +169,9 @@ _STARTERS: Mapping[Algorithm, Callable[[], RunningSum]] = {
     Algorithm.XXHASH128: xxhash.xxh3_128,
 }
 _COMBINERS: Mapping[Algorithm, Callable[[int, int, int], int]] = {
-    Algorithm.CRC32: lambda *of: _load_native().combine_crc32(*of),
-    Algorithm.CRC32C: lambda *of: _load_native().combine_crc32c(*of),
-    Algorithm.CRC64NVME: lambda *of: _load_native().combine_crc64nvme(*of),
+    Algorithm.CRC32: native.combine_crc32,
+    Algorithm.CRC32C: native.combine_crc32c,
+    Algorithm.CRC64NVME: native.combine_crc64nvme,
 }
 _BY_HEADER = {each.header: each for each in Algorithm}
 VALUE_HEADERS = frozenset(_BY_HEADER)

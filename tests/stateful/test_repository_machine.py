@@ -591,12 +591,13 @@ _SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+TestRepositoryMachine = RepositoryMachine.TestCase
+TestRepositoryMachine.settings = _SETTINGS
 
 
-class TestRepositoryMachine(RepositoryMachine.TestCase):
-    settings = _SETTINGS
+class ManyHistories(RepositoryMachine):
+    """The same, many times more often."""
 
 
-@pytest.mark.long
-class TestManyRepositoryMachines(RepositoryMachine.TestCase):
-    settings = settings(_SETTINGS, max_examples=300)
+TestManyHistories = pytest.mark.long(ManyHistories.TestCase)
+TestManyHistories.settings = settings(_SETTINGS, max_examples=300)

@@ -24,8 +24,22 @@ _LOOK_S = 0.01
 
 
 def find_workers(server: ServerProcess) -> dict[int, int]:
-    """Return the processes of the workers by the number of their slot."""
-    return dict(sorted((slot, pid) for pid, slot in _iter_workers(server)))
+    """Return the processes of the workers by the number of their slot.
+
+    Where one takes over from another it is the younger, which is not always the one with
+    the larger number: numbers of processes begin anew.
+    """
+    youngest_last = sorted(_iter_workers(server), key=lambda one: _started(one[0]))
+    return dict(sorted({slot: pid for pid, slot in youngest_last}.items()))
+
+
+def _started(pid: int) -> int:
+    """Return when a process was started, in ticks since the machine was; 0: it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])
 
 
 def find_processes(server: ServerProcess) -> set[int]:
