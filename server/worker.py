@@ -116,6 +116,7 @@ class Worker:
         self._access_log: AccessLog | None = None
         self._application: Application | None = None
         self._metrics: DrainingServer | None = None
+        self._metrics_listening: asyncio.Server | None = None
 
     async def run(self, key: Key, *, sets_up: bool) -> None:
         """Serve until told to stop; after a failed fsync the process ends here.
@@ -133,11 +134,13 @@ class Worker:
             if settings.access_log is not None:
                 self._access_log = AccessLog(settings.access_log)
                 stack.push_async_callback(self._access_log.close)
+            stack.push_async_callback(self._end_metrics)
             self._application = application = await Application.open(
                 self._given.directory,
                 settings,
                 on_fatal=self._fail(asyncio.get_running_loop()),
                 access_log=self._access_log,
+                why_not_ready=self.why_not_ready,
             )
             try:
                 # What is there now stays: no collection need look at it again.
@@ -221,6 +224,16 @@ class Worker:
                     "cannot read the certificate again", extra={"error": str(error)}
                 )
 
+    def why_not_ready(self) -> str | None:
+        """Return why no work is accepted any more; None: it is.
+
+        One that parts is replaced, and whoever comes again finds another one: that is no
+        reason to send them elsewhere.
+        """
+        if self._failure is not None:
+            return "what was written last may not be on the disk"
+        return "the server stops" if self._is_told_to_stop else None
+
     def read_figures(self) -> Snapshot:
         """Return what the worker has counted by now."""
         assert self._application is not None
@@ -259,7 +272,7 @@ class Worker:
 
         settings = self._given.settings
         self._metrics, protocol = make_metrics_server(
-            MetricsPage(read, is_exposed=settings.expose_metrics),
+            MetricsPage(read, self.why_not_ready, is_exposed=settings.expose_metrics),
             head_s_max=settings.head_s_max,
             keepalive_s=settings.keepalive_s,
             refuse=refuse_malformed,
@@ -271,7 +284,11 @@ class Worker:
         # What waits to be accepted was promised as much as what is: one turn takes it.
         await asyncio.sleep(0)
         for one in list(self._listening):
-            self.refuse(one)
+            # Whoever watches the server watches its end as well.
+            if one.listener.role is METRICS:
+                self._metrics_listening = self._listening.pop(one)
+            else:
+                self.refuse(one)
         for one in self._bound:
             one.socket.close()
         self._on_leaving(self)
@@ -285,6 +302,10 @@ class Worker:
             else settings.parting_s_max
         )
         await self._application.stop()
+
+    async def _end_metrics(self) -> None:
+        if self._metrics_listening is not None:
+            self._metrics_listening.close()
         if self._metrics is not None:
             await self._metrics.stop(0)
 
