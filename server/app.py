@@ -79,7 +79,11 @@ class Application:
         self._settings = settings
         self.auth = auth
         self.engine = Engine.create(metadata, storage)
-        self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        self._streams = Streams(
+            settings.streams_max,
+            settings.streams_waiting_max,
+            grace_s=settings.grace_s,
+        )
         self._s3 = S3Handler(self.engine, auth, settings, self._streams)
         self.lost_runs = LostRuns(self.engine, listening_since_ms)
         self._api = ApiHandler(

@@ -32,9 +32,10 @@ from .errors import DurabilityLostError, StartupError
 from .httprules.forms import ignore_malformed_names
 from .repository.publishing import start_full_purge
 from .repository.uploads import start_expiring
+from .serving.accepting import Acceptor
 from .serving.access_log import AccessLog
 from .serving.draining import DrainingServer, ProtocolFactory
-from .serving.listeners import BACKLOG, Bound
+from .serving.listeners import Bound
 from .serving.metrics import MetricsPage, make_metrics_server, refuse_malformed
 from .serving.snapshot import Snapshot
 from .serving.tls import TlsContext
@@ -111,12 +112,12 @@ class Worker:
         self._leaving = asyncio.Event()
         self._is_told_to_stop = False
         self._failure: DurabilityLostError | None = None
-        self._listening: dict[Bound, asyncio.Server] = {}
+        self._listening: dict[Bound, Acceptor] = {}
         self._tls: TlsContext | None = None
         self._access_log: AccessLog | None = None
         self._application: Application | None = None
         self._metrics: DrainingServer | None = None
-        self._metrics_listening: asyncio.Server | None = None
+        self._metrics_listening: Acceptor | None = None
 
     async def run(self, key: Key, *, sets_up: bool) -> None:
         """Serve until told to stop; after a failed fsync the process ends here.
@@ -154,7 +155,7 @@ class Worker:
                     await self._set_up(key)
                 self._heed_signals()
                 for one in self._bound:
-                    await self.accept(one)
+                    self.accept(one)
                 self._on_ready(self)
                 await self._leaving.wait()
                 await self._leave()
@@ -239,17 +240,17 @@ class Worker:
         assert self._application is not None
         return self._application.read_figures()
 
-    async def accept(self, one: Bound) -> None:
+    def accept(self, one: Bound) -> None:
         """Accept connections on `one`, until it is closed."""
         settings = self._given.settings
         encrypts = is_encrypted(one, settings) and self._tls is not None
-        self._listening[one] = await asyncio.get_running_loop().create_server(
+        listening = one.socket.dup()  # so that it can be taken up again after a while
+        listening.setblocking(False)
+        self._listening[one] = Acceptor(
+            listening,
             self._protocol_of(one),
-            # A descriptor of its own, so that it can be taken up again after a while.
-            sock=one.socket.dup(),
-            backlog=BACKLOG,
-            ssl=self._tls.context if encrypts and self._tls is not None else None,
-            ssl_handshake_timeout=settings.handshake_s_max if encrypts else None,
+            tls=self._tls.context if encrypts and self._tls is not None else None,
+            handshake_s_max=settings.handshake_s_max,
         )
 
     def refuse(self, one: Bound) -> None:
@@ -281,8 +282,6 @@ class Worker:
 
     async def _leave(self) -> None:
         """Accept no more, and let what runs finish."""
-        # What waits to be accepted was promised as much as what is: one turn takes it.
-        await asyncio.sleep(0)
         for one in list(self._listening):
             # Whoever watches the server watches its end as well.
             if one.listener.role is METRICS:
