@@ -10,8 +10,10 @@ written, because every page comes back empty. Source: mallopt(3).
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import platform
+from collections.abc import Callable
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -24,6 +26,31 @@ _SETTINGS = {
     _M_MMAP_THRESHOLD: 4 * _MIB,  # above the batches of an upload; and no learning
     _M_TRIM_THRESHOLD: 16 * _MIB,  # free at the end of a heap, kept for the next
 }
+
+
+_LOOK_S = 5.0
+"""Between two looks at how many clients there are."""
+_GONE_MIN = 256
+"""Fewer clients that have gone leave little: some 100 KiB each at most."""
+
+
+async def give_back_after_crowds(count: Callable[[], int]) -> None:
+    """Give freed memory back whenever most clients, of which `count` tells, have gone.
+
+    What a crowd took lies in the middle of heaps, which glibc does not give back by
+    itself. Looking for it takes some 10 ms, in a thread. Runs until it is cancelled.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)  # calls without the lock of the interpreter
+    most = 0
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        now = count()
+        most = max(most, now)
+        if most - now >= _GONE_MIN and now <= most // 2:
+            most = now
+            await asyncio.to_thread(library.malloc_trim, 0)
 
 
 def keep_less_freed_memory() -> None:

@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from lakebed.client.wire.routes import SETUP_TOKEN_HEADER
 
-from .allocator import keep_less_freed_memory
+from .allocator import give_back_after_crowds, keep_less_freed_memory
 from .announcing import is_encrypted, say_failure
 from .app import Application
 from .arguments import FIRST_USER, KEY_ID_VARIABLE, SECRET_VARIABLE, Arguments
@@ -151,6 +151,10 @@ class Worker:
                 if settings.uploads_kept_h:
                     start_expiring(application.engine, settings.uploads_kept_h)
                 application.lost_runs.start()
+                giving_back = asyncio.ensure_future(
+                    give_back_after_crowds(self._count_connections)
+                )
+                stack.callback(giving_back.cancel)
                 if sets_up:
                     await self._set_up(key)
                 self._heed_signals()
@@ -166,6 +170,10 @@ class Worker:
                 say_failure(self._failure)
                 # What else would close now could only pretend to have written something.
                 os._exit(1)
+
+    def _count_connections(self) -> int:
+        assert self._application is not None
+        return self._application.edge.server.connection_count
 
     def _fail(
         self, loop: asyncio.AbstractEventLoop

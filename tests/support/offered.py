@@ -19,6 +19,7 @@ from support.s3raw import signed_head
 CONNECTIONS_MAX = 1500
 """Of an open loop: more than all workers take in at one time."""
 TICK_S = 0.002
+IDLE_S_MAX = 30.0
 KEYS = 64
 BODY = bytes(4096)
 _CONTINUE = b"HTTP/1.1 100 "
@@ -91,7 +92,7 @@ class Client(asyncio.Protocol):
         self._received = bytearray()
         self.transport: asyncio.Transport | None = None
         self.request: Request | None = None
-        self.sent_s = 0.0
+        self.sent_s = self.answered_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -134,6 +135,7 @@ class Offered:
     """Load on one server."""
 
     def __init__(self, address: str, bucket: str) -> None:
+        self._address, self._bucket = address, bucket
         self._host, port = address.split(":")
         self._port = int(port)
         self._requests = make_requests(address, bucket)
@@ -143,6 +145,11 @@ class Offered:
         self._taken = Taken()
         self._again: Callable[[Client], None] | None = None
         self._opening: set[asyncio.Task[None]] = set()
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections there are."""
+        return sum(client.transport is not None for client in self._open)
 
     async def fill(self) -> None:
         """Write each object once, so that it can be read."""
@@ -184,6 +191,8 @@ class Offered:
 
     async def run_open(self, rate: float, seconds: float) -> Taken:
         """Ask `rate` times in a second; return what came of it."""
+        # Signed anew: a signature counts for a quarter of an hour.
+        self._requests = make_requests(self._address, self._bucket)
         taken = self._taken = Taken()
         began = perf_counter()
         due = 0.0
@@ -207,7 +216,12 @@ class Offered:
     def _ask_somehow(self) -> None:
         while self._idle:
             client = self._idle.pop()
-            if client.transport is not None and not client.transport.is_closing():
+            if client.transport is None or client.transport.is_closing():
+                self._open.discard(client)
+            elif perf_counter() - client.answered_s > IDLE_S_MAX:
+                self._open.discard(client)  # before the server lets go of it
+                client.transport.close()
+            else:
                 self._ask(client)
                 return
         if len(self._open) + len(self._opening) >= CONNECTIONS_MAX:
@@ -249,7 +263,8 @@ class Offered:
         request, client.request = client.request, None
         assert request is not None
         taken = self._taken
-        spent_s = perf_counter() - client.sent_s
+        client.answered_s = perf_counter()
+        spent_s = client.answered_s - client.sent_s
         head, _, body = answer.partition(_END)
         if head.startswith(b"HTTP/1.1 200 "):
             taken.times_s.append(spent_s)
