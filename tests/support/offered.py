@@ -256,7 +256,9 @@ class Offered:
 
     async def _come_to_rest(self) -> None:
         async with asyncio.timeout(120):
-            while self._opening or any(client.request for client in self._open):
+            while self._opening or any(  # noqa: ASYNC110 - an end to sum it up
+                client.request for client in self._open
+            ):
                 await asyncio.sleep(0.01)
 
     def _note(self, client: Client, answer: bytes) -> None:
