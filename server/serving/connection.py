@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import os
+import socket
+import struct
 import sys
 import termios
 from collections.abc import Callable
@@ -107,9 +110,21 @@ class Connection(web.RequestHandler):
         """End the request that waits for its client, or else the connection."""
         if self._reading is not None:
             self._reading.give_way()
-        elif self.transport is not None:
-            self._unread_since_s = None
-            self.transport.abort()
+        else:
+            self.reset()
+
+    def reset(self) -> None:
+        """End the connection, and throw away what was sent and not taken."""
+        self._unread_since_s = None
+        if self.transport is None or self.transport.is_closing():
+            return
+        # Else the kernel keeps some MiB for the client until it takes them.
+        at_once = struct.pack("ii", 1, 0)
+        handle = self.transport.get_extra_info("socket").fileno()
+        if handle >= 0:
+            with socket.socket(fileno=os.dup(handle)) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.transport.abort()
 
     def note_reading(self, reading: Waiter | None) -> None:
         """Keep who waits for the body; None: nobody does any more."""

@@ -179,8 +179,7 @@ class DrainingServer:
             if since_s is not None and since_s > latest_s:
                 return
             self._note_unread(oldest, 0)
-            if oldest.transport is not None:
-                oldest.transport.abort()
+            oldest.reset()
 
     def make_room(self) -> bool:
         """Let the request give way that has waited longest for its client.

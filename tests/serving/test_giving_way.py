@@ -68,6 +68,14 @@ def begin_reading(server: ServerProcess) -> socket.socket:
     return connection
 
 
+def is_reset(connection: socket.socket) -> bool:
+    """Tell whether the server breaks off what it sends; for what it sends to its end."""
+    try:
+        return len(read_all(connection)) < LARGE_BYTES
+    except ConnectionResetError:
+        return True
+
+
 def is_served(server: ServerProcess) -> bool:
     return server.send("GET", "/limits/main/none").status == 404
 
@@ -106,8 +114,8 @@ def test_who_reads_nothing_gives_way_too(lake: ServerProcess) -> None:
         wait_for_places(lake, PLACES)
         wait_until("a good client is served", lambda: is_served(lake))
 
-        with pytest.raises(ConnectionResetError):
-            read_all(slow[0])
+        # They began at nearly the same time: it may be any of them.
+        assert [is_reset(connection) for connection in slow].count(True) == 1
 
 
 def test_a_slow_upload_gives_its_turn_to_one_that_waits(lake: ServerProcess) -> None:
