@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import platform
 from collections.abc import Callable
@@ -36,8 +37,7 @@ _GONE_MIN = 256
 """Fewer clients that have gone leave little: some 100 KiB each at most."""
 _MUCH_BYTES = 144 * _MIB
 """From here on a worker looks for freed memory all the time. Between requests of a crowd
-that comes and goes, two fifths of what it holds are free, in pieces of some pages each;
-without this it went on to grow by 10 MiB a minute."""
+that comes and goes, two fifths of what it holds are free, in pieces of some pages each."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -59,6 +59,9 @@ async def give_back_after_crowds(count: Callable[[], int]) -> None:
         have_gone = most - now >= _GONE_MIN and now <= most // 2
         if have_gone or _read_resident_bytes() >= _MUCH_BYTES:
             most = now
+            # What a broken connection leaves are cycles, with buffers in them. Their time
+            # comes once in some million containers: there are too few for that.
+            gc.collect()
             await asyncio.to_thread(library.malloc_trim, 0)
 
 
