@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from .exits import ReaderLeftError
+from .http_library import import_http_library
 from .profiles import Target, find_target
 from .suggesting import suggest
 
@@ -42,6 +43,7 @@ def ask_target(
     """Do as `ask` does, where server and key are known."""
     import asyncio
 
+    import_http_library()
     try:
         return asyncio.run(_ask(target, work, create_directory=create_directory))
     except BrokenPipeError:

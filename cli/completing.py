@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lakebed.client import AsyncClient
 
 
+LINE_VARIABLE = "_LAKEBED_COMPLETE_LINE"
+"""Set by the scripts of shells: the command line up to the cursor."""
+
 TIMEOUT_S = 1.5
 """Longest wait for the server; after twice that people type on and are disturbed."""
 

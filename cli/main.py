@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 from . import help_page
-from .commands import register
-from .commands.completion import LINE_VARIABLE
+from .commands import COMMANDS, GROUPS, register
+from .completing import LINE_VARIABLE
 from .exits import CommandError, ExitCode, ReaderLeftError, exit_code_of
 from .profiles import PROFILE_VARIABLE
 from .text import escape
@@ -21,6 +24,9 @@ from .text import escape
 SERVER_VARIABLE = "LAKEBED_SERVER"
 SAID_BEFORE_THE_COMMAND = (SERVER_VARIABLE, PROFILE_VARIABLE)
 """What options before the command set, for this one command line."""
+
+OPTIONS_WITH_A_VALUE = ("-S", "--server", "--profile")
+"""What may stand before the command, with a word that is none."""
 
 DEBUG_VARIABLE = "LAKEBED_DEBUG"
 """Set to anything: a defect shows its traceback."""
@@ -34,20 +40,24 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    name="lakebed",
-    cls=help_page.RootGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # `lakebed completion` prints scripts of our own.
-    add_completion=False,
-    # Plain help: it comes three times as fast, and reads the same in a pipe.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+def build(name: str | None = None) -> typer.Typer:
+    """Return the command line, whole, or with what it takes to run the command `name`."""
+    app = typer.Typer(
+        name="lakebed",
+        cls=help_page.RootGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # `lakebed completion` prints scripts of our own.
+        add_completion=False,
+        # Plain help: it comes three times as fast, and reads the same in a pipe.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    register(app, name)
+    return app
 
 
-@app.callback()
 def root(
     server: Annotated[
         str | None,
@@ -73,7 +83,21 @@ def root(
         os.environ[PROFILE_VARIABLE] = profile
 
 
-register(app)
+def find_command(arguments: Sequence[str]) -> str | None:
+    """Return the command that a command line asks for, if there is such a one."""
+    words = iter(arguments)
+    for word in words:
+        if word in OPTIONS_WITH_A_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in COMMANDS or word in GROUPS else None
+    return None
+
+
+@cache
+def _make_ready(name: str | None) -> Any:  # of a class that Typer keeps to itself
+    """Return what runs the command `name`, once for all lines that a process runs."""
+    return get_command(build(name))
 
 
 def run(arguments: list[str]) -> int:
@@ -91,7 +115,8 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result = app(arguments, prog_name="lakebed", standalone_mode=False)
+        ready = _make_ready(find_command(arguments))
+        result = ready(arguments, prog_name="lakebed", standalone_mode=False)
         sys.stdout.flush()
     except typer.Abort:
         _complain("stopped")
@@ -133,7 +158,7 @@ def complete(line: str) -> NoReturn:
         }
     )
     try:
-        app([], prog_name="lakebed")
+        build()([], prog_name="lakebed")
     except Exception:  # noqa: BLE001 - nobody asked for an error in the middle of a line
         sys.exit(ExitCode.FAILED)
     sys.exit(ExitCode.OK)

@@ -97,8 +97,10 @@ class Transport:
                 headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
             if isinstance(self.server, ServerUrl):
                 self._base_url = self.server.url
+                has_tls = self._base_url.startswith("https:")
                 connector: aiohttp.BaseConnector = aiohttp.TCPConnector(
-                    limit=self._connections_max
+                    limit=self._connections_max,
+                    ssl=ssl.create_default_context() if has_tls else True,
                 )
             else:
                 opened = await stack.enter_async_context(

@@ -1,73 +1,78 @@
-"""The commands, one module a subject; each parses, asks the server, and prints."""
+"""The commands, one module a subject; each parses, asks the server, and prints.
+
+A command line asks for one of them: the others are not imported, which takes longer than
+most of what is asked.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import typer
 
-from . import (
-    blaming,
-    branches,
-    commits,
-    compare,
-    comparing,
-    completion,
-    copying,
-    demo,
-    finding,
-    grants,
-    history,
-    keys,
-    lineage,
-    looking,
-    maintaining,
-    merging,
-    models,
-    moves,
-    proving,
-    removing,
-    repositories,
-    rerunning,
-    running,
-    runs,
-    serving,
-    signing_in,
-    tags,
-    users,
-    why,
-)
+GROUPS = {
+    "repo": "repositories",
+    "branch": "branches",
+    "tag": "tags",
+    "runs": "runs",
+    "user": "users",
+    "key": "keys",
+    "grant": "grants",
+    "admin": "maintaining",
+    "model": "models",
+}
+"""By name, the module whose `app` has its commands."""
+
+COMMANDS = {
+    "demo": "demo",
+    "serve": "serving",
+    "login": "signing_in",
+    "logout": "signing_in",
+    "whoami": "signing_in",
+    "completion": "completion",
+    "ls": "looking",
+    "cat": "looking",
+    "stat": "looking",
+    "prove": "proving",
+    "find": "finding",
+    "du": "finding",
+    "cp": "copying",
+    "mv": "removing",
+    "rm": "removing",
+    "commit": "commits",
+    "log": "history",
+    "show": "history",
+    "diff": "comparing",
+    "blame": "blaming",
+    "merge": "merging",
+    "cherry-pick": "merging",
+    "revert": "merging",
+    "reset": "moves",
+    "undo": "moves",
+    "reflog": "moves",
+    "run": "running",
+    "why": "why",
+    "rerun": "rerunning",
+    "compare": "compare",
+    "lineage": "lineage",
+}
+"""By name, the module that registers it, with others of its subject."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add every command to `app`."""
-    app.add_typer(repositories.app, name="repo")
-    app.add_typer(branches.app, name="branch")
-    app.add_typer(tags.app, name="tag")
-    app.add_typer(runs.app, name="runs")
-    app.add_typer(users.app, name="user")
-    app.add_typer(keys.app, name="key")
-    app.add_typer(grants.app, name="grant")
-    app.add_typer(maintaining.app, name="admin")
-    app.add_typer(models.app, name="model")
-    for module in (
-        demo,
-        serving,
-        signing_in,
-        completion,
-        looking,
-        proving,
-        finding,
-        copying,
-        removing,
-        commits,
-        history,
-        comparing,
-        blaming,
-        merging,
-        moves,
-        running,
-        why,
-        rerunning,
-        compare,
-        lineage,
-    ):
-        module.register(app)
+def register(app: typer.Typer, name: str | None = None) -> None:
+    """Add every command to `app`, or if `name` is that of one, those of its subject."""
+    if name in GROUPS or name in COMMANDS:
+        groups = [name] if name in GROUPS else []
+        modules = [COMMANDS[name]] if name in COMMANDS else []
+    else:
+        groups = list(GROUPS)
+        modules = list(dict.fromkeys(COMMANDS.values()))
+    for group in groups:
+        app.add_typer(_load(GROUPS[group]).app, name=group)
+    for module in modules:
+        _load(module).register(app)
+
+
+def _load(module: str) -> Any:
+    return import_module(f".{module}", __package__)

@@ -13,9 +13,6 @@ import typer
 
 from ..output import print_line
 
-LINE_VARIABLE = "_LAKEBED_COMPLETE_LINE"
-"""Set by the scripts: the command line up to the cursor."""
-
 _BASH = """\
 # lakebed completion bash: eval "$(lakebed completion bash)" in ~/.bashrc
 _lakebed_complete() {

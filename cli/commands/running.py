@@ -12,6 +12,7 @@ import typer
 from .. import options
 from ..completing import complete_location, complete_repository
 from ..exits import CommandError, ExitCode, exit_code_of
+from ..http_library import import_http_library
 from ..output import say
 from ..profiles import find_target
 from ..running.arguments import parse_input, parse_output, parse_params
@@ -136,6 +137,7 @@ def execute(
     Raises:
         ClientError: the run could not begin.
     """
+    import_http_library()
     from lakebed.client import Client
     from lakebed.client.runs.command import CommandRun
 

@@ -24,6 +24,7 @@ from ..auth.sigv4 import UNSIGNED_PAYLOAD
 from ..chunks.digests import Sum
 from ..chunks.ingest import WrittenBlob
 from ..httprules.receiving import Patience
+from ..serving.exchange import EXCHANGE
 from .aws_chunked import TRAILER_SIGNATURE, ChunkedDecoder, broken_off
 from .call import Call, invalid_argument
 from .checksums import TRAILER_HEADER, Algorithm, Checksum, RunningSum, StoredChecksum
@@ -127,6 +128,7 @@ class Body:
             S3Error: it is not what the client says, or broke off.
         """
         if self._decoder is None and self._request.content.is_eof():
+            await ask_for_body(self._request)
             # It came together with its head, as small bodies mostly do.
             data = await self._read_some()
             if len(data) != self.size_bytes:
@@ -254,18 +256,25 @@ _NO_BODY = frozenset({EMPTY_SHA256, UNSIGNED_PAYLOAD})
 
 
 async def ask_for_body(request: web.BaseRequest) -> None:
-    """Tell a client that waits for it to send the body now."""
+    """Tell a client that waits for it to send the body now, be it an empty one.
+
+    The AWS command line remembers of a connection on which an answer came without
+    `100 Continue`, and takes its next answer there for one without an end.
+    """
     expectation = request.headers.get(hdrs.EXPECT)
     if expectation is None or expectation.lower() != "100-continue":
         return  # an expectation that we do not know is passed over
     if request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+        request[EXCHANGE].has_asked = True
 
 
 def awaits_continue(request: web.BaseRequest) -> bool:
-    """Tell whether the client may hold its body back until it hears `100 Continue`."""
-    return hdrs.EXPECT in request.headers and not request.content.is_eof()
+    """Tell whether the client may still wait for `100 Continue`, or hold its body back."""
+    if hdrs.EXPECT not in request.headers:
+        return False
+    return not (request[EXCHANGE].has_asked and request.content.is_eof())
 
 
 def _read_size(

@@ -22,6 +22,7 @@ class Exchange:
 
     __slots__ = (
         "failure",
+        "has_asked",
         "only_runs",
         "operation",
         "protocol",
@@ -43,6 +44,8 @@ class Exchange:
         """What went wrong on our side: the name of an error class, or `defect`."""
         self.refusal: LakeError | None = None
         """Why it must be refused, whatever it asks for."""
+        self.has_asked = False
+        """Whether a client that waits for `100 Continue` has been told it."""
         self.only_runs = False
         """Whether nobody is let in but with the key of a run."""
         self.started_s = perf_counter()

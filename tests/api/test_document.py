@@ -102,11 +102,6 @@ OURS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def teller(server: Served, session: ClientSession) -> Teller:
-    return Teller(session, server.engine)
-
-
 def test_the_document_is_valid() -> None:
     openapi_spec_validator.validate(DOCUMENT)
 
@@ -142,9 +137,10 @@ def test_each_operation_is_described(operation: Operation) -> None:
 
 @pytest.mark.parametrize("operation", BUILT, ids=str)
 async def test_the_example_of_each_operation_works(
-    teller: Teller, operation: Operation
+    server: Served, session: ClientSession, operation: Operation
 ) -> None:
     """And its answer is of the shape that the document says."""
+    teller = Teller(session, server.engine)
     await teller.tell(until=operation.name)
 
     answer = await teller.ask(operation)
@@ -221,13 +217,12 @@ def _hash(text: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-@pytest.mark.parametrize("operation", BUILT, ids=str)
+@pytest.mark.parametrize(
+    "operation", [each for each in BUILT if each.method == "GET"], ids=str
+)
 async def test_head_says_what_get_would_say(
     teller: Teller, operation: Operation
 ) -> None:
-    if operation.method != "GET":
-        return
-    await teller.tell()
     got = await teller.ask(operation)
     own = {"key": teller.key, "run": teller.run}
     names = {name: own[name] for name in own if name in operation.names}

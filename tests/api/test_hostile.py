@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import msgspec.inspect
 import pytest
-from aiohttp import ClientSession
 from lakebed.client.wire import RequestBody
 from lakebed.client.wire import routes as paths
 from lakebed.server.api.call import Streamed
@@ -86,13 +85,6 @@ WRONG: dict[type[msgspec.inspect.Type], list[Any]] = {
     msgspec.inspect.StructType: ["a", 1, [], {"nosuch": 1}],
 }
 """What a field of each type is not."""
-
-
-@pytest.fixture
-async def teller(server: Served, session: ClientSession) -> Teller:
-    teller = Teller(session, server.engine)
-    await teller.tell()
-    return teller
 
 
 def fields_of(operation: Operation) -> tuple[msgspec.inspect.Field, ...]:

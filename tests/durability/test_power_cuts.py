@@ -27,6 +27,10 @@ CUTS = 20
 SERVERS = 2
 WITNESSES = 8
 LOAD_S_MAX = 1.5
+ACKED_MIN = 10
+"""Requests that are acknowledged before a cut, or it says little."""
+USED_MAX = 0.7
+"""Of a disk: then a new one, with a new lake, goes on."""
 CONTROL_CUTS_MAX = 8
 """Cuts in which a server without a safeguard must have lost something."""
 
@@ -50,8 +54,11 @@ def run_round(
         Violated: something that was acknowledged is lost.
     """
     lake = disk.path / "lake"
-    with run_servers(lake, safeguard) as servers, working(servers, witnesses):
+    with run_servers(lake, safeguard) as servers, working(servers, witnesses) as stop:
         threading.Event().wait(load_s)
+        # Nobody hears an answer from a machine without power. Here the servers live on for
+        # a moment, in which a sync that waits for the aborted journal may say 0.
+        stop.set()
         disk.cut()
         for server in servers:
             server.kill()
@@ -75,16 +82,22 @@ def prepare(disk: Disk, seed: int) -> list[Witness]:
 def test_a_power_cut_loses_nothing_that_was_acknowledged(file_system: str) -> None:
     require_disk(file_system)
     rounds = Rounds(f"power-{file_system}", CUTS)
-    with open_disk(file_system) as disk:
-        witnesses = prepare(disk, seed=len(rounds.results))
-        for number in rounds:
-            load_s = random.Random(number).uniform(0.2, LOAD_S_MAX)
-            before = sum(witness.acked for witness in witnesses)
-            start_s = run_round(disk, witnesses, load_s, "none")
-            acked = sum(witness.acked for witness in witnesses) - before
-            rounds.note(number, acked=acked, start_s=round(start_s, 2))
+    numbers = iter(rounds)
+    number = next(numbers, None)
+    while number is not None:
+        with open_disk(file_system) as disk:
+            witnesses = prepare(disk, seed=number)
+            # On a full disk everything is refused, and a cut has nothing to lose.
+            while number is not None and disk.used < USED_MAX:
+                load_s = random.Random(number).uniform(0.2, LOAD_S_MAX)
+                before = sum(witness.acked for witness in witnesses)
+                start_s = run_round(disk, witnesses, load_s, "none")
+                acked = sum(witness.acked for witness in witnesses) - before
+                rounds.note(number, acked=acked, start_s=round(start_s, 2))
+                number = next(numbers, None)
     print(f"\n{len(rounds.results)} cuts, {rounds.total('acked')} acknowledged")
-    assert rounds.total("acked") > 10 * len(rounds.results), "there was no load"
+    idle = [result for result in rounds.results if result["acked"] < ACKED_MIN]
+    assert len(idle) <= len(rounds.results) / 5, "there was no load"
 
 
 # Not `folder-sync`: ext4 keeps the name of a new file that was synced itself.

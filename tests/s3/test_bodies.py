@@ -291,6 +291,34 @@ def test_a_stream_is_asked_for_once_the_caller_is_let_in(
         assert wire.read().status == 200
 
 
+@pytest.mark.parametrize("mode", [UNSIGNED, SIGNED_CHUNKS])
+def test_an_empty_body_is_asked_for_too(
+    server: ServerProcess, repository: str, mode: str
+) -> None:
+    raw = put(server, f"/{repository}/main/x", mode, b"")
+    raw.headers |= {"content-length": str(len(raw.body)), "expect": "100-continue"}
+
+    with Wire(server) as wire:
+        for _ in range(2):
+            wire.send(raw.head)
+            assert wire.socket.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            wire.send(raw.body)
+            assert wire.read().status == 200
+
+
+def test_a_connection_ends_on_which_an_empty_body_was_refused_unasked(
+    server: ServerProcess,
+) -> None:
+    raw = put(server, "/anything/main/x", UNSIGNED, b"")
+    raw.headers |= {"content-length": "0", "expect": "100-continue"}
+    raw.headers["authorization"] += "0"
+
+    with Wire(server) as wire:
+        wire.send(raw.head)
+        assert wire.read().status == 403
+        assert wire.is_closed()
+
+
 # --- slow and broken ------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +21,7 @@ from lakebed.server.settings import TlsFiles
 
 from support.certificates import Authority, Files
 from support.edges import at, connect, make_client, names_lead_here, read_all
-from support.s3server import ServerProcess, run_server
+from support.s3server import ADMIN_ENVIRONMENT, ServerProcess, run_server
 
 LOOKS_MAX = 1000
 
@@ -88,6 +90,35 @@ def test_boto_puts_and_gets_over_https(
     assert flat.get_object(Bucket=bucket, Key="large")["Body"].read() == large
     listed = flat.list_objects_v2(Bucket=bucket)["Contents"]
     assert [found["Key"] for found in listed] == ["large", "small"]
+
+
+def list_over_https(lake: ServerProcess, **environ: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "lakebed.cli", "repo", "list"],
+        env=os.environ | ADMIN_ENVIRONMENT | {"LAKEBED_SERVER": lake.url} | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_command_line_trusts_whom_the_system_trusts(
+    lake: ServerProcess, authority: Authority
+) -> None:
+    create_repository(lake, authority, "listed")
+
+    code, out = list_over_https(lake, SSL_CERT_FILE=str(authority.path))
+
+    assert (code, "listed" in out) == (0, True), out
+
+
+def test_the_command_line_trusts_nobody_else(lake: ServerProcess) -> None:
+    code, out = list_over_https(lake, SSL_CERT_FILE=os.devnull)
+
+    assert code != 0
+    assert "certificate" in out
+    assert out.count("\n") == 1
 
 
 def test_a_bucket_in_the_host_fits_a_wildcard_certificate(

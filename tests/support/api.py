@@ -25,7 +25,7 @@ from lakebed.server.serving.edge import Edge
 from lakebed.server.serving.exchange import Exchange
 from lakebed.server.settings import Endpoint, Settings
 
-from .engines import open_engine
+from .engines import Clock, open_engine
 
 ADMIN = AccessKey("ADMINKEY", "admin-secret")
 
@@ -52,10 +52,14 @@ class Served:
 
 @asynccontextmanager
 async def serve_api(
-    directory: Path, *, is_set_up: bool = True, host: str = "127.0.0.1"
+    directory: Path,
+    *,
+    is_set_up: bool = True,
+    host: str = "127.0.0.1",
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Served]:
     """Serve the lake in `directory`, with the user `admin` if it `is_set_up`."""
-    async with open_engine(directory) as engine:
+    async with open_engine(directory, clock=clock) as engine:
         assert isinstance(engine.metadata, SqlMetadata)
         store = engine.metadata
         master_key = open_master_key(directory, may_create=True)

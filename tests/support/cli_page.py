@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lakebed.cli.main import app
+from lakebed.cli.main import build
 from typer.main import get_command
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
@@ -23,7 +23,7 @@ USUAL = ("--yes", "--dry-run", "--json", "--server")
 
 def iter_commands() -> Iterator[tuple[str, Any]]:
     """Yield every command by its words, as Typer has it, in the order of its words."""
-    root: Any = get_command(app)
+    root: Any = get_command(build())
     for name, command in sorted(root.commands.items()):
         for child, below in sorted(getattr(command, "commands", {"": command}).items()):
             yield f"{name} {child}".strip(), below

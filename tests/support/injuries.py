@@ -199,7 +199,9 @@ class Lake:
         from lakebed.server.chunks.codec import decode
 
         at = frame.location
-        stored = self.path_of(at.pack).read_bytes()[at.offset :][: at.stored_bytes]
+        with self.path_of(at.pack).open("rb") as pack:
+            pack.seek(at.offset)
+            stored = pack.read(at.stored_bytes)
         return decode(at.codec, stored, at.plain_bytes)
 
     @contextmanager

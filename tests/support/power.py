@@ -57,6 +57,12 @@ class Disk:
         _run(*_MAKERS[file_system], self._image)
         self._mount()
 
+    @property
+    def used(self) -> float:
+        """How much of it is used, between 0 and 1."""
+        space = os.statvfs(self.path)
+        return 1 - space.f_bavail / space.f_blocks
+
     def cut(self) -> None:
         """Cut the power: what is not synced is gone, every later call fails."""
         fd = os.open(self.path, os.O_RDONLY)

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 class Rounds:
@@ -21,7 +22,7 @@ class Rounds:
         self._count = int(os.environ.get("LAKEBED_ROUNDS") or usual)
         folder = os.environ.get("LAKEBED_RESULTS")
         self._file = Path(folder).expanduser() / f"{name}.jsonl" if folder else None
-        self.results: list[dict[str, object]] = []
+        self.results: list[dict[str, Any]] = []
         if self._file is not None and self._file.exists():
             lines = self._file.read_text().splitlines()
             self.results = [json.loads(line) for line in lines]
@@ -41,4 +42,4 @@ class Rounds:
 
     def total(self, name: str) -> int:
         """Return the sum of a figure over all rounds."""
-        return sum(int(str(result[name])) for result in self.results)
+        return sum(int(result[name]) for result in self.results)

@@ -77,6 +77,7 @@ class Witness:
         self._serial = 0
         self._connection: http.client.HTTPConnection | None = None
         self._server: ServerProcess | None = None
+        self._stop = threading.Event()
 
     # Work ------------------------------------------------------------------------------
 
@@ -85,8 +86,12 @@ class Witness:
         server.create_branch(self._repository, self.branch)
 
     def work(self, servers: Sequence[ServerProcess], stop: threading.Event) -> None:
-        """Send requests until one is not answered, or `stop` is set."""
+        """Send requests until one is not answered, or `stop` is set.
+
+        An answer after that is none: the server may have died before it came.
+        """
         self._server = self._random.choice(servers)
+        self._stop = stop
         steps: list[tuple[int, Callable[[], None]]] = [
             (50, self._put),
             (6, self._upload),
@@ -239,6 +244,7 @@ class Witness:
             Violated: something is not as it was acknowledged.
         """
         self._server = server
+        self._stop = threading.Event()
         try:
             self._check()
         finally:
@@ -393,6 +399,8 @@ class Witness:
             raise NoAnswer from None
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswer from error
+        if self._stop.is_set():
+            raise NoAnswer("it came too late")
         if answer.status in good:
             return answer
         if answer.status >= 500:
@@ -417,8 +425,8 @@ def make_witnesses(
 @contextmanager
 def working(
     servers: Sequence[ServerProcess], witnesses: Sequence[Witness]
-) -> Generator[None]:
-    """Let the witnesses work in the context; at its end they stop."""
+) -> Generator[threading.Event]:
+    """Let the witnesses work in the context, until what it yields is set or its end."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=witness.work, args=(servers, stop))
@@ -427,7 +435,7 @@ def working(
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield stop
     finally:
         stop.set()
         for thread in threads:

@@ -9,20 +9,41 @@ from pathlib import Path
 
 import pytest
 from lakebed import client
+from lakebed.cli.commands import COMMANDS, GROUPS
 from lakebed.cli.exits import ExitCode, exit_code_of
 from lakebed.cli.help_page import PAGE
-from lakebed.cli.main import app, run
+from lakebed.cli.main import build, find_command, run
 from typer.main import get_command
-
-GROUPS = ("admin", "repo", "branch", "tag", "user", "key", "grant", "model", "runs")
-
 
 WITHOUT_SERVER = {"completion", "demo", "login", "logout", "serve"}
 """They ask no server, or are told which one by their argument."""
 
 
 def command_names() -> set[str]:
-    return set(get_command(app).commands)  # type: ignore[attr-defined]  # pyright: ignore
+    return set(get_command(build()).commands)  # type: ignore[attr-defined]  # pyright: ignore
+
+
+def test_each_command_is_where_the_table_says() -> None:
+    assert command_names() == {*COMMANDS, *GROUPS}
+    for name in command_names():
+        built = get_command(build(name))
+        assert name in built.commands  # type: ignore[attr-defined]  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("ls a/b", "ls"),
+        ("-S run ls", "ls"),
+        ("--server=run --profile cp ls cat", "ls"),
+        ("nonsense ls", None),
+        ("--version", None),
+        ("-S", None),
+        ("", None),
+    ],
+)
+def test_the_command_of_a_line_is_found(line: str, name: str | None) -> None:
+    assert find_command(line.split()) == name
 
 
 def test_the_help_page_fits_a_screen() -> None:

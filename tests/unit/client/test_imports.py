@@ -31,6 +31,13 @@ def test_the_help_page_waits_for_neither_http_nor_tables() -> None:
     assert loaded & {"aiohttp", "msgspec", "rich", "asyncio", "pydantic"} == set()
 
 
+def test_a_command_waits_for_no_other() -> None:
+    loaded = modules_after("import lakebed.cli.main as m\nm.run(['ls', 'no address'])")
+
+    commands = {name for name in loaded if name.startswith("lakebed.cli.commands.")}
+    assert commands == {"lakebed.cli.commands.looking"}
+
+
 @pytest.mark.parametrize(
     "statement",
     ["from lakebed.client import AsyncClient, Client", "import lakebed.cli.main"],
