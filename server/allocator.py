@@ -10,8 +10,13 @@ written, because every page comes back empty. Source: mallopt(3).
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import gc
+import os
 import platform
+from collections.abc import Callable
+from pathlib import Path
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -24,6 +29,44 @@ _SETTINGS = {
     _M_MMAP_THRESHOLD: 4 * _MIB,  # above the batches of an upload; and no learning
     _M_TRIM_THRESHOLD: 16 * _MIB,  # free at the end of a heap, kept for the next
 }
+
+
+_LOOK_S = 5.0
+"""Between two looks at how many clients there are."""
+_GONE_MIN = 256
+"""Fewer clients that have gone leave little: some 100 KiB each at most."""
+_MUCH_BYTES = 144 * _MIB
+"""From here on a worker looks for freed memory all the time. Between requests of a crowd
+that comes and goes, two fifths of what it holds are free, in pieces of some pages each."""
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+async def give_back_after_crowds(count: Callable[[], int]) -> None:
+    """Give freed memory back when most clients, of which `count` tells, have gone.
+
+    And when there is much of it. What a crowd took lies in the middle of heaps, which glibc
+    does not give back by itself. Looking for it takes some 10 ms, in a thread. Runs until
+    it is cancelled.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)  # calls without the lock of the interpreter
+    most = 0
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        now = count()
+        most = max(most, now)
+        have_gone = most - now >= _GONE_MIN and now <= most // 2
+        if have_gone or _read_resident_bytes() >= _MUCH_BYTES:
+            most = now
+            # What a broken connection leaves are cycles, with buffers in them. Their time
+            # comes once in some million containers: there are too few for that.
+            gc.collect()
+            await asyncio.to_thread(library.malloc_trim, 0)
+
+
+def _read_resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def keep_less_freed_memory() -> None:

@@ -36,6 +36,7 @@ from .serving.access_log import AccessLog
 from .serving.draining import ProtocolFactory
 from .serving.edge import Answer, Edge
 from .serving.exchange import Exchange
+from .serving.readiness import READY, WhyNotReady, always_ready, answer_ready
 from .serving.snapshot import Snapshot
 from .settings import Role, Settings
 from .storage.local import LocalPackStorage
@@ -69,14 +70,20 @@ class Application:
         people: People,
         access_log: AccessLog | None,
         listening_since_ms: int,
+        why_not_ready: WhyNotReady,
     ) -> None:
         """Use `open` instead."""
+        self._why_not_ready = why_not_ready
         self._metadata = metadata
         self._storage = storage
         self._settings = settings
         self.auth = auth
         self.engine = Engine.create(metadata, storage)
-        self._streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        self._streams = Streams(
+            settings.streams_max,
+            settings.streams_waiting_max,
+            grace_s=settings.grace_s,
+        )
         self._s3 = S3Handler(self.engine, auth, settings, self._streams)
         self.lost_runs = LostRuns(self.engine, listening_since_ms)
         self._api = ApiHandler(
@@ -93,6 +100,7 @@ class Application:
         on_fatal: Callable[[DurabilityLostError], None],
         directory_token: DirectoryToken | None = None,
         access_log: AccessLog | None = None,
+        why_not_ready: WhyNotReady = always_ready,
     ) -> Application:
         """Open the lake in `directory`, made if it is not there.
 
@@ -102,6 +110,7 @@ class Application:
             on_fatal: called in a thread after a failed fsync; the process must exit.
             directory_token: lets its bearer in, beside whoever has a key.
             access_log: where requests are written; stays the caller's.
+            why_not_ready: says whether the process accepts work.
 
         Raises:
             StartupError: the directory cannot be used; says why and what to do.
@@ -122,7 +131,16 @@ class Application:
             people = People(metadata, master_key, metadata.clock)
             # In a directory that a command line opens nobody else could be heard.
             since_ms = 0 if directory_token is not None else metadata.clock()
-            return cls(settings, metadata, storage, auth, people, access_log, since_ms)
+            return cls(
+                settings,
+                metadata,
+                storage,
+                auth,
+                people,
+                access_log,
+                since_ms,
+                why_not_ready,
+            )
         except BaseException:
             metadata.close()
             storage.close()
@@ -143,13 +161,18 @@ class Application:
 
         `foreign_ports` are those of listeners that read buckets differently.
         """
-        answer = self._choose(role, frozenset(map(str, foreign_ports)))
+        domains = sorted(self._settings.s3_domains, key=len, reverse=True)
+        ports = frozenset(map(str, foreign_ports))
+        addressing = Addressing(tuple(domains), role.flat_ref, ports)
+        answer = self._choose(role, addressing)
 
         def answer_in_order(
             request: web.BaseRequest, exchange: Exchange
         ) -> Awaitable[web.StreamResponse]:
             send_earlier_answers(request)
             exchange.only_runs = role.only_runs
+            if request.raw_path == READY and _asks_whether_ready(request, addressing):
+                return self._answer_ready(request, exchange)
             return answer(request, exchange)
 
         return self.edge.listen(
@@ -167,15 +190,26 @@ class Application:
         )
         return Snapshot.of(self.edge.traffic, figures)
 
-    def _choose(self, role: Role, foreign_ports: frozenset[str]) -> Answer:
+    async def _answer_ready(
+        self, request: web.BaseRequest, exchange: Exchange
+    ) -> web.StreamResponse:
+        """Say whether the process accepts work, at the limits too."""
+        exchange.operation = "Ready"
+        said = answer_ready(self._why_not_ready())
+        named = {**said.headers, **name_answer(exchange.request_id)}
+        response = WholeAnswer(said.status, named, said.text.encode())
+        if said.status != HTTPStatus.OK:
+            exchange.failure = "NotReady"
+            response.force_close()
+        return response
+
+    def _choose(self, role: Role, addressing: Addressing) -> Answer:
         """Return what answers in the protocol that a request speaks.
 
         What is signed as AWS does, or goes to the host of a bucket, is S3, whatever its
         path; of the rest, REST has its own paths, and S3 refuses what is left.
         """
         s3, api = self._s3, self._api
-        domains = sorted(self._settings.s3_domains, key=len, reverse=True)
-        addressing = Addressing(tuple(domains), role.flat_ref, foreign_ports)
 
         def answer_s3(
             request: web.BaseRequest, exchange: Exchange
@@ -213,6 +247,19 @@ class Application:
         if not role.speaks_rest:
             return answer_s3
         return answer_either if role.speaks_s3 else answer_rest
+
+
+def _asks_whether_ready(request: web.BaseRequest, addressing: Addressing) -> bool:
+    """Tell whether a request to `READY` is meant for the server and for no bucket.
+
+    As with the page of documents: S3 answers no read there that is not signed.
+    """
+    if request.method not in ("GET", "HEAD"):
+        return False
+    if request.headers.get(hdrs.AUTHORIZATION, "").startswith("AWS"):
+        return False
+    host = request.headers.get(hdrs.HOST, "")
+    return addressing.find_bucket_of_host(host) is None
 
 
 async def _answer_hint(

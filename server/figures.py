@@ -18,6 +18,21 @@ def list_figures(
     log = edge.access_log
     return [
         _gauge("running_requests", "Requests that run.", server.running_count),
+        _gauge(
+            "waiting_requests",
+            "Requests whose head is there, and that wait to begin.",
+            server.asking_count,
+        ),
+        _count(
+            "gave_way",
+            "Requests that were slow, and ended when there was no more room.",
+            server.places.gave_way_count + streams.places.gave_way_count,
+        ),
+        _gauge(
+            "unread_bytes",
+            "Bytes of answers that clients do not take.",
+            server.unread_bytes,
+        ),
         _gauge("open_connections", "Open connections.", server.connection_count),
         _count(
             "refused_connections",

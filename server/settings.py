@@ -134,8 +134,17 @@ class Settings:
     """Open connections, over all listeners; each takes some 10 KiB. The next is told to
     slow down and closed. A lower limit on open files lowers it."""
     requests_max: int = 512
-    """Requests that run at one time; the next is told to slow down before its body is
-    read. Small bodies of so many take half a worker's memory."""
+    """Requests that run or wait to begin at one time; the next is told to slow down before
+    its body is read, unless one that waits for its client gives way. Small bodies of so
+    many take half a worker's memory, and they are done within half a second."""
+    grace_s: float = 1.0
+    """A request that has waited so long for its client, in one step of a body or of an
+    answer, gives way when there are too many. Good lines take a step in some milliseconds;
+    at double, twice as many slow clients hold the places."""
+    unread_bytes_max: int = 64 * MIB
+    """What clients leave of what is sent to them, in all; then those are let go who have
+    left theirs for longest. A quarter of a worker's memory: of readers that stream it
+    holds a thousand, of answers that are sent whole 256."""
     head_s_max: float = 20.0
     """Time from the first byte of a request to the end of its headers: a slow link needs
     one second, and who sends a byte at a time is let go."""

@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from lakebed.client.wire.routes import SETUP_TOKEN_HEADER
 
-from .allocator import keep_less_freed_memory
+from .allocator import give_back_after_crowds, keep_less_freed_memory
 from .announcing import is_encrypted, say_failure
 from .app import Application
 from .arguments import FIRST_USER, KEY_ID_VARIABLE, SECRET_VARIABLE, Arguments
@@ -32,9 +32,10 @@ from .errors import DurabilityLostError, StartupError
 from .httprules.forms import ignore_malformed_names
 from .repository.publishing import start_full_purge
 from .repository.uploads import start_expiring
+from .serving.accepting import Acceptor
 from .serving.access_log import AccessLog
 from .serving.draining import DrainingServer, ProtocolFactory
-from .serving.listeners import BACKLOG, Bound
+from .serving.listeners import Bound
 from .serving.metrics import MetricsPage, make_metrics_server, refuse_malformed
 from .serving.snapshot import Snapshot
 from .serving.tls import TlsContext
@@ -111,11 +112,12 @@ class Worker:
         self._leaving = asyncio.Event()
         self._is_told_to_stop = False
         self._failure: DurabilityLostError | None = None
-        self._listening: dict[Bound, asyncio.Server] = {}
+        self._listening: dict[Bound, Acceptor] = {}
         self._tls: TlsContext | None = None
         self._access_log: AccessLog | None = None
         self._application: Application | None = None
         self._metrics: DrainingServer | None = None
+        self._metrics_listening: Acceptor | None = None
 
     async def run(self, key: Key, *, sets_up: bool) -> None:
         """Serve until told to stop; after a failed fsync the process ends here.
@@ -133,11 +135,13 @@ class Worker:
             if settings.access_log is not None:
                 self._access_log = AccessLog(settings.access_log)
                 stack.push_async_callback(self._access_log.close)
+            stack.push_async_callback(self._end_metrics)
             self._application = application = await Application.open(
                 self._given.directory,
                 settings,
                 on_fatal=self._fail(asyncio.get_running_loop()),
                 access_log=self._access_log,
+                why_not_ready=self.why_not_ready,
             )
             try:
                 # What is there now stays: no collection need look at it again.
@@ -147,11 +151,15 @@ class Worker:
                 if settings.uploads_kept_h:
                     start_expiring(application.engine, settings.uploads_kept_h)
                 application.lost_runs.start()
+                giving_back = asyncio.ensure_future(
+                    give_back_after_crowds(self._count_connections)
+                )
+                stack.callback(giving_back.cancel)
                 if sets_up:
                     await self._set_up(key)
                 self._heed_signals()
                 for one in self._bound:
-                    await self.accept(one)
+                    self.accept(one)
                 self._on_ready(self)
                 await self._leaving.wait()
                 await self._leave()
@@ -162,6 +170,10 @@ class Worker:
                 say_failure(self._failure)
                 # What else would close now could only pretend to have written something.
                 os._exit(1)
+
+    def _count_connections(self) -> int:
+        assert self._application is not None
+        return self._application.edge.server.connection_count
 
     def _fail(
         self, loop: asyncio.AbstractEventLoop
@@ -221,22 +233,32 @@ class Worker:
                     "cannot read the certificate again", extra={"error": str(error)}
                 )
 
+    def why_not_ready(self) -> str | None:
+        """Return why no work is accepted any more; None: it is.
+
+        One that parts is replaced, and whoever comes again finds another one: that is no
+        reason to send them elsewhere.
+        """
+        if self._failure is not None:
+            return "what was written last may not be on the disk"
+        return "the server stops" if self._is_told_to_stop else None
+
     def read_figures(self) -> Snapshot:
         """Return what the worker has counted by now."""
         assert self._application is not None
         return self._application.read_figures()
 
-    async def accept(self, one: Bound) -> None:
+    def accept(self, one: Bound) -> None:
         """Accept connections on `one`, until it is closed."""
         settings = self._given.settings
         encrypts = is_encrypted(one, settings) and self._tls is not None
-        self._listening[one] = await asyncio.get_running_loop().create_server(
+        listening = one.socket.dup()  # so that it can be taken up again after a while
+        listening.setblocking(False)
+        self._listening[one] = Acceptor(
+            listening,
             self._protocol_of(one),
-            # A descriptor of its own, so that it can be taken up again after a while.
-            sock=one.socket.dup(),
-            backlog=BACKLOG,
-            ssl=self._tls.context if encrypts and self._tls is not None else None,
-            ssl_handshake_timeout=settings.handshake_s_max if encrypts else None,
+            tls=self._tls.context if encrypts and self._tls is not None else None,
+            handshake_s_max=settings.handshake_s_max,
         )
 
     def refuse(self, one: Bound) -> None:
@@ -259,7 +281,7 @@ class Worker:
 
         settings = self._given.settings
         self._metrics, protocol = make_metrics_server(
-            MetricsPage(read, is_exposed=settings.expose_metrics),
+            MetricsPage(read, self.why_not_ready, is_exposed=settings.expose_metrics),
             head_s_max=settings.head_s_max,
             keepalive_s=settings.keepalive_s,
             refuse=refuse_malformed,
@@ -268,10 +290,12 @@ class Worker:
 
     async def _leave(self) -> None:
         """Accept no more, and let what runs finish."""
-        # What waits to be accepted was promised as much as what is: one turn takes it.
-        await asyncio.sleep(0)
         for one in list(self._listening):
-            self.refuse(one)
+            # Whoever watches the server watches its end as well.
+            if one.listener.role is METRICS:
+                self._metrics_listening = self._listening.pop(one)
+            else:
+                self.refuse(one)
         for one in self._bound:
             one.socket.close()
         self._on_leaving(self)
@@ -285,6 +309,10 @@ class Worker:
             else settings.parting_s_max
         )
         await self._application.stop()
+
+    async def _end_metrics(self) -> None:
+        if self._metrics_listening is not None:
+            self._metrics_listening.close()
         if self._metrics is not None:
             await self._metrics.stop(0)
 

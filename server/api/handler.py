@@ -181,7 +181,7 @@ class ApiHandler:
             request,
             compiled.body,
             compiled.route.body_bytes_max,
-            Patience.of(self._settings),
+            Patience.of(self._settings, request),
         )
 
 

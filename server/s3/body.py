@@ -55,7 +55,7 @@ class Body:
             S3Error: what it says is malformed, or contradicts itself.
         """
         self._request = request = call.request
-        self._patience = Patience.of(call.gateway.settings)
+        self._patience = Patience.of(call.gateway.settings, request)
         payload = Payload.parse(call.verified.claim.payload)
         self._md5 = _read_md5(request.headers.get("Content-MD5"))
         self._claimed = Checksum.read(request.headers) if has_checksum else None

@@ -42,7 +42,7 @@ class Form:
     def __init__(self, request: web.BaseRequest, settings: Settings) -> None:
         """Read the form in the body of `request` by means of `open`."""
         self._request = request
-        self._patience = Patience.of(settings)
+        self._patience = Patience.of(settings, request)
         self._reader: MultipartReader | None = None
         self._content: FormContent | None = None
         self._file: BodyPartReader | None = None

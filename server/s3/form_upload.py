@@ -82,7 +82,7 @@ async def store(call: Call, form: Form, policy: PostPolicy) -> web.StreamRespons
         if claimed is not None and running is not None:
             kept.append(claimed.verify(running.digest(), {}))
 
-    async with call.gateway.streams.turn():
+    async with call.gateway.streams.turn(call.request):
         entry = await put_object(
             call.engine,
             name.repository,

@@ -142,7 +142,7 @@ async def upload_part(call: Call) -> web.StreamResponse:
             checksum=lambda: part_sum.encode(body.checksum),
         )
     else:
-        async with call.gateway.streams.turn():
+        async with call.gateway.streams.turn(call.request):
             part = await put_part(
                 call.engine,
                 name,

@@ -38,7 +38,7 @@ async def put(call: Call) -> web.StreamResponse:
             checksums=body.encode_checksum,
         )
     else:
-        async with call.gateway.streams.turn():
+        async with call.gateway.streams.turn(call.request):
             entry = await put_object(
                 call.engine,
                 name.repository,

@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import os
+import socket
+import struct
 import sys
 import termios
 from collections.abc import Callable
@@ -20,6 +23,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from .exchange import EXCHANGE, Exchange
+from .giving_way import Waiter
 from .outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -42,6 +46,11 @@ class Hooks:
     closed: Callable[[Connection], None]
     refuse: Refuse
     """Words the refusal of what does not parse."""
+    asks: Callable[[Connection], None]
+    """Told when the head of a request is there that has not begun."""
+    unread: Callable[[Connection, int], None]
+    """Told how many bytes the client does not take, from the moment when that matters;
+    0: it does again."""
     answered: Callable[[web.BaseRequest, web.StreamResponse], None]
     """Told once an answer is written, or the client is gone meanwhile."""
 
@@ -50,7 +59,8 @@ class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
     __slots__ = (
-        "__weakref__", "_drained", "_hooks", "_now", "head_since_s", "is_new", "outbox",
+        "__weakref__", "_drained", "_hooks", "_now", "_reading", "_unread_since_s",
+        "head_since_s", "is_new", "outbox",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +74,8 @@ class Connection(web.RequestHandler):
         """Through which answers leave that are all there."""
         self._now = loop.time
         self._drained: asyncio.Future[None] | None = None
+        self._reading: Waiter | None = None
+        self._unread_since_s: float | None = None
         self.is_new = True
         """Nothing was asked yet."""
         self.head_since_s: float | None = None
@@ -87,6 +99,37 @@ class Connection(web.RequestHandler):
         count = fcntl.ioctl(handle, termios.FIONREAD, bytes(4))
         return int.from_bytes(count, sys.byteorder) > 0
 
+    @property
+    def waiting_since_s(self) -> float | None:
+        """Since when the client sends nothing of a body, or takes nothing; loop time."""
+        if self._reading is not None:
+            return self._reading.waiting_since_s
+        return self._unread_since_s
+
+    def give_way(self) -> None:
+        """End the request that waits for its client, or else the connection."""
+        if self._reading is not None:
+            self._reading.give_way()
+        else:
+            self.reset()
+
+    def reset(self) -> None:
+        """End the connection, and throw away what was sent and not taken."""
+        self._unread_since_s = None
+        if self.transport is None or self.transport.is_closing():
+            return
+        # Else the kernel keeps some MiB for the client until it takes them.
+        at_once = struct.pack("ii", 1, 0)
+        handle = self.transport.get_extra_info("socket").fileno()
+        if handle >= 0:
+            with socket.socket(fileno=os.dup(handle)) as same:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.transport.abort()
+
+    def note_reading(self, reading: Waiter | None) -> None:
+        """Keep who waits for the body; None: nobody does any more."""
+        self._reading = reading
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._hooks.opened(self)
@@ -98,9 +141,18 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         self._wake()
 
+    def pause_writing(self) -> None:
+        """Stop: the client has not taken what was sent."""
+        super().pause_writing()
+        self._unread_since_s = self._loop.time()
+        if self.transport is not None:
+            self._hooks.unread(self, self.transport.get_write_buffer_size())
+
     def resume_writing(self) -> None:
         """Go on: the client has taken most of what was sent."""
         super().resume_writing()
+        self._unread_since_s = None
+        self._hooks.unread(self, 0)
         self._wake()
 
     def _wake(self) -> None:
@@ -126,6 +178,8 @@ class Connection(web.RequestHandler):
         if self.head_since_s is None:
             self.head_since_s = self._now()
         super().data_received(data)
+        if self._messages:
+            self._hooks.asks(self)
 
     def handle_error(
         self,

@@ -20,6 +20,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from .connection import Connection, Hooks, Refusal, Refuse
+from .giving_way import Places
 from .outbox import Outbox
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -33,6 +34,9 @@ _ARRIVING_S_MAX = 1.0
 before the connection counts as idle. Nearly all begin in the same turn of the loop; a slow
 head is not waited for, nor who connects and asks nothing."""
 _LOOK_AGAIN_S = 0.005
+_UNREAD_BYTES_MAX = 1024 * 1024
+_GRACE_S = 1.0
+"""For who has not said otherwise."""
 _SWEEP_S = 1.0
 """How often slow heads are looked for: 4,096 connections take 0.5 ms."""
 
@@ -46,6 +50,8 @@ class DrainingServer:
         *,
         connections_max: int,
         head_s_max: float,
+        unread_bytes_max: int = _UNREAD_BYTES_MAX,
+        grace_s: float = _GRACE_S,
         **options: Any,
     ) -> None:
         """Tell `answered` of each answer that was written.
@@ -55,18 +61,30 @@ class DrainingServer:
             connections_max: open connections; the next is refused.
             head_s_max: longest time from the first byte of a request to the last of its
                 headers.
+            unread_bytes_max: what clients leave of what is sent to them; beyond it, those
+                are let go who have left theirs for longest.
+            grace_s: who waits for its client for less than this need not give way.
             options: those of `web.Server`.
         """
         self._answered = answered
         self._connections_max = connections_max
         self._head_s_max = head_s_max
+        self._unread_bytes_max = unread_bytes_max
+        self._grace_s = grace_s
+        self.places = Places(grace_s)
         self._options = options
         self._servers: list[web.Server] = []
         self._accepted: WeakSet[Connection] = WeakSet()
         """Not open yet: with TLS, hands are being shaken. Who fails in it just goes."""
         self._open: set[Connection] = set()
-        self._busy: set[object] = set()
+        self._busy: set[Connection] = set()
         """Connections with a request that runs."""
+        self._asking: set[Connection] = set()
+        """Connections with a request whose head is there, and that has not begun. When
+        there is more to do than can be done, it is here that requests wait."""
+        self._unread: dict[Connection, int] = {}
+        """Bytes that clients leave, in the order in which they began to."""
+        self._unread_bytes = 0
         self._answers: Outbox | None = None
         self._parting = False
         self._stopping = False
@@ -79,6 +97,16 @@ class DrainingServer:
     def running_count(self) -> int:
         """How many requests run."""
         return len(self._busy)
+
+    @property
+    def asking_count(self) -> int:
+        """How many requests wait to begin."""
+        return len(self._asking)
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much clients leave of what is sent to them."""
+        return self._unread_bytes
 
     @property
     def connection_count(self) -> int:
@@ -94,7 +122,14 @@ class DrainingServer:
         """
         server = web.Server(partial(self._handle, handler=handler))
         self._servers.append(server)
-        hooks = Hooks(self._note_opened, self._note_closed, refuse, self._answered)
+        hooks = Hooks(
+            opened=self._note_opened,
+            closed=self._note_closed,
+            refuse=refuse,
+            asks=self._note_asking,
+            unread=self._note_unread,
+            answered=self._answered,
+        )
 
         def connect() -> asyncio.Protocol:
             if len(self._open) >= self._connections_max:
@@ -116,12 +151,52 @@ class DrainingServer:
         self._open.add(connection)
         if self._sweep is None:
             loop = asyncio.get_running_loop()
-            self._sweep = loop.call_later(_SWEEP_S, self._drop_slow_heads)
+            self._sweep = loop.call_later(_SWEEP_S, self._sweep_connections)
 
     def _note_closed(self, connection: Connection) -> None:
         self._open.discard(connection)
+        self._asking.discard(connection)
+        self._note_unread(connection, 0)
         if self._parting and not self._open and not self._accepted:
             self._none_open.set()
+
+    def _note_asking(self, connection: Connection) -> None:
+        if connection not in self._busy:
+            self._asking.add(connection)
+
+    def _note_unread(self, connection: Connection, size_bytes: int) -> None:
+        self._unread_bytes += size_bytes - self._unread.pop(connection, 0)
+        if size_bytes:
+            self._unread[connection] = size_bytes
+            self._bound_unread()
+
+    def _bound_unread(self) -> None:
+        """Let go of those who leave what is sent to them, if all of it is too much."""
+        latest_s = asyncio.get_running_loop().time() - self._grace_s
+        while self._unread_bytes > self._unread_bytes_max:
+            oldest = next(iter(self._unread))
+            since_s = oldest.waiting_since_s
+            if since_s is not None and since_s > latest_s:
+                return
+            self._note_unread(oldest, 0)
+            oldest.reset()
+
+    def make_room(self) -> bool:
+        """Let the request give way that has waited longest for its client.
+
+        Tells whether there was one that has waited for long.
+        """
+        now_s = asyncio.get_running_loop().time()
+        return self.places.make_room(self._busy, now_s)
+
+    def _sweep_connections(self) -> None:
+        """Let go of whom nothing more is to be hoped for."""
+        self._drop_slow_heads()
+        self._bound_unread()
+        loop = asyncio.get_running_loop()
+        self._sweep = (
+            loop.call_later(_SWEEP_S, self._sweep_connections) if self._open else None
+        )
 
     def _drop_slow_heads(self) -> None:
         """Let go of who has begun a request and does not come to its end."""
@@ -133,9 +208,6 @@ class DrainingServer:
                 continue
             if transport is not None:
                 transport.abort()
-        self._sweep = (
-            loop.call_later(_SWEEP_S, self._drop_slow_heads) if self._open else None
-        )
 
     async def _handle(
         self, request: web.BaseRequest, handler: Handler
@@ -144,6 +216,7 @@ class DrainingServer:
         assert isinstance(connection, Connection)
         connection.head_since_s = None
         connection.is_new = False
+        self._asking.discard(connection)
         if connection.writing_paused:
             try:
                 await connection.drain()

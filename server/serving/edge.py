@@ -42,6 +42,8 @@ class Edge:
             self._note_answered,
             connections_max=settings.connections_max,
             head_s_max=settings.head_s_max,
+            unread_bytes_max=settings.unread_bytes_max,
+            grace_s=settings.grace_s,
             access_log=None,
             auto_decompress=False,  # a gzip body is the object, not a wrapping of it
             keepalive_timeout=settings.keepalive_s,
@@ -83,10 +85,14 @@ class Edge:
             size_bytes += len(name) + len(value)
         if size_bytes > self._header_bytes_max:
             exchange.refusal = HeadTooLargeError(self._header_bytes_max)
-        elif self.server.running_count > self._requests_max:
+        elif self._has_too_many() and not self.server.make_room():
             exchange.refusal = BusyError(
                 "too many requests at once: please reduce your request rate"
             )
+
+    def _has_too_many(self) -> bool:
+        server = self.server
+        return server.running_count + server.asking_count > self._requests_max
 
     def _note_answered(
         self, request: web.BaseRequest, response: web.StreamResponse

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from ..errors import StartupError
 from ..settings import Endpoint, Listener
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted; the kernel has its own limit as well."""
+BACKLOG = 4096
+"""Connections that may wait to be accepted: as many as may be open. One that does not fit
+waits for a second or three, until its client sends again. It is the kernel's limit too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, made when they are asked for.
+"""Figures for Prometheus, made when they are asked for; and whether the server is ready.
 
 Nothing is counted twice: the parts of the server keep their own counters, and here they
 are read. Only this machine may ask, unless the operator has said otherwise; a name in
@@ -27,6 +27,7 @@ from .connection import Refuse
 from .draining import DrainingServer, ProtocolFactory
 from .exchange import Exchange
 from .hosts import names_this_machine
+from .readiness import READY, WhyNotReady, answer_ready
 from .snapshot import Snapshot
 from .traffic import SECONDS_BOUNDS, Row
 
@@ -103,18 +104,24 @@ def _buckets(row: Row) -> list[tuple[str, float]]:
 
 
 class MetricsPage:
-    """Answers whoever asks for figures."""
+    """Answers whoever asks for figures, or whether the server is ready."""
 
     def __init__(
-        self, read: Callable[[], Awaitable[Snapshot]], *, is_exposed: bool
+        self,
+        read: Callable[[], Awaitable[Snapshot]],
+        why_not_ready: WhyNotReady,
+        *,
+        is_exposed: bool,
     ) -> None:
         """Show what `read` returns, and what this process takes of the machine.
 
         Args:
             read: called for each answer.
+            why_not_ready: says whether the server accepts work.
             is_exposed: others than this machine may ask.
         """
         self._read = read
+        self._why_not_ready = why_not_ready
         self._is_exposed = is_exposed
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -122,10 +129,18 @@ class MetricsPage:
         host = request.headers.get(hdrs.HOST, "")
         if not self._is_exposed and not names_this_machine(host):
             return _answer(403, "only this machine may ask\n")
-        if request.raw_path.partition("?")[0] != "/metrics":
-            return _answer(404, "figures are at /metrics\n")
+        path = request.raw_path.partition("?")[0]
+        if path not in ("/metrics", READY):
+            return _answer(404, f"figures are at /metrics, and there is {READY}\n")
         if request.method not in ("GET", "HEAD"):
             return _answer(405, "figures can be read only\n")
+        if path == READY:
+            said = answer_ready(self._why_not_ready())
+            return web.Response(
+                status=said.status,
+                body=said.text.encode(),
+                headers={**_HEADERS, **said.headers},
+            )
         registry = CollectorRegistry(auto_describe=False)
         registry.register(LakeCollector(await self._read()))
         ProcessCollector(registry=registry)

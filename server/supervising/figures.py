@@ -10,6 +10,7 @@ from ..announcing import is_encrypted
 from ..errors import StartupError
 from ..serving.listeners import BACKLOG, Bound
 from ..serving.metrics import MetricsPage, make_metrics_server, refuse_malformed
+from ..serving.readiness import WhyNotReady
 from ..serving.snapshot import Snapshot
 from ..serving.tls import TlsContext
 from ..settings import Settings
@@ -25,12 +26,13 @@ class FiguresServer:
         settings: Settings,
         bound: Sequence[Bound],
         read: Callable[[], Awaitable[Snapshot]],
+        why_not_ready: WhyNotReady,
     ) -> None:
-        """Show what `read` returns on `bound`."""
+        """Show on `bound` what `read` and `why_not_ready` return."""
         self.bound = bound
         self._settings = settings
         self._server, self._protocol = make_metrics_server(
-            MetricsPage(read, is_exposed=settings.expose_metrics),
+            MetricsPage(read, why_not_ready, is_exposed=settings.expose_metrics),
             head_s_max=settings.head_s_max,
             keepalive_s=settings.keepalive_s,
             refuse=refuse_malformed,
@@ -71,11 +73,8 @@ class FiguresServer:
                     "cannot read the certificate again", extra={"error": str(error)}
                 )
 
-    def refuse(self) -> None:
-        """Accept no more."""
+    async def close(self) -> None:
+        """Accept no more, and let go of who is still there."""
         for listening in self._listening:
             listening.close()
-
-    async def close(self) -> None:
-        """Let go of who is still there."""
         await self._server.stop(0)

@@ -97,7 +97,9 @@ class _Supervisor:
             )
             for number in range(given.workers)
         ]
-        self._figures = FiguresServer(settings, metrics, self._read_figures)
+        self._figures = FiguresServer(
+            settings, metrics, self._read_figures, self._why_not_ready
+        )
         self._is_announced = asyncio.Event()
         self._is_over = asyncio.Event()
         """To stop: somebody said so, or there is no sense in going on."""
@@ -126,7 +128,6 @@ class _Supervisor:
         for slot in self._bound:
             for one in slot:
                 one.socket.close()
-        self._figures.refuse()
         working.cancel()
         await asyncio.wait({working})
         await self._end_workers()
@@ -198,6 +199,15 @@ class _Supervisor:
         workers = [one for slot in self._slots for one in slot.living if one.was_ready]
         await asyncio.gather(*(one.ask(_FIGURES_S_MAX) for one in workers))
         return self._tally.total(sum(slot.is_ready for slot in self._slots))
+
+    def _why_not_ready(self) -> str | None:
+        if self._is_over.is_set():
+            return "the server stops"
+        if not self._is_announced.is_set():
+            return "the server starts"
+        if not any(slot.is_ready for slot in self._slots):
+            return "no worker is ready: another one is being started"
+        return None
 
     # --- signals ------------------------------------------------------------------------
 

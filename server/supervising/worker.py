@@ -108,7 +108,7 @@ class _Supervised:
                     case AskFigures(number):
                         channel.send(_read_figures(worker, number))
                     case AcceptFor(slots):
-                        await self._accept_for(set(slots), worker)
+                        self._accept_for(set(slots), worker)
                     case ReadAgain():
                         worker.read_again()
                     case Part():
@@ -118,13 +118,13 @@ class _Supervised:
         finally:
             worker.stop()  # nobody is there any more who could say so
 
-    async def _accept_for(self, slots: set[int], worker: Worker) -> None:
+    def _accept_for(self, slots: set[int], worker: Worker) -> None:
         for slot in self._accepted ^ slots:
             for one in self._bound[slot]:
                 if self._is_leaving:
                     return
                 if slot in slots:
-                    await worker.accept(one)
+                    worker.accept(one)
                 else:
                     worker.refuse(one)
         self._accepted = slots

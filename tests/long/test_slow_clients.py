@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from support.large import MIB, WORKER_BYTES_MAX, Noise, put_stream
-from support.s3raw import UNSIGNED, Raw, Signer
-from support.s3server import ADMIN, ServerProcess, run_server
+from support.s3raw import signed_head
+from support.s3server import ServerProcess, run_server
 
 pytestmark = pytest.mark.long
 
@@ -93,7 +93,7 @@ async def read_slowly(
 ) -> None:
     digest = hashlib.sha256()
     async with connect(server) as (reader, writer):
-        writer.write(signed_head(server, "GET", target))
+        writer.write(signed_head(server.address, "GET", target))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         await middle.wait()
@@ -106,7 +106,7 @@ async def write_slowly(
     server: ServerProcess, target: str, noise: Noise, middle: asyncio.Barrier
 ) -> None:
     async with connect(server) as (reader, writer):
-        writer.write(signed_head(server, "PUT", target, noise.size_bytes))
+        writer.write(signed_head(server.address, "PUT", target, noise.size_bytes))
         for number, piece in enumerate(noise.iter_pieces()):
             for at in range(0, len(piece), STEP_BYTES):
                 writer.write(piece[at : at + STEP_BYTES])
@@ -129,15 +129,3 @@ async def connect(
     finally:
         writer.close()
         await writer.wait_closed()
-
-
-def signed_head(
-    server: ServerProcess, method: str, target: str, size_bytes: int = 0
-) -> bytes:
-    headers = {"host": server.address, "connection": "close"}
-    if method == "PUT":
-        headers["content-length"] = str(size_bytes)
-    raw = Raw(method, target, headers=headers)
-    # What a proxy may change is not signed.
-    raw.sign_header(Signer(ADMIN), UNSIGNED, leave_out=["connection"])
-    return raw.head

@@ -74,7 +74,11 @@ async def serve_api(
             clock=lambda: engine.clock() / 1000,
         )
         settings = Settings(listen=(Endpoint(host, 0),))
-        streams = Streams(settings.streams_max, settings.streams_waiting_max)
+        streams = Streams(
+            settings.streams_max,
+            settings.streams_waiting_max,
+            grace_s=settings.grace_s,
+        )
         # Whatever host it is told, this server listens on 127.0.0.1 only.
         people = People(store, master_key, engine.clock)
         handler = ApiHandler(

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from lakebed.server.auth.secrets import AccessKey
 
-from support.s3server import Answer, ServerProcess
+from support.s3server import ADMIN, Answer, ServerProcess
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -184,6 +184,38 @@ def frame(
     framed += [f"{line}\r\n".encode() for line in lines]
     framed.append(b"\r\n")
     return framed
+
+
+def signed_head(
+    address: str,
+    method: str,
+    target: str,
+    size_bytes: int = 0,
+    *more: str,
+    close: bool = True,
+) -> bytes:
+    """Return the head of a request whose body is not signed.
+
+    Args:
+        address: of the server.
+        method: of the request.
+        target: a path, percent-encoded.
+        size_bytes: what the body of a PUT will have.
+        more: further headers, `name: value`.
+        close: ask for no further answer on the connection.
+    """
+    headers = {"host": address}
+    if close:
+        headers["connection"] = "close"
+    if method == "PUT":
+        headers["content-length"] = str(size_bytes)
+    for line in more:
+        name, _, value = line.partition(": ")
+        headers[name] = value
+    raw = Raw(method, target, headers=headers)
+    # What a proxy may change is not signed.
+    raw.sign_header(Signer(ADMIN), UNSIGNED, leave_out=["connection", "expect"])
+    return raw.head
 
 
 class Wire:

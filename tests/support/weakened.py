@@ -17,6 +17,7 @@ from lakebed.server.metadata.database import Session
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.repository import objects
 from lakebed.server.storage import local
+from lakebed.server.worker import Worker
 
 
 def without_database_sync() -> None:
@@ -82,6 +83,15 @@ def without_waiting() -> None:
     without.stage_change = hasty
 
 
+def without_readiness() -> None:
+    """Say to the end that work is accepted."""
+
+    def always(self: Worker) -> None:
+        del self
+
+    Worker.why_not_ready = always  # type: ignore[method-assign]
+
+
 def as_it_is() -> None:
     """Weaken nothing."""
 
@@ -93,6 +103,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "folder-sync": without_folder_sync,
     "compare": without_compare,
     "waiting": without_waiting,
+    "readiness": without_readiness,
 }
 
 

@@ -42,13 +42,13 @@ async def upload_bundle(call: Call[BundleQuery, Streamed]) -> Shown[BundleResult
         )
     if is_small(call.request):
         return await _take_in(call)
-    async with call.streams.turn():
+    async with call.streams.turn(call.request):
         return await _take_in(call)
 
 
 async def _take_in(call: Call[BundleQuery, Streamed]) -> Shown[BundleResult]:
     data = await read_whole(
-        call.request, bundle.BUNDLE_BYTES_MAX, Patience.of(call.settings)
+        call.request, bundle.BUNDLE_BYTES_MAX, Patience.of(call.settings, call.request)
     )
     objects = _read_bundle(data)
     kept = await put_many(

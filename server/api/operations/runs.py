@@ -168,12 +168,12 @@ async def keep_run_file(call: Call[RunPartQuery, Kept]) -> Created[wire.KeptFile
     check_name("name", call.query.name)
     if is_small(call.request):
         return await _keep(call, run)
-    async with call.streams.turn():
+    async with call.streams.turn(call.request):
         return await _keep(call, run)
 
 
 async def _keep(call: Call[RunPartQuery, Kept], run: RunRow) -> Created[wire.KeptFile]:
-    body = await open_upload(call.request, Patience.of(call.settings))
+    body = await open_upload(call.request, Patience.of(call.settings, call.request))
     file = await adding.keep_file(call.engine, run, call.query.name, body, call.caller)
     return answer_created(show_kept_file(file))
 

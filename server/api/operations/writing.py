@@ -50,7 +50,7 @@ async def upload_object(call: Call[WriteQuery, Uploaded]) -> Created[ObjectStats
     if is_small(call.request):
         entry = await _take_in(call, path)
     else:
-        async with call.streams.turn():
+        async with call.streams.turn(call.request):
             entry = await _take_in(call, path)
     repository = await get_repository(call.engine, call.repository)
     return answer_created(show_object(repository.storage_namespace, entry))
@@ -59,7 +59,7 @@ async def upload_object(call: Call[WriteQuery, Uploaded]) -> Created[ObjectStats
 async def _take_in(call: Call[WriteQuery, Uploaded], path: bytes) -> Entry:
     request = call.request
     condition = read_condition(request.headers)
-    patience = Patience.of(call.settings)
+    patience = Patience.of(call.settings, request)
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     body: bytes | AsyncIterator[bytes]
     if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
