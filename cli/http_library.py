@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 
 _PLACES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that say where certificates lie."""
@@ -18,7 +19,7 @@ _PLACES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 def import_http_library() -> None:
     """Import it; for a process that is ours alone, because its own defaults trust nobody."""
     with _no_certificates():
-        import aiohttp  # noqa: F401 - what comes later finds it imported
+        import_module("aiohttp")  # what comes later finds it imported
 
 
 @contextmanager

@@ -99,13 +99,17 @@ class Stage:
         Others may have used the machine when that was measured: if the server takes all
         that is offered, it can take more than was thought, and more is offered.
         """
-        for _ in range(TRIES):
-            rate = OVERLOAD * self.capacity.rate
-            taken = self.runner.run(self.load.run_open(rate, seconds))
+        taken = self._offer_too_much(seconds)
+        for _ in range(TRIES - 1):
             if taken.refused or taken.rate < self.capacity.rate:
                 break
             self.capacity = taken
+            taken = self._offer_too_much(seconds)
         return taken
+
+    def _offer_too_much(self, seconds: float) -> Taken:
+        rate = OVERLOAD * self.capacity.rate
+        return self.runner.run(self.load.run_open(rate, seconds))
 
     def footprints(self) -> list[Footprint]:
         """Look at each worker."""
