@@ -52,7 +52,7 @@ and refusals cost something. Without giving way it is nearly nothing."""
 TIMES_MAX = 12.0
 """How many times as long as it takes to work off all that is accepted at one time. It is
 2 to 4 in fact: what is refused meanwhile takes time as well."""
-TRIES = 3
+TRIES = 2
 GROWTH_BYTES_MAX = 48 * MIB
 """What a worker may grow from one half of the rounds to the other."""
 LEFT_BYTES_MAX = 112 * MIB
@@ -99,15 +99,15 @@ class Stage:
         Others may have used the machine when that was measured: if the server takes all
         that is offered, it can take more than was thought, and more is offered.
         """
-        taken = self._offer_too_much(seconds)
-        for _ in range(TRIES - 1):
+        taken = self._offer(seconds)
+        for _ in range(TRIES):
             if taken.refused or taken.rate < self.capacity.rate:
                 break
             self.capacity = taken
-            taken = self._offer_too_much(seconds)
+            taken = self._offer(seconds)
         return taken
 
-    def _offer_too_much(self, seconds: float) -> Taken:
+    def _offer(self, seconds: float) -> Taken:
         rate = OVERLOAD * self.capacity.rate
         return self.runner.run(self.load.run_open(rate, seconds))
 
