@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import array
 import ast
+import lzma
 import math
 import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,18 @@ from .numbers import NotComparableError, Numbers
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES_MAX = 1 << 20
+_DAMAGE = (
+    zipfile.BadZipFile,
+    NotImplementedError,  # a method of compression that is not known
+    RuntimeError,  # a password is wanted
+    EOFError,
+    OSError,  # a place before the beginning of the file
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What reading a damaged archive raises."""
 _CHUNK_BYTES = 1 << 18
 """A multiple of every item's size."""
 _CODES = {
@@ -79,7 +93,7 @@ def compare_npz(first: Path, second: Path, numbers: Numbers) -> None:
                 if name in others:
                     with one.open(name) as left, other.open(name) as right:
                         _compare(left, right, name.removesuffix(".npy"), numbers)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except _DAMAGE as error:
         raise NotComparableError(str(error)) from error
 
 

@@ -8,22 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from support.edges import at, connect, read_all, write_head
-from support.s3server import ServerProcess, run_server
+from support.edges import at, connect, read_all, refuses, write_head
+from support.s3server import run_server
 
 LOOKS_MAX = 100_000
 UNSIGNED = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
 WAITING = ["Content-Length: 600000", "Expect: 100-continue"]
-
-
-def refuses(server: ServerProcess) -> bool:
-    """Tell whether the listener has stopped to accept."""
-    for _ in range(LOOKS_MAX):
-        try:
-            connect(server).close()
-        except ConnectionError:
-            return True
-    return False
 
 
 def test_what_runs_on_each_listener_finishes(tmp_path: Path) -> None:

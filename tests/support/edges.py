@@ -16,6 +16,8 @@ from lakebed.server.auth.secrets import AccessKey
 
 from .s3server import ADMIN, ServerProcess
 
+_LOOKS_MAX = 100_000
+
 
 def at(server: ServerProcess, beginning: str) -> ServerProcess:
     """Return `server` as reached through the listener whose line begins so."""
@@ -63,6 +65,16 @@ def connect(server: ServerProcess, *, timeout_s: float = 30) -> socket.socket:
     assert parts.hostname is not None
     assert parts.port is not None
     return socket.create_connection((parts.hostname, parts.port), timeout=timeout_s)
+
+
+def refuses(server: ServerProcess) -> bool:
+    """Tell whether the listener stops to accept; for one that should."""
+    for _ in range(_LOOKS_MAX):
+        try:
+            connect(server).close()
+        except ConnectionError:
+            return True
+    return False
 
 
 def read_all(connection: socket.socket) -> bytes:

@@ -240,6 +240,20 @@ def test_arrays_of_an_archive_are_compared_by_name(folder: Path) -> None:
     assert "(w[1]: 2 is 2.5)" in found.detail
 
 
+def test_an_archive_that_begins_before_its_file_is_compared_by_bytes(
+    folder: Path,
+) -> None:
+    whole = npz({"a": npy([1.0])})
+    damaged = bytearray(whole)
+    place_of_directory = len(whole) - 6
+    (place,) = struct.unpack_from("<I", whole, place_of_directory)
+    struct.pack_into("<I", damaged, place_of_directory, place + 1000)
+
+    found = compare(folder, "x.npz", whole, bytes(damaged), Tolerance(absolute=1))
+
+    assert found is not None
+
+
 @given(
     st.binary(max_size=200),
     st.integers(0, 300),
