@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from support.s3raw import signed_head
 from support.s3server import ServerProcess
@@ -227,6 +228,12 @@ class RunningCrowd:
         """How many are connected now."""
         return int(str(self.said.get("connected", 0)))
 
+    @property
+    def come(self) -> int:
+        """How many came, also those that were let go and came again."""
+        let_go = cast("dict[str, int]", self.said.get("let_go", {}))
+        return self.connected + sum(let_go.values())
+
 
 @contextmanager
 def run_crowd(
@@ -244,7 +251,7 @@ def run_crowd(
     hearing = threading.Thread(target=running.hear)
     hearing.start()
     try:
-        wait_until("nearly all are there", lambda: running.connected > 0.8 * count)
+        wait_until("nearly all have come", lambda: running.come > 0.8 * count)
         yield running
     finally:
         assert process.stdin is not None

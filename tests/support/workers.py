@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from itertools import count
@@ -49,9 +49,11 @@ def find_processes(server: ServerProcess) -> set[int]:
 
 def _iter_workers(server: ServerProcess) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    tasks = Path(f"/proc/{server.process.pid}/task")
-    children = [int(pid) for each in tasks.iterdir() for pid in (each / "children").read_text().split()]  # fmt: skip
-    for pid in children:
+    children: list[str] = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended just now
+            children += (task / "children").read_text().split()
+    for pid in map(int, children):
         try:
             command = Path(f"/proc/{pid}/cmdline").read_text()
         except OSError:
