@@ -226,12 +226,9 @@ class Application:
         def answer_either(
             request: web.BaseRequest, exchange: Exchange
         ) -> Awaitable[web.StreamResponse]:
-            target, headers = request.raw_path, request.headers
-            authorization = headers.get(hdrs.AUTHORIZATION)
-            if authorization is not None and authorization.startswith("AWS"):
+            if _is_for_s3(request, addressing):
                 return s3.handle(request, exchange, addressing)
-            if addressing.find_bucket_of_host(headers.get(hdrs.HOST, "")) is not None:
-                return s3.handle(request, exchange, addressing)
+            target = request.raw_path
             is_read = request.method in ("GET", "HEAD")
             is_rest = target.startswith(_REST_PREFIXES)
             # There may be a repository of that name. S3 would answer nothing but
@@ -254,12 +251,16 @@ def _asks_whether_ready(request: web.BaseRequest, addressing: Addressing) -> boo
 
     As with the page of documents: S3 answers no read there that is not signed.
     """
-    if request.method not in ("GET", "HEAD"):
-        return False
-    if request.headers.get(hdrs.AUTHORIZATION, "").startswith("AWS"):
-        return False
-    host = request.headers.get(hdrs.HOST, "")
-    return addressing.find_bucket_of_host(host) is None
+    return request.method in ("GET", "HEAD") and not _is_for_s3(request, addressing)
+
+
+def _is_for_s3(request: web.BaseRequest, addressing: Addressing) -> bool:
+    """Tell whether a request is S3 whatever its path: by its signature, or by its host."""
+    headers = request.headers
+    authorization = headers.get(hdrs.AUTHORIZATION)
+    if authorization is not None and authorization.startswith("AWS"):
+        return True
+    return addressing.find_bucket_of_host(headers.get(hdrs.HOST, "")) is not None
 
 
 async def _answer_hint(
