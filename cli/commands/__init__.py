@@ -61,16 +61,13 @@ COMMANDS = {
 
 
 def register(app: typer.Typer, name: str | None = None) -> None:
-    """Add every command to `app`, or if `name` is that of one, those of its subject."""
-    if name in GROUPS or name in COMMANDS:
-        groups = [name] if name in GROUPS else []
-        modules = [COMMANDS[name]] if name in COMMANDS else []
-    else:
-        groups = list(GROUPS)
-        modules = list(dict.fromkeys(COMMANDS.values()))
-    for group in groups:
-        app.add_typer(_load(GROUPS[group]).app, name=group)
-    for module in modules:
+    """Add to `app` the command `name`, with others of its subject; None: every command."""
+    names = {*GROUPS, *COMMANDS} if name is None else {name}
+    for group, module in GROUPS.items():
+        if group in names:
+            app.add_typer(_load(module).app, name=group)
+    modules = (module for command, module in COMMANDS.items() if command in names)
+    for module in dict.fromkeys(modules):
         _load(module).register(app)
 
 
