@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from lakebed.server.errors import LakeError
 from lakebed.server.repository.engine import Engine
-from lakebed.server.storage.local import LocalPackStorage
 
 from support.attempts import attempt
 from support.engines import make_directory, open_engine
-from support.faults import Fault, FaultPlan, FaultyPackStorage
+from support.faults import Fault, FaultPlan
 from support.mutations import (
     OPERATIONS,
     PARTS,
@@ -71,20 +68,10 @@ async def test_an_upload_can_be_completed_after_a_completion_that_failed(
     _, _, counted = await attempt(prepared, complete, None, read_state)
 
     for call in range(len(counted.calls)):
-        copy = make_directory()
-        shutil.copytree(prepared, copy / "lake")
         plan = FaultPlan(call, Fault.REFUSED)
-        storage = FaultyPackStorage(LocalPackStorage(copy / "lake"), plan)
-        is_acknowledged = False
-        with suppress(LakeError):
-            async with open_engine(copy / "lake", storage=storage) as engine:
-                await complete(engine)
-                is_acknowledged = True
-        async with open_engine(copy / "lake") as engine:
-            if not is_acknowledged:
-                await complete(engine)
-            state = await read_state(engine)
-        shutil.rmtree(copy)
+        state, _, storage = await attempt(
+            prepared, complete, plan, read_state, tries_again=True
+        )
 
         assert storage.injected
         assert state["main"][b"parts"] == b"".join(PARTS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support import s3server
-from support.edges import at, connect, read_all, write_head
+from support.edges import at, connect, read_all, refuses, write_head
 from support.s3server import Answer, ServerProcess, exchange, run_server, start_process
 from support.workers import figure, find_workers, wait_until
 
@@ -137,14 +137,6 @@ def hear_the_end(server: ServerProcess) -> None:
 
 def count_connections(server: ServerProcess) -> float:
     return figure(server, "lakebed_open_connections")
-
-
-def refuses(server: ServerProcess) -> bool:
-    try:
-        connect(server).close()
-    except ConnectionError:
-        return True
-    return False
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

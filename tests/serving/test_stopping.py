@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from support.edges import at, connect, read_all, refuses, write_head
 from support.s3server import run_server
+from support.workers import wait_until
 
 LOOKS_MAX = 100_000
 UNSIGNED = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
@@ -44,7 +46,7 @@ def test_what_runs_on_each_listener_finishes(tmp_path: Path) -> None:
         main.process.send_signal(signal.SIGTERM)
 
         for server in (main, s3, flat):
-            assert refuses(server), server.url
+            wait_until(f"{server.url} refuses", partial(refuses, server))
         assert figures.send_as_it_is("GET", "/metrics", {}).status == 200
         assert read_all(idle) == b"", "an idle connection is closed"
         assert main.process.poll() is None

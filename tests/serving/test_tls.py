@@ -22,6 +22,7 @@ from lakebed.server.settings import TlsFiles
 from support.certificates import Authority, Files
 from support.edges import at, connect, make_client, names_lead_here, read_all, refuses
 from support.s3server import ADMIN_ENVIRONMENT, ServerProcess, run_server
+from support.workers import wait_until
 
 LOOKS_MAX = 1000
 
@@ -270,7 +271,7 @@ def test_a_stop_lets_requests_over_tls_finish(
             connection.sendall("\r\n".join(head).encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
             lake.process.send_signal(signal.SIGTERM)
-            assert refuses(lake), "it still accepts connections"
+            wait_until("it accepts no connections", lambda: refuses(lake))
             connection.sendall(b"x" * 600_000)
             answer = b""
             while b"\r\n\r\n" not in answer:

@@ -20,7 +20,7 @@ from lakebed.server.auth.secrets import AccessKey
 
 from support import s3server
 from support.certificates import Authority
-from support.edges import at, connect, read_all, write_head
+from support.edges import at, connect, read_all, refuses, write_head
 from support.s3server import ServerProcess, run_server, start_process
 from support.workers import (
     figure,
@@ -235,14 +235,6 @@ def test_a_killed_supervisor_takes_its_workers_along_in_good_order(
         assert head.headers["content-length"] == "600000"
     with run_server(lake, listen=address):
         pass  # the port is free
-
-
-def refuses(server: ServerProcess) -> bool:
-    try:
-        connect(server).close()
-    except ConnectionError:
-        return True
-    return False
 
 
 def test_workers_are_replaced_under_load_and_no_request_is_lost(

@@ -23,8 +23,12 @@ async def attempt(
     operation: Callable[[Engine], Awaitable[object]],
     plan: FaultPlan | None,
     read_state: Callable[[Engine], Awaitable[S]],
+    *,
+    tries_again: bool = False,
 ) -> tuple[S, bool, FaultyPackStorage]:
     """Run `operation` on a copy of `lake` under `plan`; open it again and look.
+
+    With `tries_again` it is run once more before, if it was not acknowledged.
 
     Returns what is there, whether the operation was acknowledged, and its storage calls.
     """
@@ -37,6 +41,8 @@ async def attempt(
             await operation(engine)
             is_acknowledged = True
     async with open_engine(copy / "lake") as engine:
+        if tries_again and not is_acknowledged:
+            await operation(engine)
         state = await read_state(engine)
     shutil.rmtree(copy)
     return state, is_acknowledged, storage
