@@ -98,7 +98,7 @@ def make_environment(folder: Path) -> Path:
     (site / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     program = folder / "bin" / "lakebed"
     program.write_text(
-        f"#!{folder}/bin/python\nfrom lakebed.cli.main import main\nmain()\n"
+        f"#!{folder}/bin/python\nfrom lakebed.cli.__main__ import main\nmain()\n"
     )
     program.chmod(0o755)
     return program.parent

@@ -177,4 +177,4 @@ def test_the_version_is_that_of_the_project(
 def test_the_command_is_installed() -> None:
     (script,) = entry_points(group="console_scripts", name="lakebed")
 
-    assert script.value == "lakebed.cli.main:main"
+    assert script.value == "lakebed.cli.__main__:main"
