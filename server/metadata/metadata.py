@@ -1,8 +1,8 @@
 """`SqlMetadata`: the database of one process, assembled.
 
-Reads by themselves run on the event loop, on one connection: they take 10-20 µs, less
-than a thread hop, and each is one statement that is stepped to its end, so that it sees
-the newest state and leaves nothing open. Anything longer is a `snapshot`, in a thread.
+Reads by themselves run on the event loop, on one connection (`turn.py`): they take some
+µs, less than a thread hop, and each is one statement that is stepped to its end. Anything
+longer is a `snapshot`, in a thread.
 Writes go to the group writer. Open one after fork or spawn, never before.
 """
 
@@ -36,6 +36,7 @@ from .schema import create_database
 from .staging import scan
 from .submission import Staging, Submission
 from .transaction import SqlSnapshot, SqlTransaction
+from .turn import TurnSession
 from .uploads import find_pieces
 from .verifying import page_chunks_of
 from .writer import GroupWriter, WriterCounters
@@ -64,7 +65,7 @@ class SqlMetadata(SqlSnapshot):
     ) -> None:
         """Use `open` instead."""
         database = directory.database
-        super().__init__(Session(database, cache_kib=READER_CACHE_KIB))
+        super().__init__(TurnSession(database, cache_kib=READER_CACHE_KIB))
         self._directory = directory
         self.clock = clock
 
