@@ -18,6 +18,8 @@ small requests; a hop to a thread costs 0.1 ms."""
 HANDOVER_BYTES = 1024 * 1024
 """Bytes gathered before a thread takes them. Half doubles the hops of a large upload;
 double adds as much to the memory of each."""
+_PIECES_MAX = 64
+"""Pieces handed over one by one; as many of 16 KiB or less are joined first."""
 LEASE_MS = 24 * 3600 * 1000
 """A lease outlives any upload; one that nobody released ends by itself."""
 
@@ -118,6 +120,11 @@ async def take_in(
 async def _write(writer: BlobWriter, body: bytes | AsyncIterator[bytes]) -> WrittenBlob:
     gathered: list[bytes] = []
     size = 0
+
+    def write_all(pieces: Sequence[bytes]) -> None:
+        for piece in pieces if len(pieces) <= _PIECES_MAX else [b"".join(pieces)]:
+            writer.write(piece)
+
     if isinstance(body, bytes):
         gathered, size = [body], len(body)
     else:
@@ -125,11 +132,11 @@ async def _write(writer: BlobWriter, body: bytes | AsyncIterator[bytes]) -> Writ
             gathered.append(piece)
             size += len(piece)
             if size >= HANDOVER_BYTES:
-                await asyncio.to_thread(writer.write, b"".join(gathered))
+                await asyncio.to_thread(write_all, gathered)
                 gathered, size = [], 0
 
     def write_and_finish() -> WrittenBlob:
-        writer.write(b"".join(gathered))
+        write_all(gathered)
         return writer.finish()
 
     if not writer.is_large and size < THREAD_BYTES_MIN:

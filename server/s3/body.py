@@ -17,7 +17,7 @@ import binascii
 import hashlib
 from collections.abc import AsyncIterator
 
-from aiohttp import ClientPayloadError, hdrs, web
+from aiohttp import ClientPayloadError, StreamReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..auth.sigv4 import UNSIGNED_PAYLOAD
@@ -169,7 +169,11 @@ class Body:
         try:
             if content.is_eof():
                 return content.read_nowait()
-            return await self._patience.wait(content.readany())
+            # Whoever sends HTTP's chunks says how small they are: they are put together.
+            # Of others a piece is what came at one time, and is taken without a copy.
+            whole = self._request.content_length is not None
+            reading = _read_piece(content) if whole else content.readany()
+            return await self._patience.wait(reading)
         except (
             ClientPayloadError,
             HttpProcessingError,
@@ -268,6 +272,12 @@ async def ask_for_body(request: web.BaseRequest) -> None:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
         request[EXCHANGE].has_asked = True
+
+
+async def _read_piece(content: StreamReader) -> bytes:
+    """Return the oldest bytes that have come, none at the end."""
+    piece, _ = await content.readchunk()
+    return piece
 
 
 def awaits_continue(request: web.BaseRequest) -> bool:
