@@ -27,7 +27,7 @@ class InvalidValueError(LakeError):
 
     def __init__(self, field: str, message: str, *, value: str | None = None) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = str(field)  # the name of a header is of a class of its own
         self._value = value
 
     @property
