@@ -623,14 +623,12 @@ class ExpiredDataError(LakeError):
 
 
 class RangeNotSatisfiableError(LakeError):
-    """A range starts past the end of the object."""
+    """A range lies outside of the object."""
 
     code = "range-not-satisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(
-            f"range starts past the end of an object of {size_bytes} bytes"
-        )
+        super().__init__(f"range lies outside of an object of {size_bytes} bytes")
         self.size_bytes = size_bytes
 
 
