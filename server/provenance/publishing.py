@@ -57,6 +57,44 @@ class Published:
     """Where it was written to: of a run that does another one again its own branch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """What a run that did not succeed changed on one of its work branches."""
+
+    row: WorkBranchRow
+    count: int
+    """Paths, up to `WRITTEN_MAX`, and one more if there are more."""
+
+
+async def count_unpublished(engine: Engine, run: RunRow) -> list[Unpublished]:
+    """Return how much `run` changed on each of its work branches, staged or committed."""
+    found: list[Unpublished] = []
+    for row in await engine.metadata.list_work_branches(run.id):
+        branch = await engine.metadata.find_branch(row.work_branch_id)
+        if branch is None:
+            continue
+        where = await get_repository(engine, row.repository)
+        history = engine.history(where)
+        base, head = await history.get(row.base), await history.get(branch.head)
+        count = await engine.build(_count_changed, engine, branch, base, head)
+        if count:
+            found.append(Unpublished(row, count))
+    return found
+
+
+def _count_changed(engine: Engine, branch: Branch, base: Commit, head: Commit) -> int:
+    paths: set[bytes] = set()
+    for difference in diff_trees(engine.nodes, base.tree_id, head.tree_id):
+        paths.add(difference.path)
+        if len(paths) > WRITTEN_MAX:
+            break
+    staged = StagedRows(engine.metadata, branch)
+    while (change := staged.peek()) is not None and len(paths) <= WRITTEN_MAX:
+        staged.advance()
+        paths.add(change[0])
+    return len(paths)
+
+
 async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Published]:
     """Publish each work branch of `run`; what was published before stays as it is.
 

@@ -18,6 +18,7 @@ from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.publishing import start_full_purge
 from ..repository.uploading import UploadLease, take_in
+from ..runs.grading import UNPUBLISHED
 from ..runs.points import join_encoded
 from ..runs.record import (
     Edge,
@@ -36,7 +37,7 @@ from .assembling import assemble, grade
 from .contents import find_contents
 from .drafts import Draft
 from .inputs import is_prefix
-from .publishing import WRITTEN_MAX, Published
+from .publishing import WRITTEN_MAX, Published, Unpublished
 
 LOG_FILE = "log"
 """The name of the kept file that the log becomes."""
@@ -78,6 +79,7 @@ async def seal(
     draft: Draft,
     status: Status,
     published: Sequence[Published],
+    unpublished: Sequence[Unpublished] = (),
 ) -> bool:
     """Seal `run`, whose end was asked for; False: another one did it."""
     blobs = _Blobs(UploadLease(engine))
@@ -94,7 +96,7 @@ async def seal(
         metrics=tuple(metrics),
         outputs=tuple(each.edge for each in outputs),
         files=tuple(files.values()),
-        missing=(*record.missing, *gaps),
+        missing=(*record.missing, *gaps, *map(_explain_unpublished, unpublished)),
     )
     record, data = _fit(replaced(record, grade=grade(record)))
     inputs = await engine.metadata.list_inputs(run.id)
@@ -211,6 +213,17 @@ async def _find_outputs(
                 )
             )
     return list(outputs.values()), gaps
+
+
+def _explain_unpublished(what: Unpublished) -> Missing:
+    count = f"{what.count:,} file{'s' if what.count > 1 else ''}"
+    if what.count > WRITTEN_MAX:
+        count = f"more than {WRITTEN_MAX:,} files"
+    return Missing(
+        UNPUBLISHED,
+        f"{count} of branch '{what.row.branch}' of '{what.row.repository}' were written "
+        "or deleted, and not published: the run did not succeed",
+    )
 
 
 def _place(output: _Output) -> tuple[str, str, bytes]:
