@@ -234,7 +234,7 @@ def _output_lines(run: Run, asked: RunOutput | None) -> Iterable[Line]:
             if gap.what == "outputs.unpublished":
                 yield Line(gap.reason.partition(":")[0], "yellow", fit="fold")
         return
-    if not outputs:
+    if not outputs and not run.deleted:
         yield Line("none", "yellow")
     for each in sorted(outputs, key=lambda each: each != asked):
         at = f"lakebed://{each.repository}/{short(each.commit)}/{each.path}"
@@ -243,6 +243,9 @@ def _output_lines(run: Run, asked: RunOutput | None) -> Iterable[Line]:
         size = "" if each.size_bytes is None else f"  {format_bytes(each.size_bytes)}"
         identity = f"  {short(each.identity)}" if each.identity else ""
         yield Line(f"{at}{size}{identity}", fit="end")
+    for gone in run.deleted:
+        at = f"lakebed://{gone.repository}/{short(gone.commit)}/{gone.path}"
+        yield Line(f"{at}  deleted", fit="end")
 
 
 def _grade_lines(run: Run) -> Iterable[Line]:

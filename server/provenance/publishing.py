@@ -6,10 +6,8 @@ committed on the work branch, and each commit on a target is noted in its transa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 from ..errors import (
     ConflictError,
@@ -51,6 +49,8 @@ class Published:
     """Where it can be read now; None: it was not published."""
     written: tuple[bytes, ...] = ()
     """Paths that the run wrote, up to `WRITTEN_MAX`, and one more if there are more."""
+    deleted: tuple[bytes, ...] = ()
+    """Paths that were there when it began, and it deleted; as many."""
     failure: str = ""
     """Why it was not."""
     branch: str = ""
@@ -126,11 +126,17 @@ async def _publish(
         published = row.published or await publish(
             engine, where, run, row, work, ending
         )
-        written = await _list_written(
-            engine, run, row, await history.get(row.base), work
+        noted = await engine.metadata.list_written(
+            run.id, row.repository_id, row.branch, limit=WRITTEN_MAX + 1
         )
+        base = await history.get(row.base)
+        changed, deleted = await engine.build(
+            _find_changed, engine, base.tree_id, work.tree_id
+        )
+        written = tuple(sorted({*noted, *changed})[: WRITTEN_MAX + 1])
         branch = row.branch if run.rerun_of is None else row.work_branch
-        return Published(row, await history.get(published), written, branch=branch)
+        commit = await history.get(published)
+        return Published(row, commit, written, deleted, branch=branch)
     except RefMovedError:
         raise
     except MergeConflictError as error:
@@ -285,24 +291,22 @@ async def _keep(
     return work.id
 
 
-async def _list_written(
-    engine: Engine, run: RunRow, row: WorkBranchRow, base: Commit, work: Commit
-) -> tuple[bytes, ...]:
-    """Return what was noted, and what else is different from where the run began."""
-    noted = await engine.metadata.list_written(
-        run.id, row.repository_id, row.branch, limit=WRITTEN_MAX + 1
-    )
-    changed = await engine.build(_find_changed, engine, base.tree_id, work.tree_id)
-    return tuple(sorted({*noted, *changed})[: WRITTEN_MAX + 1])
+def _find_changed(
+    engine: Engine, base: NodeId, work: NodeId
+) -> tuple[list[bytes], tuple[bytes, ...]]:
+    """Return what was written, and what was deleted, since the run began; blocks.
 
-
-def _find_changed(engine: Engine, base: NodeId, work: NodeId) -> list[bytes]:
-    def paths() -> Iterator[bytes]:
-        for difference in diff_trees(engine.nodes, base, work):
-            if difference.right is not None:
-                yield difference.path
-
-    return list(islice(paths(), WRITTEN_MAX + 1))
+    Both in order, and as many as are listed, and one more if there are more.
+    """
+    written: list[bytes] = []
+    deleted: list[bytes] = []
+    for difference in diff_trees(engine.nodes, base, work):
+        paths = deleted if difference.right is None else written
+        if len(paths) <= WRITTEN_MAX:
+            paths.append(difference.path)
+        elif len(written) > WRITTEN_MAX and len(deleted) > WRITTEN_MAX:
+            break
+    return written, tuple(deleted)
 
 
 def _message(run: RunRow, ending: Ending) -> str:

@@ -14,6 +14,7 @@ from lakebed.client.wire import (
     Missing,
     Reason,
     Run,
+    RunDeletion,
     Seeds,
     Verdict,
     Why,
@@ -123,6 +124,16 @@ def test_what_is_not_known_has_a_line_of_its_own() -> None:
     assert "data     no input declared, none observed" in text
     assert "D: not in Git: git init" in text
     assert "missing  environment: the command was not found" in text
+
+
+def test_what_a_run_deleted_is_told_beside_its_outputs() -> None:
+    gone = RunDeletion(
+        repository="sales", branch="main", path="old.csv", commit="4" * 64
+    )
+
+    text = whole(ask(make_run(outputs=[], deleted=[gone])))
+
+    assert f"outputs  lakebed://sales/{'4' * 12}/old.csv  deleted" in text
 
 
 def test_what_a_failed_run_wrote_is_told_once() -> None:
