@@ -26,6 +26,7 @@ from ..seeding import seeds_of_variables
 from ..wire.run_parts import Code
 from .capturing import Capturing, Command
 from .live import LiveRun
+from .log_lines import LogLines
 from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
 from .plan import Parts, Plan, make_creation
@@ -169,12 +170,14 @@ class CommandRun(LiveRun):
         environ = environment_of(self._known).apply(self._capturing.environ)
         log = OutputLog(recorder.log_text, find_secrets(environ))
         try:
-            return run_process(
-                command.argv,
-                directory=command.directory,
-                environ=environ,
-                take=log.take,
-            )
+            with LogLines(log.take_line) as lines:
+                return run_process(
+                    command.argv,
+                    directory=command.directory,
+                    environ=environ | lines.variables(self.id),
+                    take=log.take,
+                    lines=lines,
+                )
         finally:
             log.finish()
             self._is_line_open = log.is_line_open
