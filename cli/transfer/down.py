@@ -116,7 +116,10 @@ async def _copy_prefix(
     for path in report.missing:
         failures.add(start.below(path), "deleted while it was copied")
     for download, error in report.failed:
-        failures.add_error(download.target, error)
+        if isinstance(error, OSError):
+            failures.add_error(download.target, error)
+        else:
+            failures.add(start.below(download.path), error.message)
     failures.settle()
 
 
