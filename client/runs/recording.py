@@ -19,6 +19,7 @@ from ..capture import mask_text
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
 from .late_code import LateCode
+from .log_lines import LogSender
 from .pending import as_number, check_name
 from .plan import Parts, Plan, clean_params
 from .reach import RunAddress
@@ -59,6 +60,7 @@ class Recording:
         self._recorder: Recorder | None = None
         self._address: RunAddress | None = None
         self._is_attached = False
+        self._lines: LogSender | None = None
         self._token: Token[Recording | None] | None = None
         self._parts: Parts | None = None
         self._seeds: Seeds | None = None
@@ -190,7 +192,10 @@ class Recording:
 
     def log(self, text: str) -> None:
         """Add a line to the log of the run; what looks like a secret is masked."""
-        self._running.log_text(mask_text(text).rstrip("\n") + "\n")
+        line = mask_text(text).rstrip("\n") + "\n"
+        recorder = self._running
+        if self._lines is None or not self._lines.send(line):
+            recorder.log_text(line)
 
     # Behind the twins -----------------------------------------------------------------
 
