@@ -29,7 +29,8 @@ _CONFIGURATION = {
     ),
 }
 _ASSIGNED = re.compile(
-    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*
+    r"""(?<![\w.-]) (?:(?![A-Za-z_])[\w.-])*+ (?P<name>[A-Za-z_][\w.-]*+)
+    \\?["']?[ \t]*+[:=][ \t]*+
     (?: \\?(?P<quote>["'])(?P<quoted>[^"'\n\\]*) | (?P<bare>[^\s"'#,{}\[\]]+) )""",
     re.VERBOSE,
 )

@@ -131,6 +131,13 @@ def is_secret_value(name: str, value: str) -> bool:
     return bool(words) and words[-1] in _DOUBTFUL and looks_random(value)
 
 
+@lru_cache(maxsize=4096)
+def may_be_secret(name: str) -> bool:
+    """Tell whether there is a value that must not be recorded under `name`."""
+    words = _words(name)
+    return is_secret_name(name) or (bool(words) and words[-1] in _DOUBTFUL)
+
+
 def is_secret_file(path: str) -> bool:
     """Tell whether a file at `path` holds secrets by its purpose, so that it is not kept."""
     name = path.rstrip("/").rpartition("/")[2].lower()
@@ -143,12 +150,16 @@ def is_secret_file(path: str) -> bool:
 
 _RANDOM_CHARS_MIN = 16
 """Generated secrets have 16 and more; shorter words of letters and digits are names."""
+RANDOM_CHARS_READ = 256
+"""Of a longer value the beginning tells: every name in a line of megabytes has the rest of
+it as its value."""
 _RANDOM_BITS_MIN = 3.0
 """Shannon entropy a character: 16 random hex digits have 3.4 as a rule, words fewer."""
 
 
 def looks_random(value: str) -> bool:
     """Tell whether `value` looks generated: long, letters and digits, little repeated."""
+    value = value[:RANDOM_CHARS_READ]
     if len(value) < _RANDOM_CHARS_MIN or not re.fullmatch(r"[\w+/=.~-]+", value):
         return False
     if not (re.search(r"\d", value) and re.search(r"[A-Za-z]", value)):

@@ -19,6 +19,7 @@ from ..capture import mask_text
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
 from .late_code import LateCode
+from .output_log import shorten_text
 from .pending import as_number, check_name
 from .plan import Parts, Plan, clean_params
 from .reach import RunAddress
@@ -189,8 +190,12 @@ class Recording:
             self.log_metric(check_name("metric", name), value, step=step)
 
     def log(self, text: str) -> None:
-        """Add a line to the log of the run; what looks like a secret is masked."""
-        self._running.log_text(mask_text(text).rstrip("\n") + "\n")
+        """Add a line to the log of the run; what looks like a secret is masked.
+
+        Of more than a million characters the beginning and the end are kept.
+        """
+        masked = mask_text(shorten_text(text))
+        self._running.log_text(masked.rstrip("\n") + "\n")
 
     # Behind the twins -----------------------------------------------------------------
 
