@@ -288,10 +288,14 @@ def _put_configuration(
         content = read_file(each.file)
         put.append(target)
         if each.is_masked:
-            # That of the code, if there is one, may have what was masked.
-            notes.append(f"'{each.path}' has secrets, which were not recorded")
             if target.is_file():
+                # That of the code may have what was masked.
+                notes.append(
+                    f"'{each.path}' is the one of the code: with the run it was kept "
+                    "with its secrets masked"
+                )
                 continue
+            notes.append(f"'{each.path}' has secrets, which were not recorded: '***'")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return put, notes

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.client.capture import (
     CapturedRun,
+    Limits,
+    capture_commits,
     capture_notebook,
     capture_run,
     is_secret_name,
@@ -384,6 +386,126 @@ def test_secrets_in_the_cells_of_a_notebook_are_masked() -> None:
     assert b"c4nary" not in file.content
     assert HUGGING_FACE.encode() not in file.content
     assert json.loads(file.content)["cells"][0]["source"][1] == "x = 1"
+
+
+# Commits that no remote has -----------------------------------------------------------
+
+
+def keep_commits(
+    work: Repository, config: str | None = None
+) -> tuple[bytes, list[str]]:
+    """Return all that is kept of a run, unpacked, and what is said of its commits."""
+    captured = capture(work, config=config)
+    commits = capture_commits(captured.code)
+    heap = seen(captured) + msgspec.json.encode(commits.part)
+    for file in commits.files:
+        # What is packed is not seen by looking at it.
+        holder = make_repository(work.root.parent / f"holder{len(heap)}")
+        if file.name.endswith(".pack"):
+            holder.git("index-pack", "--stdin", input_=file.content)
+        else:
+            bare = str(work.root.parent / "bare.git")
+            holder.git("fetch", "-q", bare, "+refs/heads/*:refs/bare/*")
+            path = holder.write("kept.bundle", file.content)
+            holder.git("fetch", "-q", str(path), "HEAD")
+        heap += holder.git("cat-file", "--batch", "--batch-all-objects").encode()
+    assert (commits.part.bundle is None) == (not commits.files)
+    return heap, [gap.reason for gap in commits.missing if gap.what == "code.bundle"]
+
+
+@pytest.fixture(params=["a remote", "no remote"])
+def unpushed(request: pytest.FixtureRequest, work: Repository) -> Repository:
+    if request.param == "a remote":
+        work.push_to(work.root.parent / "bare.git")
+    return work
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("c.toml", 'password = "c4nary"\n', "looks like a secret"),
+        ("train.py", f"KEY = '{GITHUB}'\n", "looks like a secret"),
+        ("id_rsa", "c4nary\n", "its name says"),
+        ("deep/.env", "DEBUG=c4nary\n", "its name says"),
+    ],
+)
+def test_commits_that_bring_a_secret_are_not_kept_and_it_is_named(
+    name: str, content: str, reason: str, unpushed: Repository
+) -> None:
+    unpushed.write(name, content)
+    unpushed.commit()
+
+    heap, missing = keep_commits(
+        unpushed, config="c.toml" if name == "c.toml" else None
+    )
+
+    assert b"c4nary" not in heap
+    assert GITHUB.encode() not in heap
+    (said,) = missing
+    assert f"'{name}'" in said
+    assert reason in said
+    assert "push it" in said
+
+
+def test_a_secret_that_left_before_the_last_commit_is_still_in_the_commits(
+    work: Repository,
+) -> None:
+    work.push_to(work.root.parent / "bare.git")
+    work.write("c.toml", 'password = "c4nary"\n')
+    work.commit()
+    work.git("checkout", "-q", "-b", "side", "HEAD~1")
+    work.write("new.py", "x = 1\n")
+    work.commit()
+    work.git("merge", "-q", "main")
+    (work.root / "c.toml").unlink()
+    work.commit()
+
+    heap, (said,) = keep_commits(work)
+
+    assert b"c4nary" not in heap
+    assert "'c.toml'" in said
+
+
+def test_a_secret_in_a_message_is_in_the_commits(unpushed: Repository) -> None:
+    unpushed.commit(f"use {GITHUB}")
+
+    heap, (said,) = keep_commits(unpushed)
+
+    assert GITHUB.encode() not in heap
+    assert "message" in said
+
+
+def test_what_is_pushed_is_not_looked_at_and_other_commits_are_kept(
+    work: Repository,
+) -> None:
+    work.write("c.toml", 'password = "c4nary"\n')
+    work.write(".env", "c4nary")
+    work.commit()
+    work.push_to(work.root.parent / "bare.git")
+    work.write("a b.py", "kept = 1\n")
+    work.commit()
+
+    captured = capture(work)
+    commits = capture_commits(captured.code)
+
+    assert commits.missing == ()
+    assert [file.name for file in commits.files] == ["code.bundle"]
+
+
+def test_commits_with_more_than_is_looked_through_are_not_kept(
+    unpushed: Repository,
+) -> None:
+    unpushed.write("large.txt", "x" * 2000)
+    unpushed.commit()
+    code = capture(unpushed).code
+
+    one = capture_commits(code, limits=Limits(diff_file_bytes_max=1999))
+    together = capture_commits(code, limits=Limits(diff_bytes_max=1999))
+
+    assert (one.files, together.files) == ((), ())
+    assert "'" in one.missing[0].reason
+    assert "larger than 1999 B" in one.missing[0].reason
+    assert "together are larger than 1999 B" in together.missing[0].reason
 
 
 # Rules -------------------------------------------------------------------------------
