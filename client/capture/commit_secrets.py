@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..git import GitError, run_git
+from ..wire.run_parts import REFUSED_CONTENT
 from .beside import shown, sized
 from .captured import Limits
-from .contents import REFUSED_CONTENT, why_not_kept
+from .contents import why_not_kept
 from .shapes import has_secret_shape
 
 _SUBMODULE = b"160000"

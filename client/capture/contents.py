@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from ..wire.run_parts import REFUSED_CONTENT, REFUSED_NAME
 from .names import is_secret_file, is_secret_name, is_secret_value, looks_random
 from .shapes import has_secret_shape
-
-REFUSED_NAME = "its name says that it holds secrets"
-REFUSED_CONTENT = "there is what looks like a secret in it"
 
 _CONFIGURATION = {
     *(

@@ -11,6 +11,11 @@ import msgspec
 
 from .body import Body
 
+REFUSED_NAME = "its name says that it holds secrets"
+REFUSED_CONTENT = "there is what looks like a secret in it"
+REFUSALS = (REFUSED_NAME, REFUSED_CONTENT)
+"""Why a file was not kept that nobody should be told to commit."""
+
 
 class LeftOut(Body, frozen=True, kw_only=True):
     """A file beside the commit that was not kept."""
@@ -18,6 +23,11 @@ class LeftOut(Body, frozen=True, kw_only=True):
     path: str
     size_bytes: int
     reason: str
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it was left out for a secret in it."""
+        return self.reason in REFUSALS
 
 
 class Submodule(Body, frozen=True, kw_only=True):

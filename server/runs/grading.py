@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from lakebed.client.wire import Code, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
+from lakebed.client.wire.run_parts import REFUSALS
 
 from .record import Missing
 
@@ -73,13 +74,22 @@ def _grade_code(evidence: Evidence) -> Iterator[Reason]:
                 "C", "code", "the code is not in Git: put it there, and commit"
             )
         else:
+            first = "take the secret out of it, " if _has_secret(evidence) else ""
             yield _reason(
                 "D",
                 "code",
-                "the code is not in Git, and was not kept: put it into Git, and commit",
+                "the code is not in Git, and was not kept: "
+                f"{first}put it into Git, and commit",
             )
         return
     yield from _grade_git(code, evidence.files)
+
+
+def _has_secret(evidence: Evidence) -> bool:
+    return any(
+        gap.what == "code.entry" and gap.reason.endswith(REFUSALS)
+        for gap in evidence.missing
+    )
 
 
 def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
@@ -98,18 +108,22 @@ def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
             "code.is_pushed",
             f"commit '{code.commit[:12]}' may be lost: {where}: push it",
         )
-    if code.is_dirty and code.diff not in files and code.untracked not in files:
+    if _has_lost_changes(code, files):
         yield _reason(
             "C",
             "code.diff",
             "the work tree had changes that were not kept: commit them before the run",
         )
     for left_out in code.untracked_left_out:
+        way_out = (
+            "never commit it: let Git ignore it, or give what is secret in the environment"
+            if left_out.is_secret
+            else "commit it, put it into a repository here, or let Git ignore it"
+        )
         yield _reason(
             "C",
             "code.untracked",
-            f"'{left_out.path}' was not kept: {left_out.reason}: commit it, put it into "
-            "a repository here, or let Git ignore it",
+            f"'{left_out.path}' was not kept: {left_out.reason}: {way_out}",
         )
     for submodule in code.submodules:
         if submodule.is_dirty:
@@ -118,6 +132,14 @@ def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
                 "code.submodules",
                 f"submodule '{submodule.path}' had changes: commit them there",
             )
+
+
+def _has_lost_changes(code: Code, files: Collection[str]) -> bool:
+    """Tell whether there were changes of which nothing is kept, or told by name."""
+    names = [name for name in (code.diff, code.untracked) if name is not None]
+    if not code.is_dirty or any(name in files for name in names):
+        return False
+    return bool(names) or not code.untracked_left_out
 
 
 def _grade_environment(evidence: Evidence) -> Iterator[Reason]:

@@ -128,3 +128,42 @@ def test_the_worst_reason_decides_and_all_are_listed() -> None:
 
     assert grade == "D"
     assert [reason.grade for reason in reasons] == ["D", "B", "B"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "its name says that it holds secrets",
+        "there is what looks like a secret in it",
+    ],
+)
+def test_nobody_is_told_to_commit_a_secret(reason: str) -> None:
+    left_out = [{"path": "id_rsa", "size_bytes": 1, "reason": reason}]
+
+    _, reasons = grade_run(
+        evidence(code={**CODE, "is_dirty": True, "untracked_left_out": left_out})
+    )
+
+    (said,) = reasons
+    assert "'id_rsa' was not kept" in said.text
+    assert "let Git ignore it, or give what is secret in the environment" in said.text
+    assert "commit" not in said.text.replace("never commit it", "")
+
+
+def test_nobody_is_told_to_commit_code_with_a_secret_as_it_is() -> None:
+    code = {**CODE, "kind": "none", "commit": None}
+    gap = Missing(
+        "code.entry", "'a.py' is not kept: there is what looks like a secret in it"
+    )
+
+    _, reasons = grade_run(evidence(code=code, missing=(gap,)))
+
+    assert "take the secret out of it, put it into Git" in reasons[0].text
+
+
+def test_what_else_was_left_out_may_be_committed() -> None:
+    left_out = [{"path": "a", "size_bytes": 1, "reason": "it is larger than 4 MB"}]
+
+    _, reasons = grade_run(evidence(code={**CODE, "untracked_left_out": left_out}))
+
+    assert "commit it, put it into a repository here" in reasons[0].text
