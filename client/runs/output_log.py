@@ -8,6 +8,7 @@ line was drawn again and again (a progress bar), it is kept as it was in the end
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ TEXT_CHARS_MAX = 1 << 20
 which it waits."""
 SECRET_CHARS_MIN = 8
 """Of a value that is masked wherever it stands: `1` and `true` would mask everything."""
+_FOLDERS = ("PWD", "OLDPWD")
+"""Not passwords, though that is what `pwd` means elsewhere."""
 
 
 class OutputLog:
@@ -112,5 +115,17 @@ def find_secrets(environ: Mapping[str, str]) -> list[str]:
     return [
         value
         for name, value in environ.items()
-        if is_secret_name(name) and len(value) >= SECRET_CHARS_MIN
+        if is_secret_name(name)
+        and len(value) >= SECRET_CHARS_MIN
+        and not _is_place(name, value)
     ]
+
+
+def _is_place(name: str, value: str) -> bool:
+    """Tell whether a variable says where something is: `PWD`, or where a key is kept.
+
+    The place is no secret, and stands in every traceback.
+    """
+    if not value.startswith("/"):
+        return False
+    return name in _FOLDERS or os.path.lexists(value)

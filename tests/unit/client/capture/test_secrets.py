@@ -23,6 +23,7 @@ from lakebed.client.capture import (
 )
 from lakebed.client.capture.contents import holds_secret
 from lakebed.client.capture.names import is_secret_file
+from lakebed.client.runs.output_log import OutputLog, find_secrets
 
 from support.git_repositories import Repository, make_repository
 
@@ -506,6 +507,53 @@ def test_commits_with_more_than_is_looked_through_are_not_kept(
     assert "'" in one.missing[0].reason
     assert "larger than 1999 B" in one.missing[0].reason
     assert "together are larger than 1999 B" in together.missing[0].reason
+
+
+# Values of variables in the log -------------------------------------------------------
+
+
+def logged(text: str, environ: dict[str, str]) -> str:
+    kept: list[str] = []
+    log = OutputLog(kept.append, find_secrets(environ))
+    log.take(text.encode())
+    log.finish()
+    return "".join(kept)
+
+
+def test_the_value_of_a_secret_variable_is_masked_wherever_it_stands() -> None:
+    environ = {"DB_PASSWORD": "c4nary-c4nary", "PWD": "no-path-c4nary"}
+
+    assert logged("a c4nary-c4naryb no-path-c4nary\n", environ) == "a ***b ***\n"
+
+
+def test_where_something_lies_is_no_secret(tmp_path: Path) -> None:
+    """`pwd` printed three stars, and so did each line of a traceback."""
+    key = tmp_path / "id_rsa"
+    key.write_text("c4nary")
+    environ = {
+        "PWD": str(tmp_path),
+        "OLDPWD": "/gone/long/ago",
+        "SSH_KEY": str(key),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(key),
+        "SSH_AUTH_SOCK": "/tmp/ssh-x/agent.1",
+        "TLS_KEY_FILE": "/etc/tls/key-of-the-host",
+    }
+    text = f'File "{tmp_path}/f.py", {key}\n' + "\n".join(environ.values()) + "\n"
+
+    assert logged(text, environ) == text
+
+
+def test_a_secret_that_looks_like_a_path_is_masked() -> None:
+    environ = {"API_KEY": "/c4nary/K7MDENG/bPxRfiCY"}
+
+    assert logged("/c4nary/K7MDENG/bPxRfiCY\n", environ) == "***\n"
+
+
+@pytest.mark.parametrize("value", ["", "x", "1", "true", "enabled"])
+def test_short_values_would_mask_everything(value: str) -> None:
+    text = "x is true, 1 is enabled\n"
+
+    assert logged(text, {"AUTH": value, "MY_TOKEN": value}) == text
 
 
 # Rules -------------------------------------------------------------------------------
