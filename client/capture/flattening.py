@@ -17,9 +17,9 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from ..wire import ParamValue
+from ..wire.run_parts import MASK
 from .names import is_secret_name
 from .secrets import mask_value
-from .shapes import MASK
 
 PARAMS_MAX = 1000
 """More than that is data, not configuration: `runs list` could not show them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from ..wire.run_parts import MASK
 from .flattening import UnreadableError, iter_secrets, read_configuration
 from .names import is_secret_name
 from .secrets import mask_text
-from .shapes import MASK, mask_shapes
+from .shapes import mask_shapes
 
 _LINE = re.compile(
     r"""(?m)^(?P<before>[ \t]*(?:-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?

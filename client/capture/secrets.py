@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..wire.run_parts import MASK
 from .names import (
     RANDOM_CHARS_READ,
     is_secret_name,
     is_secret_value,
     may_be_secret,
 )
-from .shapes import MASK, mask_shapes, replace_users
+from .shapes import mask_shapes, replace_users
 
 _BEARER = re.compile(r"(?i)\b(bearer|basic|token)\s+([\w+/=.~-]{8,})")
 _NAME = re.compile(

@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ..wire.run_parts import MASK
 from .names import looks_random
-
-MASK = "***"
-"""What stands where a secret was."""
 
 _LETTERS = r"[A-Za-z0-9]"
 _SHAPES = {

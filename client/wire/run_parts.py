@@ -11,6 +11,8 @@ import msgspec
 
 from .body import Body
 
+MASK = "***"
+"""What stands where a secret was."""
 REFUSED_NAME = "its name says that it holds secrets"
 REFUSED_CONTENT = "there is what looks like a secret in it"
 REFUSALS = (REFUSED_NAME, REFUSED_CONTENT)
@@ -89,6 +91,11 @@ class Code(Body, frozen=True, kw_only=True):
     entry: EntryFile | None = None
     notebook: str | None = None
     """Name of the kept file that has the cells of a notebook as they ran."""
+
+    @property
+    def masked_argument(self) -> str | None:
+        """An argument in which something was masked: the command cannot be run from it."""
+        return next((word for word in self.argv if MASK in word), None)
 
 
 class Distribution(Body, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
-from lakebed.client.wire import Code, Environment, Grade, Reason, Seeds
+from lakebed.client.wire import Code, Configuration, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
 from lakebed.client.wire.run_parts import REFUSALS
 
@@ -49,6 +49,7 @@ def grade_run(evidence: Evidence) -> tuple[Grade, list[Reason]]:
         *_grade_environment(evidence),
         *_grade_data(evidence),
         *_grade_seeds(evidence),
+        *_grade_masked(evidence),
         *_grade_gaps(evidence),
     ]
     reasons.sort(key=lambda reason: reason.grade, reverse=True)
@@ -203,6 +204,29 @@ def _grade_seeds(evidence: Evidence) -> Iterator[Reason]:
             "seeds",
             "no seed was set: run with '--seed N', or call 'seed_everything(N)'",
         )
+
+
+def _grade_masked(evidence: Evidence) -> Iterator[Reason]:
+    """Tell of what was masked, if the recorder has not told it as a gap."""
+    named = {gap.what for gap in evidence.missing}
+    code = _read(evidence, "code", Code)
+    word = code.masked_argument if code is not None else None
+    if word is not None and "code.argv" not in named:
+        yield _reason(
+            "C",
+            "code.argv",
+            f"'{word}' of the command was masked: give secrets in the environment",
+        )
+    configuration = _read(evidence, "configuration", Configuration)
+    if configuration is None or "configuration.files" in named:
+        return
+    for each in configuration.files:
+        if each.is_masked:
+            yield _reason(
+                "C",
+                "configuration.files",
+                f"secrets in '{each.path}' were masked: give them in the environment",
+            )
 
 
 def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:

@@ -106,6 +106,20 @@ def test_secrets_in_arguments_are_masked(argv: list[str], work: Repository) -> N
     assert b"MIIcanary" not in heap
 
 
+def test_what_was_masked_is_a_gap(work: Repository) -> None:
+    work.write(".git/info/exclude", "c.toml\n")
+    work.write("c.toml", 'password = "c4nary"\n')
+
+    masked = capture(work, "x", "--token=c4nary", config="c.toml")
+    plain = capture(work, "x", "--token-file=f")
+
+    assert {each.what for each in masked.missing} >= {
+        "code.argv",
+        "configuration.files",
+    }
+    assert not any("mask" in each.reason for each in plain.missing)
+
+
 @pytest.mark.parametrize(
     "argv",
     [
