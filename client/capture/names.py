@@ -109,6 +109,17 @@ _EXAMPLES = (
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Tell whether a value of this name (a key, an option, a variable) is a secret."""
+    if is_certain_name(name):
+        return True
+    words = _words(name)
+    if not words or words[-1] not in _ALONE:
+        return False
+    return len(words) == 1 or words[-2] not in _VOCABULARY
+
+
+@lru_cache(maxsize=4096)
+def is_certain_name(name: str) -> bool:
+    """Tell whether `name` is one of secrets alone: not `token`, which texts have as well."""
     words = _words(name)
     if not words or words[-1] in _NOT_ITSELF:
         return False
@@ -116,11 +127,7 @@ def is_secret_name(name: str) -> bool:
         return True
     if any(two in ("key", "keys") and one in _OF_KEYS for one, two in pairwise(words)):
         return words[-1] in ("key", "keys", "id")
-    if words[-2:] == ["connection", "string"]:
-        return True
-    if words[-1] not in _ALONE:
-        return False
-    return len(words) == 1 or words[-2] not in _VOCABULARY
+    return words[-2:] == ["connection", "string"]
 
 
 def is_secret_value(name: str, value: str) -> bool:

@@ -20,7 +20,7 @@ from .shapes import mask_shapes, replace_users
 _BEARER = re.compile(r"(?i)\b(bearer|basic|token)\s+([\w+/=.~-]{8,})")
 _NAME = re.compile(
     r"""(?<![\w.-]) (?:(?![A-Za-z_])[\w.-])*+ (?P<name>[A-Za-z_][\w.-]*+)
-    ["']?+ [ \t]*+ (?:=>|:=|=|:) [ \t]*+""",
+    ["']?+ \]?+ [ \t]*+ (?:=>|:=|=|:) [ \t]*+""",
     re.VERBOSE,
 )
 """A name, and what stands between it and its value. It begins once in a word, and is not

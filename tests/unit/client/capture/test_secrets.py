@@ -79,6 +79,7 @@ def capture(
         ["sh", "-c", "TOKEN=c4nary python train.py"],
         ["sh", "-c", "python train.py --password c4nary --lr 1"],
         ["python", "-c", "login(token='c4nary')"],
+        ["python", "-c", "os.environ['API_KEY'] = 'c4nary'"],
         ["x", '{"password": "c4nary", "lr": 1}'],
         ["x", "https://ann:c4nary@example.org/data"],
         ["x", "https://c4nary@example.org/data"],
@@ -312,6 +313,26 @@ def test_files_with_such_names_that_are_harmless_are_kept(name: str) -> None:
     [
         *(("train.py", f"KEY = '{secret}'\n") for secret in SHAPED),
         ("train.py", "password = 'c4nary-Kx81-93hd-Qw2z'\n"),
+        ("set.py", 'API_KEY = "c4naryPySrc"\n'),
+        ("set.py", "API_KEY='CANARYc4nary'\n"),
+        ("set.py", 'API_KEY: str = "c4naryPySrc"\n'),
+        ("set.py", 'self.db_password = b"c4nary"\n'),
+        ("set.py", 'API_KEY = ("""c4naryPySrc""")\n'),
+        ("set.py", 'os.environ["API_KEY"] = "c4naryPySrc"\n'),
+        ("set.py", "os.environ['HF_TOKEN']='c4naryPySrc'\n"),
+        ("set.py", 'connect(user="ann", password="c4nary")\n'),
+        ("set.py", '{"secret": "c4naryPySrc"}\n'),
+        ("set.py", 'token = "c4nary-Kx81-93"\n'),
+        ("set.py", "password = 'c4nary$%1'\n"),
+        ("set.js", "const apiKey = 'c4naryPySrc';\n"),
+        ("set.sh", "export API_KEY=c4naryPySrc\n"),
+        ("set.sh", "PASSWORD=c4nary python train.py\n"),
+        ("notebook.ipynb", json.dumps({"source": ['API_KEY = "c4naryPySrc"\n']})),
+        (
+            "notebook.ipynb",
+            json.dumps({"source": ['os.environ["API_KEY"]="c4naryPySrc"\n']}),
+        ),
+        ("notebook.ipynb", json.dumps({"source": ["%env API_KEY=c4naryPySrc\n"]})),
         ("train.py", "engine('postgres://ann:c4nary@db/x')\n"),
         ("conf.yaml", "password: c4nary\n"),
         ("conf.json", '{"auth": {"token": "c4nary"}}'),
@@ -367,6 +388,19 @@ def test_a_secret_that_leaves_with_a_change_is_not_kept_either(
             48:
         ],
         "secret_name = 'projects/x/secrets/y'\n",
+        "token = tokenizer(x)\nkey = row['key']\ntokens = text.split()\n",
+        "token = 'tokenizer'\nnext_token = 'sentence-transformers'\n",
+        "API_KEY = 'api_key'\nPASSWORD_FIELD = 'password'\nSECRET = 'DB_PASSWORD'\n",
+        "API_KEY = 'your-key-here'\npassword = 'changeme'\nsecret = 'xxxxxxxx'\n",
+        "password = f'{user}-{host}'\nsecret = '<secret>'\ntoken = '%(token)s'\n",
+        "credentials = 'credentials.json'\nsecret = '/run/secrets/db'\n",
+        "help = 'the password: what you were given'\npassword = 'Your password, please'\n",
+        "auth = 'https://auth.example.org/v1/login'\ntoken = '<|endoftext|>'\n",
+        "if password == 'hunter22hunter':\n    pass\n",
+        "password: str = os.environ['PASSWORD']\napi_key: str | None = None\n",
+        "os.environ['API_KEY'] = getpass('the key of the service')\n",
+        "def login(password: str, token: str = '') -> None: ...\n",
+        "sort_key = 'created_at_2024'\nprimary_key = 'identifier1'\n",
     ],
 )
 def test_ordinary_code_is_not_taken_for_secrets(text: str) -> None:
@@ -392,6 +426,7 @@ def test_secrets_in_the_cells_of_a_notebook_are_masked() -> None:
         "api_key = 'c4nary'\nx = 1",
         f"login('{HUGGING_FACE}')",
         "%env TOKEN=c4nary",
+        "os.environ['API_KEY']='c4nary'; os.environ[\"API_KEY\"] = \"c4nary\"",
     ]
     shell = SimpleNamespace(user_ns={"In": cells, "Out": {1: "c4nary"}})
 
