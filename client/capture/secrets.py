@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from ..wire.run_parts import MASK
+from .glued import find_glued, mask_glued
 from .names import (
     RANDOM_CHARS_READ,
     is_secret_name,
@@ -41,8 +42,11 @@ def mask_argv(argv: Sequence[str]) -> list[str]:
     """Return `argv` with its secrets masked."""
     masked: list[str] = []
     before = ""
-    for word in argv:
-        if before and not word.startswith("-") and is_secret_value(before, word):
+    glued = dict(find_glued(argv))
+    for number, word in enumerate(argv):
+        if number in glued:
+            masked.append(glued[number])
+        elif before and not word.startswith("-") and is_secret_value(before, word):
             masked.append(MASK)
         elif before in ("u", "user") and re.fullmatch(r"[^\s:]+:(?!\d+$).+", word):
             masked.append(word.partition(":")[0] + ":" + MASK)
@@ -54,7 +58,7 @@ def mask_argv(argv: Sequence[str]) -> list[str]:
 
 def mask_text(text: str) -> str:
     """Return `text` with what is a secret by shape or by name masked."""
-    text = mask_shapes(text)
+    text = mask_glued(mask_shapes(text))
     text = _BEARER.sub(lambda found: f"{found[1]} {MASK}", text)
     text = _mask_named(text)
     return _OPTION.sub(_mask_option, text)
