@@ -15,6 +15,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -144,12 +145,31 @@ def fuzz(*arguments: str) -> None:
     if arguments:
         run(*fuzzer, *arguments)
         return
-    listing = (*fuzzer, "--list")
-    names = subprocess.run(
-        [str(word) for word in listing], cwd=ROOT, check=True, capture_output=True
-    )
-    for name in names.stdout.decode().splitlines():
-        run(*fuzzer, name, "30")
+
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(word) for word in (*fuzzer, *words)]
+        return subprocess.run(
+            command, cwd=ROOT, check=False, capture_output=True, text=True
+        )
+
+    listed = ask("--list")
+    if listed.returncode:
+        sys.exit(listed.stderr)
+    names = listed.stdout.splitlines()
+    failed: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, done in zip(
+            names, pool.map(lambda name: ask(name, "30"), names), strict=True
+        ):
+            lines = done.stderr.splitlines()
+            if done.returncode:
+                failed.append(name)
+                print("\n".join(lines[-40:]), flush=True)
+            counts = [line for line in lines if line.startswith("Done ")]
+            print(f"{name}: {counts[-1] if counts else 'stopped'}", flush=True)
+    print(f"{len(names)} parsers fuzzed, {len(failed)} failed", flush=True)
+    if failed:
+        sys.exit(1)
 
 
 def clean() -> None:

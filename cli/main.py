@@ -175,10 +175,13 @@ def _report(error: Exception) -> int:
     if isinstance(error, CommandError):
         _complain(str(error))
         return ExitCode.FAILED
-    from lakebed.client import ClientError
+    from lakebed.client import ClientError, DamagedDataError
 
     if isinstance(error, ClientError):
-        _complain(str(error))
+        way_out = ""
+        if isinstance(error, DamagedDataError):
+            way_out = "; 'lakebed admin verify' names all that is damaged"
+        _complain(f"{error}{way_out}")
         return exit_code_of(error)
     if os.environ.get(DEBUG_VARIABLE):
         raise error

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import (
         ClientError,
         ConflictError,
+        DamagedDataError,
         ForeignServerError,
         InvalidProofError,
         InvalidRequestError,
@@ -88,6 +89,7 @@ __all__ = [
     "Commit",
     "Conflict",
     "ConflictError",
+    "DamagedDataError",
     "DownloadReport",
     "ForeignServerError",
     "InvalidProofError",

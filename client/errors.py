@@ -11,6 +11,7 @@
     ├── PreconditionFailedError    a condition of the request does not hold
     ├── ServerError                the server failed, or is no lakebed server
     │   ├── ServerBusyError        it is at a limit: try again in a moment
+    │   ├── DamagedDataError       what it stores there is damaged, or gone
     │   └── ForeignServerError     something else than a lakebed server answered
     ├── InvalidProofError          a proof does not hold
     └── ServerUnreachableError     there is no answer
@@ -108,6 +109,13 @@ class ServerBusyError(ServerError):
     """The server is at a limit and did nothing: try again in a moment."""
 
 
+class DamagedDataError(ServerError):
+    """What is stored there is damaged, or gone; the rest can still be read.
+
+    `lakebed admin verify` names every path that it concerns.
+    """
+
+
 class ForeignServerError(ServerError):
     """What answered is not a lakebed server: the address is that of something else."""
 
@@ -129,6 +137,8 @@ _CODES: Mapping[str, type[ClientError]] = {
     "no-changes": NothingToCommitError,
     "busy": ServerBusyError,
     "pack-gone": ServerBusyError,
+    "corrupt-data": DamagedDataError,
+    "missing-data": DamagedDataError,
 }
 
 _STATUSES: Mapping[int, type[ClientError]] = {

@@ -27,7 +27,7 @@ class InvalidValueError(LakeError):
 
     def __init__(self, field: str, message: str, *, value: str | None = None) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = str(field)  # the name of a header is of a class of its own
         self._value = value
 
     @property
@@ -623,14 +623,12 @@ class ExpiredDataError(LakeError):
 
 
 class RangeNotSatisfiableError(LakeError):
-    """A range starts past the end of the object."""
+    """A range lies outside of the object."""
 
     code = "range-not-satisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(
-            f"range starts past the end of an object of {size_bytes} bytes"
-        )
+        super().__init__(f"range lies outside of an object of {size_bytes} bytes")
         self.size_bytes = size_bytes
 
 

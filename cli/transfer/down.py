@@ -51,7 +51,7 @@ async def copy(
     if start.is_prefix:
         require_recursive(options, str(start))
     name = start.path.rpartition("/")[2]
-    is_folder = await asyncio.to_thread(end.is_dir)
+    is_folder = options.into_folder or await asyncio.to_thread(end.is_dir)
     target = local_target(end, name) if is_folder else end
     if options.dry_run:
         tell_dry_run(options, start, target)
@@ -60,6 +60,8 @@ async def copy(
         tell_kept(options, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
+    if options.into_folder:
+        await asyncio.to_thread(end.mkdir, parents=True, exist_ok=True)
     with TransferProgress(name, total_bytes=found.size_bytes) as progress:
         size_bytes = await lake.download_object(
             start.repository, start.ref, start.path, target, progress=progress.advance
@@ -116,7 +118,10 @@ async def _copy_prefix(
     for path in report.missing:
         failures.add(start.below(path), "deleted while it was copied")
     for download, error in report.failed:
-        failures.add_error(download.target, error)
+        if isinstance(error, OSError):
+            failures.add_error(download.target, error)
+        else:
+            failures.add(start.below(download.path), error.message)
     failures.settle()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from ..errors import PreconditionFailedError
+from ..errors import DamagedDataError, PreconditionFailedError
 from ..transport import Call, Transport
 from ..wire import BundleWish, bundle, routes
 from .bundling import BROKEN_OFF, ObjectContent, iter_bundles, open_bundle
@@ -37,10 +37,11 @@ class DownloadReport:
     downloaded_bytes: int = 0
     missing: list[str] = field(default_factory=list[str])
     """Paths where nothing was any more."""
-    failed: list[tuple[ObjectDownload, OSError]] = field(
-        default_factory=list[tuple[ObjectDownload, OSError]]
+    failed: list[tuple[ObjectDownload, OSError | DamagedDataError]] = field(
+        default_factory=list[tuple[ObjectDownload, OSError | DamagedDataError]]
     )
-    """Files that could not be written; all the others are there."""
+    """Files that could not be written, and objects that are damaged in the store; all the
+    others are there."""
 
 
 async def iter_bundled(
@@ -110,18 +111,23 @@ class DownloadRun:
         """Write the objects of `batch`."""
         by_path = {each.path: each for each in batch}
         wish = BundleWish(paths=list(by_path))
+        left = dict(by_path)
         apart: list[ObjectDownload] = []
         bundled = iter_bundled(self._transport, *self._where, wish)
-        async with aclosing(bundled) as opened:
-            async for objects in opened:
-                await asyncio.to_thread(self._write, objects, by_path)
-                if self._progress is not None:
-                    self._progress(sum([len(each.data or b"") for each in objects]))
-                for each in objects:
-                    if each.is_missing:
-                        self.report.missing.append(each.path)
-                    elif each.data is None:
-                        apart.append(by_path[each.path])
+        try:
+            async with aclosing(bundled) as opened:
+                async for objects in opened:
+                    await asyncio.to_thread(self._write, objects, by_path)
+                    if self._progress is not None:
+                        self._progress(sum([len(each.data or b"") for each in objects]))
+                    for each in objects:
+                        del left[each.path]
+                        if each.is_missing:
+                            self.report.missing.append(each.path)
+                        elif each.data is None:
+                            apart.append(by_path[each.path])
+        except DamagedDataError:
+            apart += left.values()  # one by one, to see which of them are damaged
         for download in apart:
             try:
                 await asyncio.to_thread(self._writer.make_folder, download.target)
@@ -131,7 +137,7 @@ class DownloadRun:
                     download.target,
                     progress=self._progress,
                 )
-            except OSError as error:
+            except (OSError, DamagedDataError) as error:
                 self.report.failed.append((download, error))
             else:
                 self.report.downloaded += 1

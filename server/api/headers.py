@@ -59,7 +59,9 @@ def check_text(name: str, value: str) -> str:
         raise InvalidValueError(
             name, f"header '{name[:80]}' is over {VALUE_CHARS_MAX} characters"
         )
-    # Bytes that are no UTF-8 arrive as lone surrogates, which are not printable either.
+    if any("\udc80" <= character <= "\udcff" for character in value):
+        # That is how bytes arrive that are no UTF-8.
+        raise InvalidValueError(name, f"header '{name[:80]}' is not UTF-8")
     if not value.isprintable():
         raise InvalidValueError(
             name, f"header '{name[:80]}' has characters that cannot be printed"

@@ -50,6 +50,10 @@ class _OpenPack:
         self.footer = FooterBuilder()
         self.full = False
         """Takes no more frames: sealed, or an append failed."""
+        self.torn = False
+        """An append failed: what it left lies behind the bytes that count."""
+        self.torn_is_synced = False
+        """That too is durable, so that the pack stays as long as it is said to be."""
         self.sealed = False
         """The footer is in the file."""
         self.synced_bytes = -1
@@ -59,11 +63,12 @@ class _OpenPack:
     def sync(self, target_bytes: int) -> None:
         """Make the first `target_bytes` durable; one fsync serves all who wait."""
         with self.sync_lock:
-            if self.synced_bytes >= target_bytes:
+            if self.synced_bytes >= target_bytes and self.torn == self.torn_is_synced:
                 return
+            torn = self.torn
             written = self.file.size_bytes
             self.file.sync()
-            self.synced_bytes = written
+            self.synced_bytes, self.torn_is_synced = written, torn
 
     def has_room_for(self, size: int, limit: int) -> bool:
         return self.file.size_bytes + self.footer.size_bytes() + size <= limit
@@ -213,7 +218,7 @@ class PackAppender:
             return pack.file.append(buffers)
         except BaseException:
             # Whatever happened, nobody knows how much of it is in the file.
-            pack.full = True
+            pack.full = pack.torn = True
             if self._current is pack:
                 self._current = None
             raise
@@ -242,7 +247,10 @@ class PackAppender:
                 return
             self._dirty.remove(pack)
         pack.file.close()
-        self._on_sealed(pack.file.name, pack.file.size_bytes)
+        name, size_bytes = pack.file.name, pack.file.size_bytes
+        if pack.torn:
+            size_bytes = self._storage.size_bytes(name)
+        self._on_sealed(name, size_bytes)
 
 
 class _EncodedFrame:

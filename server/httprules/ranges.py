@@ -13,7 +13,7 @@ from ..errors import RangeNotSatisfiableError
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII | re.IGNORECASE)
 _DIGITS_MAX = 19
-"""Digits of an offset that fits in 64 bits; a longer one is noise."""
+"""Digits of an offset that fits in 64 bits; a longer one is behind every end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,20 @@ def parse_range(header: str | None, size_bytes: int) -> ByteRange | None:
     if match is None:
         return None
     first, last = match.groups()
-    if max(len(first), len(last)) > _DIGITS_MAX or not (first or last):
+    if not (first or last):
         return None
     if not first:
-        start, stop = max(0, size_bytes - int(last)), size_bytes
+        start, stop = max(0, size_bytes - _read_offset(last)), size_bytes
     else:
-        start = int(first)
-        stop = min(int(last) + 1, size_bytes) if last else size_bytes
-        if last and int(last) < start:
+        start = _read_offset(first)
+        stop = min(_read_offset(last) + 1, size_bytes) if last else size_bytes
+        if last and _read_offset(last) < start:
             return None
     if start >= size_bytes or start >= stop:
         raise RangeNotSatisfiableError(size_bytes)
     return ByteRange(start, stop)
+
+
+def _read_offset(digits: str) -> int:
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= _DIGITS_MAX else 10**_DIGITS_MAX

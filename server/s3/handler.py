@@ -34,7 +34,7 @@ from .address import (
     read_host,
 )
 from .body import awaits_continue
-from .call import Call, Gateway
+from .call import Call, Gateway, invalid_argument
 from .dispatch import Dispatcher, check_headers, use_of
 from .errors import S3Error
 from .form import Form, is_form
@@ -260,6 +260,8 @@ def _admit(
         case Permission() as permission:
             authorize(principal, permission, repository, ref)
             version = parameters.get("versionId")
+            if version == "":
+                raise invalid_argument("versionId", version, "it must not be empty")
             if version and version != STAGED:
                 authorize(principal, permission, repository, version)
         case ForEach(permission):

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 
 from .exchange import EXCHANGE, Exchange
@@ -59,8 +59,8 @@ class Connection(web.RequestHandler):
     """The protocol of one connection."""
 
     __slots__ = (
-        "__weakref__", "_drained", "_hooks", "_now", "_reading", "_unread_since_s",
-        "head_since_s", "is_new", "outbox",
+        "__weakref__", "_drained", "_has_ended", "_hooks", "_last_body", "_now",
+        "_reading", "_unread_since_s", "head_since_s", "is_new", "outbox",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,10 @@ class Connection(web.RequestHandler):
         self._drained: asyncio.Future[None] | None = None
         self._reading: Waiter | None = None
         self._unread_since_s: float | None = None
+        self._last_body: StreamReader | None = None
+        """Of the last request, until all are answered."""
+        self._has_ended = False
+        """The client sends nothing more, and waits for the answers to what it sent."""
         self.is_new = True
         """Nothing was asked yet."""
         self.head_since_s: float | None = None
@@ -179,7 +183,20 @@ class Connection(web.RequestHandler):
             self.head_since_s = self._now()
         super().data_received(data)
         if self._messages:
+            self._last_body = self._messages[-1][1]
             self._hooks.asks(self)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Tell whether to go on, for a client that ended its side after whole requests.
+
+        One that is gone looks the same: it is noticed when it is answered.
+        """
+        super().eof_received()
+        transport = self.transport
+        if transport is None or transport.get_extra_info("sslcontext") is not None:
+            return False  # TLS ends both sides at once
+        self._has_ended = self._last_body is not None and self._last_body.is_eof()
+        return self._has_ended
 
     def handle_error(
         self,
@@ -210,6 +227,10 @@ class Connection(web.RequestHandler):
     ) -> None:
         """Hand on that `response` is written."""
         self._hooks.answered(request, response)
+        if not self._messages:
+            self._last_body = None
+            if self._has_ended:
+                self.close()
 
 
 class Refusal(asyncio.Protocol):

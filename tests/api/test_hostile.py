@@ -493,6 +493,37 @@ def _head(method: str, target: str, *headers: str) -> bytes:
 UPLOAD = f"{paths.REPOSITORIES}/lake/branches/main/objects?path=o"
 
 
+UNUSABLE_HEADERS = {
+    "x-lakefs-meta-": b"x",
+    "x-lakefs-meta-long": b"x" * 3000,
+    "x-lakefs-meta-tab": b"a\tb",
+    "x-lakefs-meta-escape": "\u200b".encode(),
+    "X-Lakefs-Meta-Latin": b"\xfc",
+    "X-Lakefs-Meta-Surrogate": b"\xed\xa0\x80",
+    "Content-Type": b"text/\xfc",
+    "content-type": b"t" * 3000,
+    "Content-Encoding": b"gzip\xff",
+}
+"""Of an upload; other values of the same headers are kept and given back."""
+
+
+@pytest.mark.parametrize("name", UNUSABLE_HEADERS)
+async def test_a_header_that_cannot_be_given_back_is_named(
+    server: Served, name: str
+) -> None:
+    head = _head("POST", UPLOAD, "Content-Length: 1", "Connection: close", f"{name}: ")
+    value = UNUSABLE_HEADERS[name]
+
+    answer = await _talk(
+        server, head[: -len("\r\n\r\n")] + value + b"\r\n\r\nx", then_close=False
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert problem["code"] == "invalid-value"
+    assert problem["field"].lower() == name.lower()
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

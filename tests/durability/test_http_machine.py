@@ -18,11 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
     RuleBasedStateMachine,
     initialize,
-    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -61,13 +58,15 @@ contents = st.sampled_from([b"one", b"two", b"", b"three"])
 names = st.sampled_from(["main", "main", "dev", "dev", "exp"])
 tag_names = st.sampled_from(["v1", "v2"])
 sides: st.SearchStrategy[Resolution] = st.sampled_from(["source", "destination"])
+places = st.integers(0, 255)
+"""Of a commit among those made so far. Not a bundle: which merges find nothing to do may
+depend on the ids, of several merge bases, and they are others each time."""
 _numbers = itertools.count()
 
 
 class HttpMachine(RuleBasedStateMachine):
     """The model is `model`; the system under test is a server."""
 
-    ids: Bundle[str] = Bundle("ids")
     server: ClassVar[ServerProcess]
     clients: ClassVar[list[Client]]
 
@@ -75,22 +74,27 @@ class HttpMachine(RuleBasedStateMachine):
         super().__init__()
         self.repository = f"machine-{next(_numbers)}"
         self._turn = itertools.cycle(self.clients)
+        self._ids: list[str] = []
 
     @property
     def client(self) -> Client:
         """Return one client after the other."""
         return next(self._turn)
 
-    @initialize(target=ids)
-    def create(self) -> str:
+    def id_at(self, at: int) -> str:
+        """Return one of the commits made so far."""
+        return self._ids[at % len(self._ids)]
+
+    @initialize()
+    def create(self) -> None:
         self.client.create_repository(self.repository)
         first = self.client.get_branch(self.repository, "main").commit_id
         self.model = ModelRepository(first)
+        self._ids.append(first)
         for path in ("a", "b/1"):
             self.put("main", path, b"one", False)
         self.commit("main")
-        self.create_branch("dev", self.model.branches["main"].head)
-        return first
+        self.create_branch("dev", 0)
 
     # --- objects ----------------------------------------------------------------------
 
@@ -146,10 +150,10 @@ class HttpMachine(RuleBasedStateMachine):
 
     # --- history ----------------------------------------------------------------------
 
-    @rule(target=ids, branch=names)
-    def commit(self, branch: str) -> str | MultipleResults[str]:
+    @rule(branch=names)
+    def commit(self, branch: str) -> None:
         if branch not in self.model.branches:
-            return multiple()
+            return
         parents = [self.model.branches[branch].head]
 
         def send() -> str:
@@ -160,15 +164,14 @@ class HttpMachine(RuleBasedStateMachine):
         except NothingChangesError:
             with pytest.raises(NothingToCommitError):
                 send()
-            return multiple()
-        return self._record(branch, send(), tree, parents)
+            return
+        self._record(branch, send(), tree, parents)
 
-    @rule(target=ids, source=ids, branch=names, strategy=st.none() | sides)
-    def merge(
-        self, source: str, branch: str, strategy: Resolution | None
-    ) -> str | MultipleResults[str]:
+    @rule(at=places, branch=names, strategy=st.none() | sides)
+    def merge(self, at: int, branch: str, strategy: Resolution | None) -> None:
         if branch not in self.model.branches:
-            return multiple()
+            return
+        source = self.id_at(at)
         wish = {"source": "source-wins", "destination": "dest-wins"}
         head = self.model.branches[branch].head
 
@@ -180,30 +183,32 @@ class HttpMachine(RuleBasedStateMachine):
                 strategy=wish[strategy] if strategy else None,  # type: ignore[arg-type]
             )
 
-        return self._change(
+        self._change(
             branch,
             lambda: self.model.plan_merge(source, branch, strategy, {}),
             send,
             [head, source],
         )
 
-    @rule(target=ids, branch=names, ref=ids)
-    def pick(self, branch: str, ref: str) -> str | MultipleResults[str]:
+    @rule(branch=names, at=places)
+    def pick(self, branch: str, at: int) -> None:
+        ref = self.id_at(at)
         commit = self.model.commits[ref]
         if branch not in self.model.branches or len(commit.parents) != 1:
-            return multiple()
+            return
         before, after = self.model.tree(commit.parents[0]), commit.tree
-        return self._change(
+        self._change(
             branch,
             lambda: self.model.plan_change(branch, before, after),
             lambda: self.client.cherry_pick(self.repository, branch, ref).id,
             [self.model.branches[branch].head],
         )
 
-    @rule(branch=names, ref=ids)
-    def hard_reset(self, branch: str, ref: str) -> None:
+    @rule(branch=names, at=places)
+    def hard_reset(self, branch: str, at: int) -> None:
         if branch not in self.model.branches:
             return
+        ref = self.id_at(at)
         try:
             self.model.check_clean(branch)
         except DirtyError:
@@ -229,8 +234,9 @@ class HttpMachine(RuleBasedStateMachine):
 
     # --- refs -------------------------------------------------------------------------
 
-    @rule(name=names, source=ids)
-    def create_branch(self, name: str, source: str) -> None:
+    @rule(name=names, at=places)
+    def create_branch(self, name: str, at: int) -> None:
+        source = self.id_at(at)
         if name in self.model.branches:
             with pytest.raises(ConflictError):
                 self.client.create_branch(self.repository, name, source=source)
@@ -248,8 +254,9 @@ class HttpMachine(RuleBasedStateMachine):
         with pytest.raises(NotFoundError):
             self.client.get_branch(self.repository, name)
 
-    @rule(name=tag_names, source=ids)
-    def create_tag(self, name: str, source: str) -> None:
+    @rule(name=tag_names, at=places)
+    def create_tag(self, name: str, at: int) -> None:
+        source = self.id_at(at)
         if name in self.model.tags:
             with pytest.raises(ConflictError):
                 self.client.create_tag(self.repository, name, ref=source)
@@ -273,8 +280,9 @@ class HttpMachine(RuleBasedStateMachine):
             head = client.get_branch(self.repository, branch).commit_id
             assert head == self.model.branches[branch].head
 
-    @rule(ref=ids, path=paths)
-    def versions_never_change(self, ref: str, path: str) -> None:
+    @rule(at=places, path=paths)
+    def versions_never_change(self, at: int, path: str) -> None:
+        ref = self.id_at(at)
         value = self.model.tree(ref).get(path.encode())
         if value is None:
             with pytest.raises(NotFoundError):
@@ -283,25 +291,28 @@ class HttpMachine(RuleBasedStateMachine):
         assert self.client.read_object(self.repository, ref, path) == value[0]
 
     @rule(
-        ref=ids,
+        at=places,
         prefix=st.sampled_from(["", "b", "b/"]),
         delimiter=st.sampled_from(["", "/"]),
     )
-    def listings_agree(self, ref: str, prefix: str, delimiter: str) -> None:
+    def listings_agree(self, at: int, prefix: str, delimiter: str) -> None:
+        ref = self.id_at(at)
         found = self.client.iter_objects(
             self.repository, ref, prefix=prefix, delimiter=delimiter
         )
         expected = roll_up(self.model.tree(ref), prefix.encode(), delimiter.encode())
         assert [each.path.encode() for each in found] == expected
 
-    @rule(ref=ids, other=ids)
-    def diffs_agree(self, ref: str, other: str) -> None:
+    @rule(at=places, other_at=places)
+    def diffs_agree(self, at: int, other_at: int) -> None:
+        ref, other = self.id_at(at), self.id_at(other_at)
         found = self.client.iter_diff(self.repository, ref, other)
         expected = diff(self.model.tree(ref), self.model.tree(other))
         assert {each.path.encode(): each.type for each in found} == expected
 
-    @rule(ref=ids)
-    def logs_agree(self, ref: str) -> None:
+    @rule(at=places)
+    def logs_agree(self, at: int) -> None:
+        ref = self.id_at(at)
         found = {each.id for each in self.client.iter_log(self.repository, ref)}
         assert found == self.model.ancestors(ref)
 
@@ -313,7 +324,7 @@ class HttpMachine(RuleBasedStateMachine):
         plan: Callable[[], Tree],
         send: Callable[[], str],
         parents: list[str],
-    ) -> str | MultipleResults[str]:
+    ) -> None:
         try:
             tree = plan()
         except DirtyError:
@@ -327,14 +338,13 @@ class HttpMachine(RuleBasedStateMachine):
                 send()
             _check_conflicts(refused.value, conflicts.paths)
         else:
-            return self._record(branch, send(), tree, parents)
-        return multiple()
+            self._record(branch, send(), tree, parents)
 
-    def _record(self, branch: str, commit: str, tree: Tree, parents: list[str]) -> str:
+    def _record(self, branch: str, commit: str, tree: Tree, parents: list[str]) -> None:
         assert self.client.get_commit(self.repository, commit).parents == parents
         self.model.record(branch, commit, tree, parents)
+        self._ids.append(commit)
         self.agree(branch)
-        return commit
 
 
 def _check_conflicts(error: MergeConflictError, paths: list[bytes]) -> None:
@@ -379,12 +389,10 @@ class Forgetful(ModelRepository):
 class WrongMachine(HttpMachine):
     """Holds the server to a wrong model: it must not agree."""
 
-    @initialize(target=HttpMachine.ids)
-    def create(self) -> str:
-        first = super().create()
-        assert isinstance(first, str)
+    @initialize()
+    def create(self) -> None:
+        super().create()
         self.model.__class__ = Forgetful
-        return first
 
 
 def test_a_server_that_differs_from_its_model_is_noticed(server: ServerProcess) -> None:

@@ -278,3 +278,15 @@ def test_a_page_of_another_origin_may_nothing(
 
         assert (got.status, error_of(got)["Code"]) == (403, "AccessForbidden")
         assert not any(name.startswith("access-control") for name in got.headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_an_empty_version_id_is_none(
+    server: ServerProcess, repository: str, method: str
+) -> None:
+    server.send("PUT", f"/{repository}/main/x", {}, b"before")
+
+    got = server.send(method, f"/{repository}/main/x?versionId=")
+
+    assert got.status == 400
+    assert server.send("GET", f"/{repository}/main/x").body == b"before"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def put(server: ServerProcess, repository: str, name: str, body: bytes) -> int:
     return server.send("PUT", f"/{repository}/main/{name}", body=body).status
+
+
+def verify(lake: Path) -> int:
+    command = [sys.executable, "-m", "lakebed.cli", "-S", str(lake), "admin", "verify"]
+    return subprocess.run(command, check=False).returncode
 
 
 def test_a_full_disk_loses_nothing_and_recovers(small_disk: Path) -> None:
@@ -71,6 +77,7 @@ def test_a_full_disk_loses_nothing_and_recovers(small_disk: Path) -> None:
         commit = server.commit(repository)
         assert server.stop() == 0
 
+    assert verify(small_disk / "lake") == 0
     with run_server(small_disk / "lake") as server:
         for name, body in acknowledged.items():
             got = server.send("GET", f"/{repository}/{commit}/{name}")

@@ -22,7 +22,7 @@ from lakebed.client.wire import Conflict, Problem, decode_problem, encode_proble
         (416, "range-not-satisfiable", errors.InvalidRequestError),
         (422, "key-reused", errors.InvalidRequestError),
         (429, "", errors.ServerBusyError),
-        (500, "corrupt-data", errors.ServerError),
+        (500, "corrupt-data", errors.DamagedDataError),
         (503, "busy", errors.ServerBusyError),
         (507, "storage-full", errors.ServerError),
         # A word that does not belong to its status is not believed.

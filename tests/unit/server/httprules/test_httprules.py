@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.server.errors import RangeNotSatisfiableError
 from lakebed.server.httprules.preconditions import Verdict, evaluate, show_date
-from lakebed.server.httprules.ranges import parse_range
+from lakebed.server.httprules.ranges import ByteRange, parse_range
 from multidict import CIMultiDict
 
 SIZES = st.integers(0, 50)
@@ -42,6 +42,14 @@ def test_a_suffix_is_the_end(size: int, count: int) -> None:
         found = parse_range(f"bytes=-{count}", size)
         assert found is not None
         assert data[found.start : found.stop] == data[-count:]
+
+
+@pytest.mark.parametrize("digits", ["9" * 18, "9" * 30, "0" * 40 + "999", "9" * 6000])
+def test_an_offset_of_any_length_is_a_number(digits: str) -> None:
+    assert parse_range(f"bytes=5-{digits}", 100) == ByteRange(5, 100)
+    assert parse_range(f"bytes=-{digits}", 100) == ByteRange(0, 100)
+    with pytest.raises(RangeNotSatisfiableError):
+        parse_range(f"bytes={digits}-", 100)
 
 
 @given(header=st.text(max_size=20) | st.from_regex(r"bytes=.{0,8}"))
