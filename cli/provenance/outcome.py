@@ -52,6 +52,8 @@ def _counts_text(verdict: VerdictCreation) -> str:
 def _failure_text(found: RerunOutcome) -> str:
     if found.status == "failed" and found.exit_code:
         return f"it could not run: the command ended with {found.exit_code}"
+    if found.status == "failed" and found.exit_code == 0:
+        return "its outputs are not there, though the command ended with 0"
     return f"it could not run: the run is {found.status}"
 
 

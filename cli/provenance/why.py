@@ -70,7 +70,7 @@ def _subject(why: Why) -> Fact:
 
 def _run_lines(run: Run) -> Iterable[Line]:
     told: str = run.status
-    if run.exit_code:
+    if run.exit_code or (run.status == "failed" and run.exit_code is not None):
         told += f", exit code {run.exit_code}"
     if run.experiment:
         told += f", experiment '{run.experiment}'"

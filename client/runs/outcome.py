@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,8 @@ class Outcome:
     """How a run ended."""
 
     status: EndStatus
-    exit_code: int
+    exit_code: int | None
+    """What the program or command ended with; None: it was never started."""
     reason: str = ""
     """The last line of a traceback, for the log."""
 
@@ -44,6 +46,33 @@ def outcome_of(error: BaseException | None) -> Outcome:
         case _:
             last = traceback.format_exception_only(error)[-1].strip()
             return Outcome("failed", 1, last)
+
+
+NOT_PUBLISHED = "not published: "
+"""How a reason begins of outputs that are not there, whoever recorded it."""
+
+
+def explain_not_uploaded(error: Exception, names: Sequence[str]) -> str:
+    """Return what to tell a person whose outputs could not be uploaded.
+
+    Args:
+        error: why.
+        names: those that a server which was away did not get, nor will get any more, as
+            the run ends as failed.
+    """
+    if not names:
+        return f"outputs are not published: {error}"
+    told = ", ".join(f"'{name}'" for name in names[:NAMED_MAX])
+    if len(names) > NAMED_MAX:
+        told += f" and {len(names) - NAMED_MAX:,} more"
+    return (
+        f"outputs are not published: {error}; the local files are intact: upload {told} "
+        "with 'lakebed cp -r' when the server is back, or run the command again"
+    )
+
+
+NAMED_MAX = 3
+"""Outputs that are told one by one."""
 
 
 class RunNotPublishedError(ConflictError):
