@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..text import format_bytes, format_count, format_span, format_time, short
+from .counts import counts_text, is_tolerated
 from .screen import Fact, Line
 
 if TYPE_CHECKING:
@@ -287,4 +288,6 @@ def _verdict_line(verdict: Verdict) -> Line:
     compared = format_count(verdict.compared, "output")
     if verdict.is_identical:
         return Line(f"identical, {compared}: {by}", "green")
-    return Line(f"differs in {len(verdict.differences):,} of {compared}: {by}", "red")
+    if is_tolerated(verdict):
+        return Line(f"within the tolerance, {compared}: {by}", "yellow")
+    return Line(f"differs in {counts_text(verdict)}: {by}", "red")
