@@ -249,8 +249,10 @@ class RunNotFoundError(NotFoundError):
 
     code = "run-not-found"
 
-    def __init__(self, run: str) -> None:
-        super().__init__(f"run not found: '{run[:80]}'")
+    def __init__(self, run: str, *, may_be_hidden: bool = False) -> None:
+        """Say that there is no `run`; `may_be_hidden`: or none that the caller may read."""
+        hidden = ", or of a repository that you may not read" if may_be_hidden else ""
+        super().__init__(f"run not found{hidden}: '{run[:80]}'")
         self.run = run[:80]
 
 

@@ -37,6 +37,9 @@ def facts_of(why: Why) -> list[Fact]:
     """Return what `why` tells, in the order in which people ask."""
     from lakebed.client.rerunning.parts import Parts
 
+    if why.run is None:
+        hidden = "made by a run of a repository that you may not read"
+        return [_subject(why), Fact("run", [Line(hidden, "yellow")])]
     run, parts = why.run, Parts.of(why.run)
     return [
         _subject(why),

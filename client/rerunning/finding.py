@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..errors import PermissionDeniedError
 from ..wire import Run, Why
 
 
@@ -23,6 +24,13 @@ async def find_run(lake: Asking, subject: str) -> Run:
 
     Raises:
         NotFoundError: there is none.
+        PermissionDeniedError: it is of a repository that the caller may not read.
     """
     # What is no address may be a run or a model: that is the server's to tell.
-    return (await lake.why(subject)).run
+    found = await lake.why(subject)
+    if found.run is None:
+        raise PermissionDeniedError(
+            f"access denied: '{subject}' was made by a run of a repository that you may "
+            "not read"
+        )
+    return found.run
