@@ -120,6 +120,8 @@ def _can_rerun(parts: Parts) -> bool:
     code, configuration = parts.code, parts.configuration
     if code is None or code.notebook is not None or code.masked_argument is not None:
         return False
+    if code.interactive:
+        return False
     return configuration is None or not any(
         each.is_masked for each in configuration.files
     )

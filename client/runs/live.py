@@ -9,7 +9,7 @@ import concurrent.futures
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -298,6 +298,8 @@ class LiveRun(Recording):
         if self._recorder is None:
             return
         self._log_reason(self._recorder, outcome)
+        with suppress(Exception):  # the cells of a notebook; its end counts more
+            self._record_the_end(self._recorder)
         if self._is_attached:
             self._recorder.flush(AT_EXIT_S)
         else:

@@ -71,6 +71,12 @@ def _grade_code(evidence: Evidence) -> Iterator[Reason]:
             "'lakebed.client.run' in Python",
         )
         return
+    if code.interactive and code.notebook not in evidence.files:
+        yield _reason(
+            "D",
+            "code.argv",
+            f"what was typed into {code.interactive} is not recorded: run a script",
+        )
     if code.kind == "none":
         kept = [code.untracked, code.notebook]
         if any(name in evidence.files for name in kept) or any(

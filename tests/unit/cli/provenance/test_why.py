@@ -191,6 +191,7 @@ def test_what_rerun_would_refuse_is_not_offered() -> None:
     runs = [
         make_run(code=argument),
         make_run(code=cells),
+        make_run(code=msgspec.structs.replace(kept, argv=["ipython"])),
         make_run(code=kept, configuration=Configuration(files=[file])),
     ]
 
