@@ -526,3 +526,19 @@ async def test_a_server_that_was_away_waits_for_who_kept_what_they_had_to_say(
     assert await lost.seal() == 1
 
     assert (await get(ask, f"/runs/{run.id}")).json["status"] == "lost"
+
+
+async def test_a_batch_that_was_passed_over_is_refused_and_not_thrown_away(
+    ask: Asker,
+) -> None:
+    run = await begin(ask)
+    for number, status in ((1, 200), (5, 200), (5, 200), (3, 409), (6, 200), (1, 200)):
+        answer = await append(ask, run, number, log=f"{number}\n")
+
+        assert answer.status == status, number
+        if status == 409:
+            assert "batch 3 of writer 'w'" in answer.json["message"]
+    await end(ask, run)
+
+    log = (await get(ask, f"/repositories{run.path}/log")).data
+    assert log == b"1\n5\n6\n"
