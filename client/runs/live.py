@@ -27,7 +27,7 @@ from ..errors import (
 )
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
-from ..wire.runs import InputWish, OutputWish, RunEnd, RunStart
+from ..wire.runs import NOT_PUBLISHED, InputWish, OutputWish, RunEnd, RunStart
 from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
@@ -35,7 +35,6 @@ from .late_code import LateCode
 from .log_lines import LogSender
 from .outbox import warn
 from .outcome import (
-    NOT_PUBLISHED,
     Outcome,
     explain_not_uploaded,
     not_published,

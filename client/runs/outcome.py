@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ConflictError
-from ..wire.runs import Run
+from ..wire.runs import NOT_PUBLISHED, Run
 
 EndStatus = Literal["succeeded", "failed", "interrupted"]
 
@@ -48,10 +48,6 @@ def outcome_of(error: BaseException | None) -> Outcome:
             return Outcome("failed", 1, last)
 
 
-NOT_PUBLISHED = "not published: "
-"""How a reason begins of outputs that are not there, whoever recorded it."""
-
-
 def explain_not_uploaded(error: Exception, names: Sequence[str]) -> str:
     """Return what to tell a person whose outputs could not be uploaded.
 
@@ -86,14 +82,18 @@ def not_published(run: Run) -> RunNotPublishedError:
             f"run '{run.id}' counts as lost: the server heard nothing of it for too "
             "long, and has sealed it; its outputs are not published"
         )
-    reasons = [each.reason for each in run.missing if each.what == "outputs"]
-    kept = ", ".join(
-        f"'{each.repository}/{each.work_branch}' (for '{each.branch}')"
+    reasons = [
+        each.reason.removeprefix(NOT_PUBLISHED)
+        for each in run.missing
+        if each.what == "outputs" and each.reason.startswith(NOT_PUBLISHED)
+    ]
+    # Most reasons say themselves what to do with what was kept.
+    kept = [
+        f"'{each.repository}/{each.work_branch}' has what it wrote for '{each.branch}'"
         for each in run.work_branches
+        if not any(f"/{each.work_branch}'" in reason for reason in reasons)
+    ]
+    text = "; ".join([*reasons, *kept])
+    return RunNotPublishedError(
+        f"outputs of run '{run.id}' are not published" + (f": {text}" if text else "")
     )
-    text = f"outputs of run '{run.id}' are not published"
-    if reasons:
-        text += f": {reasons[0]}"
-    if kept:
-        text += f"; what it wrote is kept: merge {kept}"
-    return RunNotPublishedError(text)

@@ -131,6 +131,9 @@ class RunEnd(RequestBody, frozen=True, kw_only=True):
     missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
+NOT_PUBLISHED = "not published: "
+"""How the reason begins of outputs that are not there, whoever recorded it."""
+
 UNLISTED = "..."
 """The path of a difference that stands for what no record lists, and nobody compared."""
 

@@ -14,6 +14,7 @@ import msgspec
 from lakebed.client.wire import Code, Configuration, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
 from lakebed.client.wire.run_parts import REFUSALS
+from lakebed.client.wire.runs import NOT_PUBLISHED
 
 from .record import Missing
 
@@ -248,7 +249,9 @@ def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:
         if gap.what == UNPUBLISHED:
             continue
         grade = "B" if gap.what.startswith(_CAN_BE_DONE_WITHOUT) else "C"
-        yield _reason(_at_best(grade), gap.what, f"not recorded: {gap.reason}")
+        # What became of outputs is recorded, though they are not there.
+        lead = "" if gap.reason.startswith(NOT_PUBLISHED) else "not recorded: "
+        yield _reason(_at_best(grade), gap.what, f"{lead}{gap.reason}")
 
 
 def _at_best(grade: str) -> Grade:

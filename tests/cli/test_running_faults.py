@@ -231,7 +231,18 @@ def test_outputs_that_cannot_be_published_are_kept_for_a_merge_by_hand(
     found = look(name)
     assert found.status == "failed"
     (left,) = found.work_branches
-    assert f"'{repository}/{left.work_branch}' (for 'main')" in done.stderr
+    reason = (
+        f"branch 'main' of '{repository}' changed meanwhile at 'out.txt', where the run "
+        f"wrote too: merge '{repository}/{left.work_branch}' into '{repository}/main' by "
+        "hand"
+    )
+    assert done.stderr.splitlines()[-2:] == [
+        f"error: outputs of run '{name}' are not published: {reason}",
+        f"run {name}",
+    ]
+    why = lakebed("why", name).out.splitlines()
+    assert f"grade\tC: not published: {reason}" in why
+    assert sum(reason in line for line in why) == 1
     shown = lakebed("cat", f"lakebed://{repository}/{left.work_branch}/out.txt")
     assert shown.out == "ours"
     assert lakebed("cat", f"lakebed://{repository}/main/out.txt").out == "other"
