@@ -202,3 +202,18 @@ def test_a_repository_that_a_version_needs_stays(lake: Lake, lakebed: Lakebed) -
     assert "lakebed model delete" in refused.err
     lakebed("model", "delete", "fraud", "-y")
     lakebed("repo", "delete", "lake", "-y")
+
+
+def test_promoting_to_where_an_alias_is_says_that_the_reason_is_not_kept(
+    lake: Lake, lakebed: Lakebed
+) -> None:
+    lakebed("model", "register", "fraud", "--run", lake.train(), "--path", "model/")
+    promote = ("model", "promote", "fraud@1", "--alias", "prod")
+    first = lakebed(*promote, "--reason", "once").out
+    again = lakebed(*promote, "--reason", "again").out
+
+    assert first == "'fraud@prod' is at version 1\n"
+    assert again == (
+        "'fraud@prod' was there already, at version 1; the reason is not kept\n"
+    )
+    assert len(lakebed("model", "log", "fraud@prod").out.splitlines()) == 1
