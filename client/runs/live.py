@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,9 +28,17 @@ from ..errors import (
 )
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
-from ..wire.runs import NOT_PUBLISHED, InputWish, OutputWish, RunEnd, RunStart
+from ..wire.runs import (
+    INPUTS_CHANGED,
+    NOT_PUBLISHED,
+    InputWish,
+    OutputWish,
+    RunEnd,
+    RunStart,
+)
 from . import current
 from .addresses import input_wish, output_wish, settle
+from .changed_inputs import WATCHED_MAX, explain_changes, watch
 from .checkout import check_out
 from .late_code import LateCode
 from .log_lines import LogSender
@@ -157,7 +166,9 @@ class LiveRun(Recording):
 
     def _check_out(self, wish: InputWish, target: Path) -> None:
         with self._watching(wish.path) as watched:
-            self._ask(lambda lake: check_out(lake, wish, target, watched))
+            files = self._ask(lambda lake: check_out(lake, wish, target, watched))
+        room = WATCHED_MAX - len(self._local_inputs)
+        self._local_inputs += islice(watch(files), room)
 
     def _watching(self, name: str) -> AbstractContextManager[Watched | None]:
         return nullcontext() if self._watch is None else self._watch(name)
@@ -223,6 +234,9 @@ class LiveRun(Recording):
     def _finish(self, outcome: Outcome, *, message: str) -> None:
         """End the run and wait until the server knows."""
         recorder = self._running
+        changes = explain_changes(self._local_inputs, self._place(".").absolute())
+        if changes:
+            recorder.add_missing(INPUTS_CHANGED, changes)
         failure: Exception | None = None
         by_s = time.monotonic() + FINISH_S
         if outcome.status == "succeeded":

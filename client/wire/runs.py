@@ -134,6 +134,9 @@ class RunEnd(RequestBody, frozen=True, kw_only=True):
 NOT_PUBLISHED = "not published: "
 """How the reason begins of outputs that are not there, whoever recorded it."""
 
+INPUTS_CHANGED = "inputs.changed"
+"""The gap that names inputs whose files changed while the run used them."""
+
 UNLISTED = "..."
 """The path of a difference that stands for what no record lists, and nobody compared."""
 

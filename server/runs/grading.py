@@ -14,7 +14,7 @@ import msgspec
 from lakebed.client.wire import Code, Configuration, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
 from lakebed.client.wire.run_parts import REFUSALS
-from lakebed.client.wire.runs import NOT_PUBLISHED
+from lakebed.client.wire.runs import INPUTS_CHANGED, NOT_PUBLISHED
 
 from .record import Missing
 
@@ -26,6 +26,7 @@ _CODE_FILES = ("code", "entry")
 _CAN_BE_DONE_WITHOUT = (
     *("code.bundle", "configuration.params", "environment.lock", "hardware", "log"),
     "seeds",
+    INPUTS_CHANGED,
 )
 """Gaps that leave a B: they may make a difference, and mostly do not."""
 
@@ -250,8 +251,12 @@ def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:
             continue
         grade = "B" if gap.what.startswith(_CAN_BE_DONE_WITHOUT) else "C"
         # What became of outputs is recorded, though they are not there.
-        lead = "" if gap.reason.startswith(NOT_PUBLISHED) else "not recorded: "
-        yield _reason(_at_best(grade), gap.what, f"{lead}{gap.reason}")
+        text = f"not recorded: {gap.reason}"
+        if gap.reason.startswith(NOT_PUBLISHED):
+            text = gap.reason
+        elif gap.what == INPUTS_CHANGED:
+            text = f"{gap.reason}: let the command write to another file"
+        yield _reason(_at_best(grade), gap.what, text)
 
 
 def _at_best(grade: str) -> Grade:

@@ -542,3 +542,21 @@ async def test_a_batch_that_was_passed_over_is_refused_and_not_thrown_away(
 
     log = (await get(ask, f"/repositories{run.path}/log")).data
     assert log == b"1\n5\n6\n"
+
+
+async def test_what_a_run_has_not_is_called_what_it_is(ask: Asker) -> None:
+    run = await begin(ask)
+    for part, what in (("metrics", "metric"), ("files", "kept file")):
+        for _ in ("while it goes on", "sealed"):
+            told = await get(ask, f"/repositories{run.path}/{part}?name=zz")
+
+            assert (told.status, told.json["code"]) == (404, "run-part-not-found")
+            assert told.json["message"] == f"{what} not found: 'zz' of run '{run.id}'"
+            await end(ask, run)
+
+
+async def test_nothing_is_written_to_a_version_of_a_model(ask: Asker) -> None:
+    output = {"repository": "models", "branch": "fraud@1", "path": "y"}
+    refused = await ask("POST", "/lake/runs", json={"outputs": [output]})
+
+    assert (refused.status, refused.json["code"]) == (403, "models-repository")

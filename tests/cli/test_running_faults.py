@@ -366,3 +366,32 @@ def test_a_server_that_comes_back_in_time_gets_the_outputs(
     assert process.returncode == 0, err
     assert lost > TRIES
     assert look(id_of(err)).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        ("open('in/a.txt', 'a').write('more')", True),
+        ("import os; os.remove('in/a.txt')", True),
+        ("import os; os.utime('in/a.txt', (1, 1))", False),
+        ("print(open('in/a.txt').read())", False),
+    ],
+)
+def test_an_input_that_the_command_alters_is_named(
+    folder: Path,
+    repository: str,
+    look: Callable[[str], Run],
+    lakebed: Lakebed,
+    source: str,
+    changed: bool,
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name)
+        there = f"lakebed://{repository}/main/in/{name}"
+        lakebed("cp", str(folder / name), there)
+    lakebed("commit", f"{repository}/main", "-m", "In")
+    wanted = f"lakebed://{repository}/main/in/=in"
+    name, _ = run(folder, "-i", wanted, *python(source))
+
+    told = [gap.reason for gap in look(name).missing if gap.what == "inputs.changed"]
+    assert told == ["'in/a.txt' was changed while the run used it"] * changed
