@@ -560,3 +560,35 @@ async def test_nothing_is_written_to_a_version_of_a_model(ask: Asker) -> None:
     refused = await ask("POST", "/lake/runs", json={"outputs": [output]})
 
     assert (refused.status, refused.json["code"]) == (403, "models-repository")
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+async def test_what_a_sealed_run_read_outlives_the_ref_that_it_named(
+    ask: Asker, kind: str
+) -> None:
+    """Refs are names: the run has the commit, which stays as long as the run."""
+    await ask.put("a", b"base")
+    await ask.commit()
+    await ask("POST", "/lake/branches", json={"name": "dev", "source": "main"})
+    await ask.put("a", b"only on dev", branch="dev")
+    commit = await ask.commit(branch="dev")
+    ref = "dev"
+    if kind == "tag":
+        ref = "v1"
+        await ask("POST", "/lake/tags", json={"id": "v1", "ref": commit})
+    run = await begin(ask, inputs=[{"repository": "lake", "ref": ref, "path": "a"}])
+    sealed = await end(ask, run)
+
+    assert (await ask("DELETE", "/lake/branches/dev")).status == 204
+    if kind == "tag":
+        assert (await ask("DELETE", "/lake/tags/v1")).status == 204
+
+    assert [each["commit"] for each in sealed["inputs"]] == [commit]
+    assert (await ask("GET", f"/lake/refs/{ref}/objects?path=a")).status == 404
+    read = await ask("GET", f"/lake/refs/{commit}/objects?path=a")
+    assert read.data == b"only on dev"
+    again = await begin(
+        ask, rerun_of=run.id, inputs=[{"repository": "lake", "ref": ref, "path": "a"}]
+    )
+    shown = (await get(ask, f"/runs/{again.id}")).json
+    assert [each["commit"] for each in shown["inputs"]] == [commit]
