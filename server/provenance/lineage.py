@@ -34,6 +34,7 @@ from .lineage_nodes import (
     EdgeHow,
     Graph,
     Stop,
+    node_id,
     node_of,
     run_node_id,
     version_node_id,
@@ -160,7 +161,7 @@ class _Walk:
     def _step(
         self, here: str, stop: Stop, depth: int, how: EdgeHow, commit_id: bytes = b""
     ) -> None:
-        is_new = node_of(stop, depth).id not in self._graph.nodes
+        is_new = node_id(stop) not in self._graph.nodes
         if is_new and depth > self._depth_max:
             self._graph.is_complete = False
             return
@@ -217,7 +218,13 @@ class _Walk:
         self, content: Content, links: list[_Link], depth: int
     ) -> None:
         """Go to the other addresses from which a content leads on."""
-        elsewhere = [link for link in links if link.at.id != content.id]
+        here = {node_id(link.stop) for link in links if link.at.id == content.id}
+        elsewhere = [
+            link
+            for link in links
+            # Who used it here leads nowhere else by having used it there as well.
+            if link.at.id != content.id and node_id(link.stop) not in here
+        ]
         if not elsewhere:
             return
         copies = await self._find_copies(content, elsewhere)
