@@ -35,6 +35,8 @@ def commit(
     """Keep the uncommitted changes of a branch as one commit."""
     address = parse_ref(branch)
     metadata = parse_pairs(meta or [], "--meta")
+    if not message.strip():
+        raise typer.BadParameter("the message is empty: say what changed, and why")
 
     async def work(lake: AsyncClient) -> Commit:
         return await lake.commit(

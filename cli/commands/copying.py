@@ -71,6 +71,7 @@ def cp(
         no_clobber=no_clobber,
         dry_run=dry_run,
         jobs=jobs,
+        into_folder=destination.endswith("/"),
         is_quiet=as_document,
     )
     if as_document and end is None:

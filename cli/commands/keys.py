@@ -93,10 +93,20 @@ def revoke(
     server: options.Server = None,
 ) -> None:
     """Revoke a key, and what it has presigned, at once."""
+    from lakebed.client import NotFoundError
 
     async def find(lake: AsyncClient) -> str:
         name = await find_user_name(lake, user)
-        await lake.get_key(name, key)
+        try:
+            await lake.get_key(name, key)
+        except NotFoundError as error:
+            if error.code != "user-not-found":
+                raise
+            raise NotFoundError(
+                f"{error}; the key comes first: lakebed key revoke KEY USER",
+                code=error.code,
+                status=error.status,
+            ) from None
         return name
 
     async def work(lake: AsyncClient) -> None:

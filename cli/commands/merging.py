@@ -227,6 +227,8 @@ def _parse_resolutions(texts: list[str]) -> dict[str, Resolution]:
             raise typer.BadParameter(
                 f"--resolve '{text}' is not PATH=SIDE with a side of {sides}"
             )
+        if path in resolutions:
+            raise typer.BadParameter(f"--resolve names '{path}' twice: take one side")
         resolutions[path] = RESOLUTIONS[side]
     return resolutions
 

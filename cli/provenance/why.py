@@ -41,7 +41,7 @@ def facts_of(why: Why) -> list[Fact]:
         _subject(why),
         Fact("run", list(_run_lines(run)), 2),
         Fact("command", list(_command_lines(parts.code)), 2),
-        Fact("code", list(_code_lines(run, parts.code)), 3),
+        Fact("code", list(_code_lines(run, parts)), 3),
         Fact("data", list(_data_lines(run.inputs)), FIRST_LINES),
         Fact("config", list(_config_lines(run, parts)), 2),
         Fact("environ", list(_environment_lines(parts)), 2),
@@ -95,14 +95,15 @@ def _command_lines(code: Code | None) -> Iterable[Line]:
         yield Line(f"in {code.directory}", fit="end")
 
 
-def _code_lines(run: Run, code: Code | None) -> Iterable[Line]:
+def _code_lines(run: Run, parts: Parts) -> Iterable[Line]:
+    code = parts.code
     if code is None:
         yield Line("not recorded", "yellow")
         return
     if code.kind == "none":
         yield Line("not in Git", "yellow")
     else:
-        yield from _git_lines(run, code)
+        yield from _git_lines(run, code, can_rerun=_can_rerun(parts))
     # What is at a commit says all of it: the hash of one file would say less.
     if code.entry is not None and code.commit is None:
         yield Line(f"{code.entry.path}, SHA-256 {short(code.entry.sha256)}", fit="end")
@@ -110,7 +111,17 @@ def _code_lines(run: Run, code: Code | None) -> Iterable[Line]:
         yield Line(f"cells of the notebook kept as '{code.notebook}'")
 
 
-def _git_lines(run: Run, code: Code) -> Iterable[Line]:
+def _can_rerun(parts: Parts) -> bool:
+    """Tell whether nothing of what `lakebed rerun` needs was masked, or ran in cells."""
+    code, configuration = parts.code, parts.configuration
+    if code is None or code.notebook is not None or code.masked_argument is not None:
+        return False
+    return configuration is None or not any(
+        each.is_masked for each in configuration.files
+    )
+
+
+def _git_lines(run: Run, code: Code, *, can_rerun: bool) -> Iterable[Line]:
     where = code.remote or f"{code.root} (no remote)"
     yield Line(where, fit="end")
     if code.commit is None:
@@ -125,7 +136,8 @@ def _git_lines(run: Run, code: Code) -> Iterable[Line]:
         clone = f"git clone {shlex.quote(code.remote)} code && git -C code checkout"
         yield Line(f"{clone} {code.commit}", "cyan", fit="fold")
     elif code.bundle or code.commit is None:
-        yield Line(f"lakebed rerun {short(run.id)} --keep DIR", "cyan", fit="fold")
+        if can_rerun:
+            yield Line(f"lakebed rerun {short(run.id)} --keep DIR", "cyan", fit="fold")
     else:
         where = f"{code.root} on {run.host}" if run.host else code.root
         yield Line(f"only in {where}: git push", "yellow", fit="fold")

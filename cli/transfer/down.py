@@ -51,7 +51,7 @@ async def copy(
     if start.is_prefix:
         require_recursive(options, str(start))
     name = start.path.rpartition("/")[2]
-    is_folder = await asyncio.to_thread(end.is_dir)
+    is_folder = options.into_folder or await asyncio.to_thread(end.is_dir)
     target = local_target(end, name) if is_folder else end
     if options.dry_run:
         tell_dry_run(options, start, target)
@@ -60,6 +60,8 @@ async def copy(
         tell_kept(options, target)
         return
     found = await lake.stat_object(start.repository, start.ref, start.path)
+    if options.into_folder:
+        await asyncio.to_thread(end.mkdir, parents=True, exist_ok=True)
     with TransferProgress(name, total_bytes=found.size_bytes) as progress:
         size_bytes = await lake.download_object(
             start.repository, start.ref, start.path, target, progress=progress.advance

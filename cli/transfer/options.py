@@ -29,6 +29,8 @@ class CopyOptions:
     dry_run: bool = False
     jobs: int = JOBS
     """Requests at once."""
+    into_folder: bool = False
+    """The local end was written with a slash: it is a folder, made if it is not there."""
     is_quiet: bool = False
     """Tell nothing on standard output: a document follows."""
     report: CopyReport = field(default_factory=CopyReport)

@@ -1,5 +1,6 @@
 """What is recorded of a run before it begins. Read `whole.py` first."""
 
+from ..wire.run_parts import MASK
 from .bundling import capture_commits
 from .captured import DEFAULT_LIMITS, Captured, CapturedRun, FileToKeep, Limits
 from .code import capture_code
@@ -9,7 +10,6 @@ from .hardware import capture_hardware
 from .names import is_secret_name
 from .notebook import capture_notebook
 from .secrets import mask_argv, mask_text, mask_url
-from .shapes import MASK
 from .whole import capture_run
 
 __all__ = [

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..git import GitOutputTooLargeError, run_git
+from ..wire.run_parts import REFUSED_CONTENT, REFUSED_NAME
 from .beside import shown, sized
 from .captured import Limits
-from .contents import REFUSED_CONTENT, REFUSED_NAME, holds_secret
+from .contents import holds_secret
 from .names import is_secret_file
 from .work_tree import NO_LFS, WorkTree
 

@@ -24,6 +24,11 @@ from .work_tree import WorkTree, find_root, read_work_tree
 
 DIFF_NAME = "code.diff"
 TAR_NAME = "code.tar"
+_MASKED_ARGUMENT = Missing(
+    what="code.argv",
+    reason="a secret in the arguments was masked, so that the command cannot be run from "
+    "them: give secrets in the environment",
+)
 
 
 def capture_code(
@@ -44,7 +49,21 @@ def capture_code(
     entry = read_command(
         argv, directory, os.environ if environ is None else environ
     ).entry
-    words = [shown(word) for word in mask_argv(argv)]
+    masked = mask_argv(argv)
+    gaps = () if masked == list(argv) else (_MASKED_ARGUMENT,)
+    captured = _capture(
+        directory, [shown(word) for word in masked], entry, exclude, limits
+    )
+    return replace(captured, missing=(*gaps, *captured.missing))
+
+
+def _capture(
+    directory: Path,
+    words: list[str],
+    entry: Path | None,
+    exclude: Sequence[Path],
+    limits: Limits,
+) -> Captured[Code]:
     try:
         root = find_root(directory, timeout_s=limits.git_timeout_s)
         tree = read_work_tree(root, timeout_s=limits.git_timeout_s)

@@ -61,6 +61,9 @@ def capture_configuration(
         file = f"config/{name.lstrip('/')}"
         digest = hashlib.sha256(masked).hexdigest()
         is_masked = masked != content
+        if is_masked:
+            reason = f"secrets in '{name}' were masked: give them in the environment"
+            missing.append(Missing(what="configuration.files", reason=reason))
         row = ConfigFile(path=name, file=file, sha256=digest, is_masked=is_masked)
         rows.append(row)
         kept.append(FileToKeep(file, masked))

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from .names import is_secret_file, is_secret_name, is_secret_value, looks_random
+from ..wire.run_parts import REFUSED_CONTENT, REFUSED_NAME
+from .literals import is_secret_literal
+from .names import is_secret_file, is_secret_value
 from .shapes import has_secret_shape
-
-REFUSED_NAME = "its name says that it holds secrets"
-REFUSED_CONTENT = "there is what looks like a secret in it"
 
 _CONFIGURATION = {
     *(
@@ -29,12 +28,21 @@ _CONFIGURATION = {
     ),
 }
 _ASSIGNED = re.compile(
-    r"""["']?(?P<name>[A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*
-    (?: \\?(?P<quote>["'])(?P<quoted>[^"'\n\\]*) | (?P<bare>[^\s"'#,{}\[\]]+) )""",
-    re.VERBOSE,
+    r"""(?P<export>(?:export|%env|%set_env|ENV)[ \t]++)?+
+    (?<![\w.-]) (?:(?![A-Za-z_])[\w.-])*+ (?P<name>[A-Za-z_][\w.-]*+)
+    \\?["']?\]? [ \t]*+
+    (?: :[ \t]*+[A-Za-z_][\w.]{0,40}+(?:\[[\w., |]{0,40}\])?[ \t]*+= | :=|=>|[:=] ) [ \t]*+
+    (?: \(?(?:[bru]{1,2}(?=\\?["']))? \\?(?P<quote>["'])(?:(?P=quote){2})?
+        (?P<quoted>[^"'\n\\]*)
+      | (?P<bare>[^\s"'#,{}\[\]]+) )""",
+    re.VERBOSE | re.IGNORECASE,
 )
+"""What is given a value, as files of configuration and code write it: `a: b`, `a = "b"`,
+`a: str = "b"`, `environ["a"] = "b"`, and in a notebook with backslashes before quotes."""
 _NAMED_BYTES_MAX = 4 << 20
 """Larger files are data, in which names mean nothing."""
+_SHELL = {".sh", ".bash", ".zsh", ".ksh"}
+"""Where what stands without quotes is a literal as well."""
 _PLACEHOLDER = re.compile(
     r"[$<{%*].*|(?:null|none|true|false|~|x+|\d|changeme|todo)", re.IGNORECASE
 )
@@ -54,13 +62,14 @@ def holds_secret(path: str, content: bytes) -> bool:
     if len(content) > _NAMED_BYTES_MAX or b"\0" in content[:8192]:
         return False
     text = content.decode(errors="replace")
-    is_configuration = PurePosixPath(path).suffix.lower() in _CONFIGURATION
+    suffix = PurePosixPath(path).suffix.lower()
     for found in _ASSIGNED.finditer(text):
         name, value = found["name"], found["quoted"] or found["bare"] or ""
         if not value or _PLACEHOLDER.fullmatch(value):
             continue
-        if is_configuration and is_secret_value(name, value):
+        if suffix in _CONFIGURATION and is_secret_value(name, value):
             return True
-        if found["quote"] and looks_random(value) and is_secret_name(name):
+        is_literal = found["quote"] or found["export"] or suffix in _SHELL
+        if is_literal and is_secret_literal(name, value):
             return True
     return False

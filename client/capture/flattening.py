@@ -17,9 +17,9 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from ..wire import ParamValue
+from ..wire.run_parts import MASK
 from .names import is_secret_name
 from .secrets import mask_value
-from .shapes import MASK
 
 PARAMS_MAX = 1000
 """More than that is data, not configuration: `runs list` could not show them."""
@@ -30,6 +30,9 @@ SUFFIXES = {
 _INTEGER_MAX = 1 << 63
 _PLAIN = (str, int, float, bool, type(None))
 _DEPTH_MAX = 50
+_BLANKS_MAX = 1000
+_BLANKS = re.compile(rf"[^\S\n]{{{_BLANKS_MAX}}}")
+"""The parser of ini files reads what follows once for each of them."""
 
 
 class UnreadableError(Exception):
@@ -62,7 +65,11 @@ def read_configuration(path: PurePath, content: bytes) -> object:
 
 
 def flatten_params(data: object) -> dict[str, ParamValue]:
-    """Return the values of `data` by dotted name, secrets masked, at most `PARAMS_MAX`."""
+    """Return the values of `data` by dotted name, secrets masked, at most `PARAMS_MAX`.
+
+    Raises:
+        UnreadableError: something in `data` has itself in it.
+    """
     params: dict[str, ParamValue] = {}
     for name, value in _walk(data, "", is_secret=False, depth=0):
         if len(params) == PARAMS_MAX:
@@ -71,23 +78,30 @@ def flatten_params(data: object) -> dict[str, ParamValue]:
     return params
 
 
-def iter_secrets(data: object, *, below_secret: bool = False) -> Iterator[str]:
-    """Yield the values in `data` that must not be seen, as text."""
+def iter_secrets(data: object) -> Iterator[str]:
+    """Yield the values in `data` that must not be seen, as text.
+
+    What stands in it several times (YAML has names for that) is looked at once.
+    """
+    seen: set[tuple[int, bool]] = set()
+    waiting: list[tuple[str, object, bool]] = [("", data, False)]
+    while waiting:
+        name, value, below_secret = waiting.pop()
+        if isinstance(value, dict | list):
+            secret = below_secret or is_secret_name(name)
+            if (id(value), secret) in seen:
+                continue
+            seen.add((id(value), secret))
+            waiting += [(key, each, secret) for key, each in _items(value)]  # pyright: ignore[reportUnknownArgumentType]
+        elif below_secret or mask_value(name, value) != value:
+            yield str(value)
+
+
+def _items(data: dict[object, object] | list[object]) -> Iterator[tuple[str, object]]:
     if isinstance(data, dict):
-        for name, value in cast("dict[object, object]", data).items():
-            secret = below_secret or is_secret_name(str(name))
-            if isinstance(value, dict | list):
-                yield from iter_secrets(cast("object", value), below_secret=secret)
-            elif below_secret or mask_value(str(name), value) != value:
-                yield str(value)
-    elif isinstance(data, list):
-        for value in cast("list[object]", data):
-            if isinstance(value, dict | list):
-                yield from iter_secrets(
-                    cast("object", value), below_secret=below_secret
-                )
-            elif below_secret or mask_value("", value) != value:
-                yield str(value)
+        yield from ((str(name), value) for name, value in data.items())
+    else:
+        yield from (("", value) for value in data)
 
 
 def _walk(
@@ -117,9 +131,11 @@ def _value(name: str, data: object, *, is_secret: bool) -> ParamValue:
         return MASK
     last = name.rpartition(".")[2].strip('"')
     if isinstance(data, list | Mapping):
-        text = json.dumps(
-            _masked(cast("object", data), last), ensure_ascii=False, default=str
-        )
+        masked_data = _masked(cast("object", data), last)
+        try:
+            text = json.dumps(masked_data, ensure_ascii=False, default=str)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableError(f"'{name}' has itself in it") from error
         return text[:VALUE_CHARS_MAX]
     masked = mask_value(last, data)
     if isinstance(masked, bool) or masked is None:
@@ -147,6 +163,8 @@ def _quoted(key: str) -> str:
 
 
 def _read_ini(text: str) -> object:
+    if _BLANKS.search(text) is not None:
+        raise UnreadableError(f"a line of it has {_BLANKS_MAX} blanks in a row")
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:

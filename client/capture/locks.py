@@ -31,9 +31,9 @@ _REQUIREMENTS = re.compile(
     r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|lock)"
 )
 _PINNED = re.compile(
-    r"(?m)^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*===?\s*(?P<version>[^\s;\\,*]+)"
+    r"(?m)^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]\n]*\])?\s*===?\s*(?P<version>[^\s;\\,*]+)"
 )
-_LOOSE = re.compile(r"(?m)^[A-Za-z0-9][\w.-]*(?:\[[^\]]*\])?\s*(?:[<>~!]|$|;|@|#)")
+_LOOSE = re.compile(r"(?m)^[A-Za-z0-9][\w.-]*(?:\[[^\]\n]*\])?\s*(?:[<>~!]|$|;|@|#)")
 _PACKAGE = re.compile(
     r'(?m)^\[\[packages?\]\]\r?\nname = "(?P<name>[^"]+)"\r?\nversion = "(?P<version>[^"]+)"'
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from ..wire.run_parts import MASK
 from .flattening import UnreadableError, iter_secrets, read_configuration
 from .names import is_secret_name
 from .secrets import mask_text
-from .shapes import MASK, mask_shapes
+from .shapes import mask_shapes
 
 _LINE = re.compile(
     r"""(?m)^(?P<before>[ \t]*(?:-[ \t]+)?["']?(?P<name>[A-Za-z_][\w.-]*)["']?
@@ -17,6 +18,9 @@ _LINE = re.compile(
 )
 _LITERAL_CHARS_MIN = 4
 """Shorter secrets are masked where their name stands only: they are in every other word."""
+_SOUGHT_CHARS_MAX = 256 << 20
+"""Secrets times characters: each is sought in the whole text, at some 1 GB a second. A
+configuration file has 10 secrets and 10,000 characters."""
 
 
 def mask_configuration(path: PurePath, content: bytes) -> bytes | None:
@@ -32,13 +36,21 @@ def mask_configuration(path: PurePath, content: bytes) -> bytes | None:
     masked = text if path.suffix.lower() == ".json" else _mask_lines(text)
     masked = mask_text(masked)
     try:
-        secrets = list(iter_secrets(read_configuration(path, content)))
+        secrets = set(iter_secrets(read_configuration(path, content)))
     except UnreadableError:
-        secrets = []
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _LITERAL_CHARS_MIN:
-            masked = masked.replace(secret, MASK)
-    if any(_is_seen(secret, masked, path) for secret in secrets):
+        secrets = set()
+    literals = sorted(
+        (each for each in secrets if len(each) >= _LITERAL_CHARS_MIN),
+        key=len,
+        reverse=True,
+    )
+    if len(literals) * len(masked) > _SOUGHT_CHARS_MAX:
+        return None
+    for secret in literals:
+        masked = masked.replace(secret, MASK)
+    if any(secret in masked for secret in literals) or _has_values(
+        secrets.difference(literals), masked, path
+    ):
         return None
     return content if masked == text else masked.encode()
 
@@ -69,11 +81,12 @@ def _mask_lines(text: str) -> str:
     return "\n".join(lines)
 
 
-def _is_seen(secret: str, masked: str, path: PurePath) -> bool:
-    """Tell whether `secret` is still a value in the masked text."""
-    if len(secret) >= _LITERAL_CHARS_MIN:
-        return secret in masked
+def _has_values(secrets: set[str], masked: str, path: PurePath) -> bool:
+    """Tell whether one of `secrets` is still a value in the masked text."""
+    if not secrets:
+        return False
     try:
-        return secret in iter_secrets(read_configuration(path, masked.encode()))
+        found = iter_secrets(read_configuration(path, masked.encode()))
+        return not secrets.isdisjoint(found)
     except UnreadableError:
         return False

@@ -109,6 +109,17 @@ _EXAMPLES = (
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Tell whether a value of this name (a key, an option, a variable) is a secret."""
+    if is_certain_name(name):
+        return True
+    words = _words(name)
+    if not words or words[-1] not in _ALONE:
+        return False
+    return len(words) == 1 or words[-2] not in _VOCABULARY
+
+
+@lru_cache(maxsize=4096)
+def is_certain_name(name: str) -> bool:
+    """Tell whether `name` is one of secrets alone: not `token`, which texts have as well."""
     words = _words(name)
     if not words or words[-1] in _NOT_ITSELF:
         return False
@@ -116,11 +127,7 @@ def is_secret_name(name: str) -> bool:
         return True
     if any(two in ("key", "keys") and one in _OF_KEYS for one, two in pairwise(words)):
         return words[-1] in ("key", "keys", "id")
-    if words[-2:] == ["connection", "string"]:
-        return True
-    if words[-1] not in _ALONE:
-        return False
-    return len(words) == 1 or words[-2] not in _VOCABULARY
+    return words[-2:] == ["connection", "string"]
 
 
 def is_secret_value(name: str, value: str) -> bool:
@@ -129,6 +136,13 @@ def is_secret_value(name: str, value: str) -> bool:
         return True
     words = _words(name)
     return bool(words) and words[-1] in _DOUBTFUL and looks_random(value)
+
+
+@lru_cache(maxsize=4096)
+def may_be_secret(name: str) -> bool:
+    """Tell whether there is a value that must not be recorded under `name`."""
+    words = _words(name)
+    return is_secret_name(name) or (bool(words) and words[-1] in _DOUBTFUL)
 
 
 def is_secret_file(path: str) -> bool:
@@ -143,12 +157,16 @@ def is_secret_file(path: str) -> bool:
 
 _RANDOM_CHARS_MIN = 16
 """Generated secrets have 16 and more; shorter words of letters and digits are names."""
+RANDOM_CHARS_READ = 256
+"""Of a longer value the beginning tells: every name in a line of megabytes has the rest of
+it as its value."""
 _RANDOM_BITS_MIN = 3.0
 """Shannon entropy a character: 16 random hex digits have 3.4 as a rule, words fewer."""
 
 
 def looks_random(value: str) -> bool:
     """Tell whether `value` looks generated: long, letters and digits, little repeated."""
+    value = value[:RANDOM_CHARS_READ]
     if len(value) < _RANDOM_CHARS_MIN or not re.fullmatch(r"[\w+/=.~-]+", value):
         return False
     if not (re.search(r"\d", value) and re.search(r"[A-Za-z]", value)):

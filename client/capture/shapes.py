@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ..wire.run_parts import MASK
 from .names import looks_random
-
-MASK = "***"
-"""What stands where a secret was."""
 
 _LETTERS = r"[A-Za-z0-9]"
 _SHAPES = {
@@ -24,8 +22,9 @@ _SHAPES = {
     "github_pat_": r"\w{20,}",
     "glpat-": r"[\w-]{20,}",
     "hf_": _LETTERS + "{20,}",
-    # Providers of language models; with a digit, for `sk-` begins other words as well.
-    "sk-": r"(?=[\w-]*\d)[\w-]{20,}",
+    # Providers of language models; with a digit (`_mask_shape`), for `sk-` begins other
+    # words as well.
+    "sk-": r"[\w-]{20,}",
     # Stripe, Slack, Google, npm, PyPI, Databricks, DigitalOcean, SendGrid.
     **dict.fromkeys(
         (f"{kind}_{use}_" for kind in ("sk", "rk", "pk") for use in ("live", "test")),
@@ -40,8 +39,8 @@ _SHAPES = {
     "dapi": "[0-9a-f]{32}",
     "dop_v1_": "[0-9a-f]{64}",
     "SG.": r"[\w-]{16,}\.[\w-]{16,}",
-    # JSON web tokens.
-    "eyJ": r"[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*",
+    # JSON web tokens; a part alone is none (`_mask_shape`).
+    "eyJ": r"[\w-]{8,}+(?P<more>\.eyJ[\w-]{8,}+\.[\w-]*)?",
 }
 _PATTERNS = {
     beginning: re.compile(
@@ -50,6 +49,7 @@ _PATTERNS = {
     )
     for beginning, rest in _SHAPES.items()
 }
+_DIGIT = re.compile(r"\d")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
@@ -57,9 +57,10 @@ _PRIVATE_KEY = re.compile(
 _USER_IN_URL = re.compile(
     r"""://
     (?:
-        (?P<user>[^\s/?\#'"@:]*) (?P<password>:[^\s/?\#'"]*)? @
-        # A password with a slash in it, which is not a port and a path.
-        | [^\s/?\#'"@:]*:(?!\d*(?:/|$))[^\s?\#'"@]*@
+        (?P<user>[^\s/?\#'"@:]*+) (?P<password>:[^\s/?\#'"]*)? @
+        # A password with a slash in it, which is not a port and a path. Without the last
+        # letter it is none, and nor is anything within it: it is not looked at again.
+        | [^\s/?\#'"@:]*+:(?!\d*+(?:/|$))[^\s?\#'"@]*+(?P<at>@)?
     )""",
     re.VERBOSE,
 )
@@ -69,10 +70,24 @@ def mask_shapes(text: str) -> str:
     """Return `text` with what has the shape of a secret masked, whatever its name."""
     for beginning, pattern in _PATTERNS.items():
         if beginning in text:
-            text = pattern.sub(MASK, text)
+            text = pattern.sub(_mask_shape, text)
     if "PRIVATE KEY-----" in text:
         text = _PRIVATE_KEY.sub(MASK, text)
     return replace_users(text, lambda: f"://{MASK}@")
+
+
+def _mask_shape(found: re.Match[str]) -> str:
+    """Mask what has a shape altogether.
+
+    What lacks an end is found whole, and left: sought from each beginning in it to the
+    end of the word, a long word would take minutes.
+    """
+    whole = found[0]
+    if whole.startswith("eyJ"):
+        return MASK if found["more"] else whole
+    if whole.startswith("sk-"):
+        return MASK if _DIGIT.search(whole) else whole
+    return MASK
 
 
 def has_secret_shape(text: str) -> bool:
@@ -94,7 +109,9 @@ def _is_harmless_user(found: re.Match[str]) -> bool:
     user = found["user"]
     if user == MASK:
         return True
-    if user is None or found["password"]:
+    if user is None:
+        return not found["at"]
+    if found["password"]:
         return False
     scheme = found.string[max(0, found.start() - 5) : found.start()].lower()
     return not scheme.endswith(("http", "https")) and not looks_random(user)

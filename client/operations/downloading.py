@@ -16,9 +16,9 @@ from typing import BinaryIO
 def replace_file(path: Path) -> Generator[BinaryIO]:
     """Give a file to write that takes the place of `path` when the block ends.
 
-    If the block raises, what was at `path` stays. A link is followed. What is there and
-    is no ordinary file (`/dev/null`, a pipe) is written to as it stands: to replace it
-    would be a disaster.
+    If the block raises, what was at `path` stays. A link is followed, and the mode of a
+    file that is replaced is kept. What is there and is no ordinary file (`/dev/null`, a
+    pipe) is written to as it stands: to replace it would be a disaster.
     """
     path = path.resolve()
     if not is_replaceable(path):
@@ -28,7 +28,14 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
     partial = path.with_name(f".lakebed-{secrets.token_hex(8)}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(partial, flags, 0o666), "wb") as file:
+        try:
+            opened = os.open(partial, flags, 0o666)
+        except FileNotFoundError as error:  # which names a file that nobody asked for
+            raise FileNotFoundError(
+                error.errno, error.strerror, str(path.parent)
+            ) from None
+        with os.fdopen(opened, "wb") as file:
+            _keep_mode(opened, path)
             yield file
         partial.replace(path)
     except BaseException:
@@ -43,6 +50,16 @@ def is_replaceable(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
+
+
+def _keep_mode(opened: int, path: Path) -> None:
+    """Give the open file the mode of the ordinary file at `path`, if there is one."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(mode):
+        os.fchmod(opened, stat.S_IMODE(mode))
 
 
 class FileWriter:
@@ -79,6 +96,7 @@ class FileWriter:
         opened = os.open(partial, flags, 0o666)
         try:
             try:
+                _keep_mode(opened, path)
                 view = memoryview(data)
                 while len(view):
                     view = view[os.write(opened, view) :]

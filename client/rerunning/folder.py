@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from ..capture import MASK
 from ..restoring import RestoreError, recreate_environment, restore_code
 from ..wire import Code, Configuration, Environment, InputWish, OutputWish, Run, Seeds
+from ..wire.run_parts import MASK
 from .errors import CodeNotRestoredError, EnvironmentNotRestoredError, RerunError
 from .options import RerunOptions
 from .parts import Parts
@@ -94,12 +94,12 @@ def _check(first: Run, parts: Parts) -> Code:
             f"cannot do run '{first.id}' again: it was a notebook, which no command "
             f"runs; its cells are kept with it as '{parts.code.notebook}'"
         )
-    for word in parts.code.argv:
-        if MASK in word:
-            raise RerunError(
-                f"cannot do run '{first.id}' again: its command has a secret, which was "
-                f"not recorded: '{word}'; give secrets in the environment instead"
-            )
+    word = parts.code.masked_argument
+    if word is not None:
+        raise RerunError(
+            f"cannot do run '{first.id}' again: its command has a secret, which was "
+            f"not recorded: '{word}'; give secrets in the environment instead"
+        )
     return parts.code
 
 
@@ -288,10 +288,16 @@ def _put_configuration(
         content = read_file(each.file)
         put.append(target)
         if each.is_masked:
-            # That of the code, if there is one, may have what was masked.
-            notes.append(f"'{each.path}' has secrets, which were not recorded")
             if target.is_file():
+                # That of the code may have what was masked.
+                notes.append(
+                    f"'{each.path}' is the one of the code: with the run it was kept "
+                    "with its secrets masked"
+                )
                 continue
+            notes.append(
+                f"'{each.path}' has secrets, which were not recorded: '{MASK}'"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return put, notes

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..capture.shapes import MASK
 from ..git import GitError, run_git
 from ..wire import Code, Submodule
 from .applying import check_out
@@ -73,7 +72,7 @@ def restore_code(
         rest = len(code.untracked_left_out) - len(names)
         more = f" and {rest} more" if rest else ""
         notes.append(f"not kept with the run, so not there: {', '.join(names)}{more}")
-    if any(MASK in word for word in code.argv):
+    if code.masked_argument is not None:
         notes.append("secrets in the arguments were masked: give them again")
     directory = _directory(code, into)
     return RestoredCode(

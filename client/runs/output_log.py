@@ -8,6 +8,8 @@ line was drawn again and again (a progress bar), it is kept as it was in the end
 from __future__ import annotations
 
 import codecs
+import os
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -19,8 +21,13 @@ TAIL_CHARS_MAX = 1 << 20
 """What went wrong stands at the end."""
 LINE_CHARS_MAX = 64 * 1024
 """Of a line that does not end; what is longer is cut there."""
+TEXT_CHARS_MAX = 1 << 20
+"""Of what a program logs at once, in Python: to mask that takes a tenth of a second, for
+which it waits."""
 SECRET_CHARS_MIN = 8
 """Of a value that is masked wherever it stands: `1` and `true` would mask everything."""
+_FOLDERS = ("PWD", "OLDPWD")
+"""Not passwords, though that is what `pwd` means elsewhere."""
 
 
 class OutputLog:
@@ -97,10 +104,33 @@ class OutputLog:
             self._left_out_chars += len(first)
 
 
+def shorten_text(text: str) -> str:
+    """Return `text`, if it is too long with something left out in its middle."""
+    if len(text) <= TEXT_CHARS_MAX:
+        return text
+    head, tail = text[: TEXT_CHARS_MAX // 2], text[-TEXT_CHARS_MAX // 2 :]
+    # From the beginning of a line, or word: half a secret would not be known as one.
+    tail = re.sub(r"\A(?:.{0,65536}\n|\S{0,65536}\s)", "", tail)
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n[... {left_out:,} characters are left out ...]\n{tail}"
+
+
 def find_secrets(environ: Mapping[str, str]) -> list[str]:
     """Return the values in `environ` that a log must not show."""
     return [
         value
         for name, value in environ.items()
-        if is_secret_name(name) and len(value) >= SECRET_CHARS_MIN
+        if is_secret_name(name)
+        and len(value) >= SECRET_CHARS_MIN
+        and not _is_place(name, value)
     ]
+
+
+def _is_place(name: str, value: str) -> bool:
+    """Tell whether a variable says where something is: `PWD`, or where a key is kept.
+
+    The place is no secret, and stands in every traceback.
+    """
+    if not value.startswith("/"):
+        return False
+    return name in _FOLDERS or os.path.lexists(value)

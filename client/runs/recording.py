@@ -20,6 +20,7 @@ from ..wire import runs as wire
 from ..wire.run_parts import Seeds
 from .late_code import LateCode
 from .log_lines import LogSender
+from .output_log import shorten_text
 from .pending import as_number, check_name
 from .plan import Parts, Plan, clean_params
 from .reach import RunAddress
@@ -191,8 +192,11 @@ class Recording:
             self.log_metric(check_name("metric", name), value, step=step)
 
     def log(self, text: str) -> None:
-        """Add a line to the log of the run; what looks like a secret is masked."""
-        line = mask_text(text).rstrip("\n") + "\n"
+        """Add a line to the log of the run; what looks like a secret is masked.
+
+        Of more than a million characters the beginning and the end are kept.
+        """
+        line = mask_text(shorten_text(text)).rstrip("\n") + "\n"
         recorder = self._running
         if self._lines is None or not self._lines.send(line):
             recorder.log_text(line)

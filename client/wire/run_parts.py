@@ -11,6 +11,13 @@ import msgspec
 
 from .body import Body
 
+MASK = "***"
+"""What stands where a secret was."""
+REFUSED_NAME = "its name says that it holds secrets"
+REFUSED_CONTENT = "there is what looks like a secret in it"
+REFUSALS = (REFUSED_NAME, REFUSED_CONTENT)
+"""Why a file was not kept that nobody should be told to commit."""
+
 
 class LeftOut(Body, frozen=True, kw_only=True):
     """A file beside the commit that was not kept."""
@@ -18,6 +25,11 @@ class LeftOut(Body, frozen=True, kw_only=True):
     path: str
     size_bytes: int
     reason: str
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it was left out for a secret in it."""
+        return self.reason in REFUSALS
 
 
 class Submodule(Body, frozen=True, kw_only=True):
@@ -79,6 +91,11 @@ class Code(Body, frozen=True, kw_only=True):
     entry: EntryFile | None = None
     notebook: str | None = None
     """Name of the kept file that has the cells of a notebook as they ran."""
+
+    @property
+    def masked_argument(self) -> str | None:
+        """An argument in which something was masked: the command cannot be run from it."""
+        return next((word for word in self.argv if MASK in word), None)
 
 
 class Distribution(Body, frozen=True, kw_only=True):

@@ -263,11 +263,14 @@ async def _find_undo_target(
 ) -> CommitId:
     undone = 0
     seen = 0
+    tag: CommitId | None = None
     moves = _iter_moves(engine, repository_id, name)
     async with aclosing(moves):
         async for move in moves:
             seen += 1
             # A tag of that name is another story: tags never move.
+            if move.kind == "tag" and seen == 1:
+                tag = move.old or move.new
             if seen > UNDO_MOVES_MAX or move.kind == "tag":
                 break
             if move.action == "undo":
@@ -280,7 +283,11 @@ async def _find_undo_target(
                 break
     if not seen:
         raise RefNotFoundError(repository, name, what="branch")
-    raise InvalidValueError("branch", f"nothing to undo on branch '{name}'")
+    where = f"nothing to undo on branch '{name}'"
+    if tag is not None:
+        where = f"'{name}' was a tag, and tags are not undone: to have it again, tag "
+        where += f"commit '{tag.hex()[:12]}'"
+    raise InvalidValueError("branch", where)
 
 
 async def _iter_moves(

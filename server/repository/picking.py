@@ -148,7 +148,8 @@ async def _choose_parent(
         if len(commit.parents) > 1:
             raise RevertNeedsParentError(
                 f"cannot {verb} merge commit '{shown}' without a parent number: it has "
-                f"{len(commit.parents)} parents"
+                f"{len(commit.parents)} parents: say which one to compare with "
+                "(--mainline NUMBER, or 'parent_number')"
             )
         number = 1
     if not 1 <= number <= len(commit.parents):

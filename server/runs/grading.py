@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
-from lakebed.client.wire import Code, Environment, Grade, Reason, Seeds
+from lakebed.client.wire import Code, Configuration, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
+from lakebed.client.wire.run_parts import REFUSALS
 
 from .record import Missing
 
@@ -53,6 +54,7 @@ def grade_run(evidence: Evidence) -> tuple[Grade, list[Reason]]:
         *_grade_environment(evidence),
         *_grade_data(evidence),
         *_grade_seeds(evidence),
+        *_grade_masked(evidence),
         *_grade_gaps(evidence),
     ]
     reasons.sort(key=lambda reason: reason.grade, reverse=True)
@@ -78,13 +80,22 @@ def _grade_code(evidence: Evidence) -> Iterator[Reason]:
                 "C", "code", "the code is not in Git: put it there, and commit"
             )
         else:
+            first = "take the secret out of it, " if _has_secret(evidence) else ""
             yield _reason(
                 "D",
                 "code",
-                "the code is not in Git, and was not kept: put it into Git, and commit",
+                "the code is not in Git, and was not kept: "
+                f"{first}put it into Git, and commit",
             )
         return
     yield from _grade_git(code, evidence.files)
+
+
+def _has_secret(evidence: Evidence) -> bool:
+    return any(
+        gap.what == "code.entry" and gap.reason.endswith(REFUSALS)
+        for gap in evidence.missing
+    )
 
 
 def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
@@ -103,18 +114,22 @@ def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
             "code.is_pushed",
             f"commit '{code.commit[:12]}' may be lost: {where}: push it",
         )
-    if code.is_dirty and code.diff not in files and code.untracked not in files:
+    if _has_lost_changes(code, files):
         yield _reason(
             "C",
             "code.diff",
             "the work tree had changes that were not kept: commit them before the run",
         )
     for left_out in code.untracked_left_out:
+        way_out = (
+            "never commit it: let Git ignore it, or give what is secret in the environment"
+            if left_out.is_secret
+            else "commit it, put it into a repository here, or let Git ignore it"
+        )
         yield _reason(
             "C",
             "code.untracked",
-            f"'{left_out.path}' was not kept: {left_out.reason}: commit it, put it into "
-            "a repository here, or let Git ignore it",
+            f"'{left_out.path}' was not kept: {left_out.reason}: {way_out}",
         )
     for submodule in code.submodules:
         if submodule.is_dirty:
@@ -123,6 +138,14 @@ def _grade_git(code: Code, files: Collection[str]) -> Iterator[Reason]:
                 "code.submodules",
                 f"submodule '{submodule.path}' had changes: commit them there",
             )
+
+
+def _has_lost_changes(code: Code, files: Collection[str]) -> bool:
+    """Tell whether there were changes of which nothing is kept, or told by name."""
+    names = [name for name in (code.diff, code.untracked) if name is not None]
+    if not code.is_dirty or any(name in files for name in names):
+        return False
+    return bool(names) or not code.untracked_left_out
 
 
 def _grade_environment(evidence: Evidence) -> Iterator[Reason]:
@@ -190,6 +213,29 @@ def _grade_seeds(evidence: Evidence) -> Iterator[Reason]:
             "seeds",
             "no seed was set: run with '--seed N', or call 'seed_everything(N)'",
         )
+
+
+def _grade_masked(evidence: Evidence) -> Iterator[Reason]:
+    """Tell of what was masked, if the recorder has not told it as a gap."""
+    named = {gap.what for gap in evidence.missing}
+    code = _read(evidence, "code", Code)
+    word = code.masked_argument if code is not None else None
+    if word is not None and "code.argv" not in named:
+        yield _reason(
+            "C",
+            "code.argv",
+            f"'{word}' of the command was masked: give secrets in the environment",
+        )
+    configuration = _read(evidence, "configuration", Configuration)
+    if configuration is None or "configuration.files" in named:
+        return
+    for each in configuration.files:
+        if each.is_masked:
+            yield _reason(
+                "C",
+                "configuration.files",
+                f"secrets in '{each.path}' were masked: give them in the environment",
+            )
 
 
 def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:

@@ -60,6 +60,15 @@ def bind_all(
     Raises:
         StartupError: one cannot be bound; says which, and why.
     """
+    named: set[Endpoint] = set()
+    for listener in listeners:
+        where = listener.endpoint
+        if where in named:
+            raise StartupError(
+                f"cannot listen on '{where}' twice: give each place an address of its own"
+            )
+        if where.port:
+            named.add(where)
     with ExitStack() as stack:
         by_slot: list[list[Bound]] = [[] for _ in range(slots)]
         for listener in listeners:

@@ -181,3 +181,67 @@ def test_a_reader_that_leaves_ends_us_quietly(
         process.stdout.close()
 
         assert (process.wait(30), process.stderr.read()) == (141, b"")
+
+
+def test_a_resolution_of_what_does_not_conflict_is_refused(
+    lakebed: Lakebed, repository: str, put: Callable[[str, str], None]
+) -> None:
+    main, dev = f"{repository}/main", f"{repository}/dev"
+    put(f"{main}/a", "base")
+    lakebed("commit", main, "-m", "m")
+    lakebed("branch", "create", dev)
+    for branch in (main, dev):
+        put(f"{branch}/a", branch)
+    put(f"{dev}/new", "x")
+    for branch in (main, dev):
+        lakebed("commit", branch, "-m", "m")
+    head = lakebed("branch", "show", main).out
+
+    for words in (("new=delete", "a=source"), ("a=source", "typo=source")):
+        chosen = [word for each in words for word in ("--resolve", each)]
+        refused = lakebed("merge", dev, "main", *chosen, succeeds=False)
+        assert refused.code == 1
+        assert "it does not conflict, so that a resolution would" in refused.err
+    twice = ("--resolve", "a=source", "--resolve", "a=base")
+    refused = lakebed("merge", dev, "main", *twice, succeeds=False)
+    assert (refused.code, "names 'a' twice" in refused.err) == (2, True)
+    assert lakebed("branch", "show", main).out == head
+
+    lakebed("merge", dev, "main", "--resolve", "a=source")
+    assert lakebed("cat", f"{main}/a").out == dev
+
+
+def test_a_local_end_with_a_slash_is_a_folder(
+    lakebed: Lakebed, repository: str, put: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    put(f"{repository}/main/up/a", "x")
+    source = f"lakebed://{repository}/main/up/a"
+
+    lakebed("cp", source, f"{tmp_path}/new/folder/")
+    missing = lakebed("cp", source, f"{tmp_path}/none/b", succeeds=False)
+
+    assert (tmp_path / "new" / "folder" / "a").read_text() == "x"
+    assert missing.code == 3
+    assert f"cannot use '{tmp_path}/none': no such file" in missing.err
+
+
+def test_messages_name_the_way_out(
+    lakebed: Lakebed, repository: str, put: Callable[[str, str], None]
+) -> None:
+    main, dev = f"{repository}/main", f"{repository}/dev"
+    lakebed("branch", "create", dev)
+    put(f"{dev}/a", "x")
+    empty = lakebed("commit", dev, "-m", " ", succeeds=False)
+    lakebed("commit", dev, "-m", "m")
+    lakebed("merge", dev, "main")
+    lakebed("tag", "create", f"{repository}/v1", main)
+    lakebed("tag", "delete", f"{repository}/v1", "--yes")
+
+    tag = lakebed("undo", f"{repository}/v1", "--yes", succeeds=False)
+    merge = lakebed("revert", main, succeeds=False)
+    key = lakebed("key", "revoke", "admin", "LBNOSUCHKEY", "--yes", succeeds=False)
+
+    assert (empty.code, "the message is empty" in empty.err) == (2, True)
+    assert "'v1' was a tag, and tags are not undone" in tag.err
+    assert "--mainline NUMBER" in merge.err
+    assert (key.code, "the key comes first" in key.err) == (3, True)

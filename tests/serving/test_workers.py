@@ -447,6 +447,23 @@ def test_a_port_that_a_stranger_has_is_refused(
     assert not (tmp_path / "lake").exists()
 
 
+def test_an_address_that_is_given_twice_is_named(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+
+    process = start_process(
+        tmp_path / "lake", "--listen", address, "--flat-s3", f"{address}=main"
+    )
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (1, "")
+    assert err == (
+        f"error: cannot listen on '{address}' twice: give each place an address of its "
+        "own\n"
+    )
+
+
 def test_a_plain_use_of_so_reuseport_would_share_the_port_with_a_stranger() -> None:
     """The control of the test above: what we do not do would say nothing."""
     with socket.socket() as stranger, socket.socket() as ours:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 
 import pytest
-from lakebed.client.operations.downloading import replace_file
+from lakebed.client.operations.downloading import FileWriter, replace_file
 from lakebed.client.operations.uploading import PIECE_BYTES, read_upload
 
 
@@ -97,3 +97,26 @@ def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path: Path) -> None
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"x"
     assert Path("/dev/null").is_char_device()
+
+
+def test_the_mode_of_a_file_that_is_replaced_is_kept(tmp_path: Path) -> None:
+    alone, one_of_many, new = (tmp_path / name for name in ("alone", "many", "new"))
+    for path in (alone, one_of_many):
+        path.write_bytes(b"before")
+        path.chmod(0o600)
+
+    with replace_file(alone) as file:
+        file.write(b"after")
+    writer = FileWriter()
+    writer.write(one_of_many, b"after")
+    writer.write(new, b"after")
+
+    assert alone.read_bytes() == one_of_many.read_bytes() == b"after"
+    assert [path.stat().st_mode & 0o777 for path in (alone, one_of_many)] == [0o600] * 2
+    assert new.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now

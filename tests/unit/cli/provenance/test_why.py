@@ -10,6 +10,8 @@ from lakebed.cli.provenance.screen import Fact, Line, lay_out, print_facts
 from lakebed.cli.provenance.why import facts_of
 from lakebed.cli.text import width_of
 from lakebed.client.wire import (
+    ConfigFile,
+    Configuration,
     LeftOut,
     Missing,
     Reason,
@@ -179,6 +181,21 @@ def test_a_commit_that_nobody_can_fetch_is_not_offered_to_be_cloned() -> None:
     assert "only in /home/ann/fraud on node7: git push" in lost
     assert "not pushed and kept as 'code.bundle'" in safe
     assert "lakebed rerun 3f2a9c1b8d0e --keep DIR" in safe
+
+
+def test_what_rerun_would_refuse_is_not_offered() -> None:
+    kept = msgspec.structs.replace(CODE, is_pushed=False, bundle="code.bundle")
+    argument = msgspec.structs.replace(kept, argv=["fit", "--token=***"])
+    cells = msgspec.structs.replace(kept, notebook="notebook.ipynb")
+    file = ConfigFile(path="c", file="config/c", sha256="0" * 64, is_masked=True)
+    runs = [
+        make_run(code=argument),
+        make_run(code=cells),
+        make_run(code=kept, configuration=Configuration(files=[file])),
+    ]
+
+    for run in runs:
+        assert "lakebed rerun" not in whole(ask(run))
 
 
 def test_a_failed_run_says_so_and_that_nothing_was_published() -> None:

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lakebed.client.capture import (
     CapturedRun,
+    Limits,
+    capture_commits,
     capture_notebook,
     capture_run,
     is_secret_name,
@@ -21,6 +23,7 @@ from lakebed.client.capture import (
 )
 from lakebed.client.capture.contents import holds_secret
 from lakebed.client.capture.names import is_secret_file
+from lakebed.client.runs.output_log import OutputLog, find_secrets
 
 from support.git_repositories import Repository, make_repository
 
@@ -76,6 +79,17 @@ def capture(
         ["sh", "-c", "TOKEN=c4nary python train.py"],
         ["sh", "-c", "python train.py --password c4nary --lr 1"],
         ["python", "-c", "login(token='c4nary')"],
+        ["mysql", "-uroot", "-pc4nary", "sales"],
+        ["/usr/bin/mysqldump", "-h", "db", "-pc4nary", "--all-databases"],
+        ["env", "LANG=C", "mariadb-dump", "-pc4nary"],
+        ["docker", "exec", "-i", "db", "mysql", "-pc4nary"],
+        ["sshpass", "-pc4nary", "ssh", "-p22", "host"],
+        ["sshpass", "-v", "-p", "c4nary", "scp", "a", "host:"],
+        ["sudo", "sshpass", "-P", "word", "-pc4nary", "ssh", "host"],
+        ["sh", "-c", "mysqldump -u root -pc4nary sales > x; echo -p22"],
+        ["sh", "-c", "cat x | mysql -p'c4nary with words' sales"],
+        ["sh", "-c", "sshpass -v -p c4nary ssh -p 22 host"],
+        ["python", "-c", "os.environ['API_KEY'] = 'c4nary'"],
         ["x", '{"password": "c4nary", "lr": 1}'],
         ["x", "https://ann:c4nary@example.org/data"],
         ["x", "https://c4nary@example.org/data"],
@@ -101,6 +115,20 @@ def test_secrets_in_arguments_are_masked(argv: list[str], work: Repository) -> N
 
     assert canary.encode() not in heap
     assert b"MIIcanary" not in heap
+
+
+def test_what_was_masked_is_a_gap(work: Repository) -> None:
+    work.write(".git/info/exclude", "c.toml\n")
+    work.write("c.toml", 'password = "c4nary"\n')
+
+    masked = capture(work, "x", "--token=c4nary", config="c.toml")
+    plain = capture(work, "x", "--token-file=f")
+
+    assert {each.what for each in masked.missing} >= {
+        "code.argv",
+        "configuration.files",
+    }
+    assert not any("mask" in each.reason for each in plain.missing)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +168,13 @@ def test_secrets_in_arguments_are_masked(argv: list[str], work: Repository) -> N
             "--hash=d41d8cd98f00b204e9800998ecf8427e"[:20],
         ],
         ["python", "-c", "token = next(tokens); key = keys[0]"],
+        ["ssh", "-p22", "host"],
+        ["mysql", "-p", "sales", "-P3306"],
+        ["sshpass", "-e", "ssh", "-p22", "host"],
+        ["sshpass", "-f", "file", "rsync", "-progress"],
+        ["python", "load.py", "mysql", "-p8"],
+        ["mkdir", "-path"],
+        ["sh", "-c", "mysql sales; ssh -p22 host"],
         ["python", "train.py", "--task-name=sk-learn-classification-baseline-run"],
     ],
 )
@@ -295,6 +330,26 @@ def test_files_with_such_names_that_are_harmless_are_kept(name: str) -> None:
     [
         *(("train.py", f"KEY = '{secret}'\n") for secret in SHAPED),
         ("train.py", "password = 'c4nary-Kx81-93hd-Qw2z'\n"),
+        ("set.py", 'API_KEY = "c4naryPySrc"\n'),
+        ("set.py", "API_KEY='CANARYc4nary'\n"),
+        ("set.py", 'API_KEY: str = "c4naryPySrc"\n'),
+        ("set.py", 'self.db_password = b"c4nary"\n'),
+        ("set.py", 'API_KEY = ("""c4naryPySrc""")\n'),
+        ("set.py", 'os.environ["API_KEY"] = "c4naryPySrc"\n'),
+        ("set.py", "os.environ['HF_TOKEN']='c4naryPySrc'\n"),
+        ("set.py", 'connect(user="ann", password="c4nary")\n'),
+        ("set.py", '{"secret": "c4naryPySrc"}\n'),
+        ("set.py", 'token = "c4nary-Kx81-93"\n'),
+        ("set.py", "password = 'c4nary$%1'\n"),
+        ("set.js", "const apiKey = 'c4naryPySrc';\n"),
+        ("set.sh", "export API_KEY=c4naryPySrc\n"),
+        ("set.sh", "PASSWORD=c4nary python train.py\n"),
+        ("notebook.ipynb", json.dumps({"source": ['API_KEY = "c4naryPySrc"\n']})),
+        (
+            "notebook.ipynb",
+            json.dumps({"source": ['os.environ["API_KEY"]="c4naryPySrc"\n']}),
+        ),
+        ("notebook.ipynb", json.dumps({"source": ["%env API_KEY=c4naryPySrc\n"]})),
         ("train.py", "engine('postgres://ann:c4nary@db/x')\n"),
         ("conf.yaml", "password: c4nary\n"),
         ("conf.json", '{"auth": {"token": "c4nary"}}'),
@@ -350,6 +405,19 @@ def test_a_secret_that_leaves_with_a_change_is_not_kept_either(
             48:
         ],
         "secret_name = 'projects/x/secrets/y'\n",
+        "token = tokenizer(x)\nkey = row['key']\ntokens = text.split()\n",
+        "token = 'tokenizer'\nnext_token = 'sentence-transformers'\n",
+        "API_KEY = 'api_key'\nPASSWORD_FIELD = 'password'\nSECRET = 'DB_PASSWORD'\n",
+        "API_KEY = 'your-key-here'\npassword = 'changeme'\nsecret = 'xxxxxxxx'\n",
+        "password = f'{user}-{host}'\nsecret = '<secret>'\ntoken = '%(token)s'\n",
+        "credentials = 'credentials.json'\nsecret = '/run/secrets/db'\n",
+        "help = 'the password: what you were given'\npassword = 'Your password, please'\n",
+        "auth = 'https://auth.example.org/v1/login'\ntoken = '<|endoftext|>'\n",
+        "if password == 'hunter22hunter':\n    pass\n",
+        "password: str = os.environ['PASSWORD']\napi_key: str | None = None\n",
+        "os.environ['API_KEY'] = getpass('the key of the service')\n",
+        "def login(password: str, token: str = '') -> None: ...\n",
+        "sort_key = 'created_at_2024'\nprimary_key = 'identifier1'\n",
     ],
 )
 def test_ordinary_code_is_not_taken_for_secrets(text: str) -> None:
@@ -375,6 +443,7 @@ def test_secrets_in_the_cells_of_a_notebook_are_masked() -> None:
         "api_key = 'c4nary'\nx = 1",
         f"login('{HUGGING_FACE}')",
         "%env TOKEN=c4nary",
+        "os.environ['API_KEY']='c4nary'; os.environ[\"API_KEY\"] = \"c4nary\"",
     ]
     shell = SimpleNamespace(user_ns={"In": cells, "Out": {1: "c4nary"}})
 
@@ -384,6 +453,173 @@ def test_secrets_in_the_cells_of_a_notebook_are_masked() -> None:
     assert b"c4nary" not in file.content
     assert HUGGING_FACE.encode() not in file.content
     assert json.loads(file.content)["cells"][0]["source"][1] == "x = 1"
+
+
+# Commits that no remote has -----------------------------------------------------------
+
+
+def keep_commits(
+    work: Repository, config: str | None = None
+) -> tuple[bytes, list[str]]:
+    """Return all that is kept of a run, unpacked, and what is said of its commits."""
+    captured = capture(work, config=config)
+    commits = capture_commits(captured.code)
+    heap = seen(captured) + msgspec.json.encode(commits.part)
+    for file in commits.files:
+        # What is packed is not seen by looking at it.
+        holder = make_repository(work.root.parent / f"holder{len(heap)}")
+        if file.name.endswith(".pack"):
+            holder.git("index-pack", "--stdin", input_=file.content)
+        else:
+            bare = str(work.root.parent / "bare.git")
+            holder.git("fetch", "-q", bare, "+refs/heads/*:refs/bare/*")
+            path = holder.write("kept.bundle", file.content)
+            holder.git("fetch", "-q", str(path), "HEAD")
+        heap += holder.git("cat-file", "--batch", "--batch-all-objects").encode()
+    assert (commits.part.bundle is None) == (not commits.files)
+    return heap, [gap.reason for gap in commits.missing if gap.what == "code.bundle"]
+
+
+@pytest.fixture(params=["a remote", "no remote"])
+def unpushed(request: pytest.FixtureRequest, work: Repository) -> Repository:
+    if request.param == "a remote":
+        work.push_to(work.root.parent / "bare.git")
+    return work
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("c.toml", 'password = "c4nary"\n', "looks like a secret"),
+        ("train.py", f"KEY = '{GITHUB}'\n", "looks like a secret"),
+        ("id_rsa", "c4nary\n", "its name says"),
+        ("deep/.env", "DEBUG=c4nary\n", "its name says"),
+    ],
+)
+def test_commits_that_bring_a_secret_are_not_kept_and_it_is_named(
+    name: str, content: str, reason: str, unpushed: Repository
+) -> None:
+    unpushed.write(name, content)
+    unpushed.commit()
+
+    heap, missing = keep_commits(
+        unpushed, config="c.toml" if name == "c.toml" else None
+    )
+
+    assert b"c4nary" not in heap
+    assert GITHUB.encode() not in heap
+    (said,) = missing
+    assert f"'{name}'" in said
+    assert reason in said
+    assert "push it" in said
+
+
+def test_a_secret_that_left_before_the_last_commit_is_still_in_the_commits(
+    work: Repository,
+) -> None:
+    work.push_to(work.root.parent / "bare.git")
+    work.write("c.toml", 'password = "c4nary"\n')
+    work.commit()
+    work.git("checkout", "-q", "-b", "side", "HEAD~1")
+    work.write("new.py", "x = 1\n")
+    work.commit()
+    work.git("merge", "-q", "main")
+    (work.root / "c.toml").unlink()
+    work.commit()
+
+    heap, (said,) = keep_commits(work)
+
+    assert b"c4nary" not in heap
+    assert "'c.toml'" in said
+
+
+def test_a_secret_in_a_message_is_in_the_commits(unpushed: Repository) -> None:
+    unpushed.commit(f"use {GITHUB}")
+
+    heap, (said,) = keep_commits(unpushed)
+
+    assert GITHUB.encode() not in heap
+    assert "message" in said
+
+
+def test_what_is_pushed_is_not_looked_at_and_other_commits_are_kept(
+    work: Repository,
+) -> None:
+    work.write("c.toml", 'password = "c4nary"\n')
+    work.write(".env", "c4nary")
+    work.commit()
+    work.push_to(work.root.parent / "bare.git")
+    work.write("a b.py", "kept = 1\n")
+    work.commit()
+
+    captured = capture(work)
+    commits = capture_commits(captured.code)
+
+    assert commits.missing == ()
+    assert [file.name for file in commits.files] == ["code.bundle"]
+
+
+def test_commits_with_more_than_is_looked_through_are_not_kept(
+    unpushed: Repository,
+) -> None:
+    unpushed.write("large.txt", "x" * 2000)
+    unpushed.commit()
+    code = capture(unpushed).code
+
+    one = capture_commits(code, limits=Limits(diff_file_bytes_max=1999))
+    together = capture_commits(code, limits=Limits(diff_bytes_max=1999))
+
+    assert (one.files, together.files) == ((), ())
+    assert "'" in one.missing[0].reason
+    assert "larger than 1999 B" in one.missing[0].reason
+    assert "together are larger than 1999 B" in together.missing[0].reason
+
+
+# Values of variables in the log -------------------------------------------------------
+
+
+def logged(text: str, environ: dict[str, str]) -> str:
+    kept: list[str] = []
+    log = OutputLog(kept.append, find_secrets(environ))
+    log.take(text.encode())
+    log.finish()
+    return "".join(kept)
+
+
+def test_the_value_of_a_secret_variable_is_masked_wherever_it_stands() -> None:
+    environ = {"DB_PASSWORD": "c4nary-c4nary", "PWD": "no-path-c4nary"}
+
+    assert logged("a c4nary-c4naryb no-path-c4nary\n", environ) == "a ***b ***\n"
+
+
+def test_where_something_lies_is_no_secret(tmp_path: Path) -> None:
+    """`pwd` printed three stars, and so did each line of a traceback."""
+    key = tmp_path / "id_rsa"
+    key.write_text("c4nary")
+    environ = {
+        "PWD": str(tmp_path),
+        "OLDPWD": "/gone/long/ago",
+        "SSH_KEY": str(key),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(key),
+        "SSH_AUTH_SOCK": "/tmp/ssh-x/agent.1",
+        "TLS_KEY_FILE": "/etc/tls/key-of-the-host",
+    }
+    text = f'File "{tmp_path}/f.py", {key}\n' + "\n".join(environ.values()) + "\n"
+
+    assert logged(text, environ) == text
+
+
+def test_a_secret_that_looks_like_a_path_is_masked() -> None:
+    environ = {"API_KEY": "/c4nary/K7MDENG/bPxRfiCY"}
+
+    assert logged("/c4nary/K7MDENG/bPxRfiCY\n", environ) == "***\n"
+
+
+@pytest.mark.parametrize("value", ["", "x", "1", "true", "enabled"])
+def test_short_values_would_mask_everything(value: str) -> None:
+    text = "x is true, 1 is enabled\n"
+
+    assert logged(text, {"AUTH": value, "MY_TOKEN": value}) == text
 
 
 # Rules -------------------------------------------------------------------------------

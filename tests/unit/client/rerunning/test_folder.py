@@ -155,6 +155,7 @@ async def test_configuration_is_put_as_it_was_but_for_secrets(tmp_path: Path) ->
         files=[
             ConfigFile(path="conf.yaml", file="a", sha256=""),
             ConfigFile(path="in-git.yaml", file="b", sha256="", is_masked=True),
+            ConfigFile(path="gone.yaml", file="b", sha256="", is_masked=True),
         ]
     )
     files = {"a": b"depth: 3", "b": b"password: ***"}
@@ -163,7 +164,11 @@ async def test_configuration_is_put_as_it_was_but_for_secrets(tmp_path: Path) ->
 
     assert (prepared.directory / "conf.yaml").read_bytes() == b"depth: 3"
     assert (prepared.directory / "in-git.yaml").read_text() == "password: real"
-    assert "'in-git.yaml' has secrets, which were not recorded" in prepared.notes
+    assert (prepared.directory / "gone.yaml").read_text() == "password: ***"
+    notes = [note for note in prepared.notes if ".yaml" in note]
+    assert len(notes) == 2
+    assert notes[0].startswith("'in-git.yaml' is the one of the code: ")
+    assert notes[1] == "'gone.yaml' has secrets, which were not recorded: '***'"
 
 
 async def test_the_environment_that_is_here_is_taken_when_asked_for(

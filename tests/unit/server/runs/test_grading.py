@@ -17,6 +17,7 @@ CODE: dict[str, Any] = {
 }
 LOCK = {"path": "uv.lock", "kind": "uv", "file": "lock", "sha256": "0" * 64}
 ENVIRONMENT: dict[str, Any] = {"python": "3.11.9", "locks": [LOCK]}
+MASKED_FILE = {"path": "c", "file": "config/c", "sha256": "0", "is_masked": True}
 SEEDS: dict[str, Any] = {"seed": 1}
 
 
@@ -25,6 +26,7 @@ def evidence(
     code: dict[str, Any] | None = None,
     environment: dict[str, Any] | None = None,
     seeds: dict[str, Any] | None = None,
+    configuration: dict[str, Any] | None = None,
     files: tuple[str, ...] = (),
     inputs: int = 1,
     outputs: int = 1,
@@ -34,6 +36,7 @@ def evidence(
         "code": CODE if code is None else code,
         "environment": ENVIRONMENT if environment is None else environment,
         "seeds": SEEDS if seeds is None else seeds,
+        "configuration": configuration or {},
     }
     return Evidence(parts, ("lock", *files), inputs, outputs, missing)
 
@@ -71,6 +74,8 @@ def test_all_that_is_asked_for_is_an_a_without_reasons() -> None:
                 }
             },
         ),
+        ("C", "code.argv", {"code": {**CODE, "argv": ["fit", "--token=***"]}}),
+        ("C", "configuration.files", {"configuration": {"files": [MASKED_FILE]}}),
         ("D", "code", {"code": {**CODE, "kind": "none", "commit": None}}),
         ("D", "code", {"code": {}}),
         ("D", "code", {"code": {"kind": 7}}),
@@ -142,3 +147,54 @@ def test_the_worst_reason_decides_and_all_are_listed() -> None:
 
     assert grade == "D"
     assert [reason.grade for reason in reasons] == ["D", "B", "B"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "its name says that it holds secrets",
+        "there is what looks like a secret in it",
+    ],
+)
+def test_nobody_is_told_to_commit_a_secret(reason: str) -> None:
+    left_out = [{"path": "id_rsa", "size_bytes": 1, "reason": reason}]
+
+    _, reasons = grade_run(
+        evidence(code={**CODE, "is_dirty": True, "untracked_left_out": left_out})
+    )
+
+    (said,) = reasons
+    assert "'id_rsa' was not kept" in said.text
+    assert "let Git ignore it, or give what is secret in the environment" in said.text
+    assert "commit" not in said.text.replace("never commit it", "")
+
+
+def test_nobody_is_told_to_commit_code_with_a_secret_as_it_is() -> None:
+    code = {**CODE, "kind": "none", "commit": None}
+    gap = Missing(
+        "code.entry", "'a.py' is not kept: there is what looks like a secret in it"
+    )
+
+    _, reasons = grade_run(evidence(code=code, missing=(gap,)))
+
+    assert "take the secret out of it, put it into Git" in reasons[0].text
+
+
+def test_what_else_was_left_out_may_be_committed() -> None:
+    left_out = [{"path": "a", "size_bytes": 1, "reason": "it is larger than 4 MB"}]
+
+    _, reasons = grade_run(evidence(code={**CODE, "untracked_left_out": left_out}))
+
+    assert "commit it, put it into a repository here" in reasons[0].text
+
+
+def test_what_was_masked_is_told_once() -> None:
+    code = {**CODE, "argv": ["fit", "--token=***"]}
+    gaps = (Missing("code.argv", "masked"), Missing("configuration.files", "masked"))
+
+    grade, reasons = grade_run(
+        evidence(code=code, configuration={"files": [MASKED_FILE]}, missing=gaps)
+    )
+
+    assert grade == "C"
+    assert [each.what for each in reasons] == ["code.argv", "configuration.files"]
