@@ -26,6 +26,7 @@ from lakebed.server.history.commit import Commit
 from lakebed.server.metadata.metadata import SqlMetadata
 from lakebed.server.provenance import adding, beginning, finding, lineage, subjects, why
 from lakebed.server.provenance.contents import find_contents
+from lakebed.server.provenance.lineage_nodes import Graph
 from lakebed.server.refs.store import Repository
 from lakebed.server.repository import commits, objects, repositories
 from lakebed.server.repository.engine import Engine
@@ -206,7 +207,7 @@ async def measure_lineage(engine: Engine, size: str) -> None:
         ("model", "file:" + ((77).to_bytes(4, "big") * 8).hex(), True),
     ):
         spans: list[float] = []
-        graph = lineage.Graph()
+        graph = Graph()
         for _ in range(ROUNDS):
             found = await subjects.find_subject(engine, subject, OWNER)
             assert isinstance(found, subjects.Found)

@@ -66,6 +66,8 @@ class Made:
     metrics: Mapping[str, Points] = field(default_factory=dict[str, Points])
     started_ms: int = 1_750_000_000_000
     name: str = field(default_factory=make_run_id)
+    rerun_of: str | None = None
+    """Name of the run that it did again."""
 
 
 async def seal_all(engine: Engine, runs: Iterator[Made]) -> int:
@@ -95,6 +97,7 @@ async def _seal_some(engine: Engine, runs: Sequence[Made]) -> None:
 
 
 async def _seal(tx: WriteTransaction, run: Made, record: bytes) -> None:
+    first = None if run.rerun_of is None else await tx.find_run(run.rerun_of)
     row = await tx.create_run(
         NewRun(
             name=run.name,
@@ -105,7 +108,7 @@ async def _seal(tx: WriteTransaction, run: Made, record: bytes) -> None:
             host="box",
             command=run.command,
             parent_id=None,
-            rerun_of_id=None,
+            rerun_of_id=None if first is None else first.id,
             started_ms=run.started_ms,
             heard_ms=run.started_ms,
             lost_after_s=300,
@@ -139,7 +142,7 @@ def _record_of(run: Made) -> RunRecord:
         ended_ms=run.started_ms + 1,
         exit_code=0,
         parent=None,
-        rerun_of=None,
+        rerun_of=run.rerun_of,
         grade="A",
         parts={"code": {"kind": "none", "argv": ["python", "train.py"]}},
         params=run.params,

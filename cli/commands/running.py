@@ -84,6 +84,13 @@ def run(
             autocompletion=complete_repository,
         ),
     ] = None,
+    keep_on_interrupt: Annotated[
+        bool,
+        typer.Option(
+            "--keep-on-interrupt",
+            help="Publish also after Ctrl-C, if the command saves its work and exits with 0",
+        ),
+    ] = False,
     server: options.Server = None,
 ) -> None:
     """Run a command, and record what it was and what came of it.
@@ -125,12 +132,17 @@ def run(
     what = Command(argv=command, directory=Path.cwd(), environ=os.environ, options=said)
     # Before what speaks to the server is imported: that takes as long as git does.
     capturing = Capturing(plan, what)
-    end = execute(server, plan, what, capturing)
+    end = execute(server, plan, what, capturing, keeps_on_interrupt=keep_on_interrupt)
     raise typer.Exit(tell(end))
 
 
 def execute(
-    server: str | None, plan: Plan, command: Command, capturing: Capturing
+    server: str | None,
+    plan: Plan,
+    command: Command,
+    capturing: Capturing,
+    *,
+    keeps_on_interrupt: bool = False,
 ) -> CommandEnd:
     """Run `command` as a recorded run, and return what came of it.
 
@@ -150,7 +162,12 @@ def execute(
         secret_access_key=target.secret_access_key,
     ) as client:
         return CommandRun(
-            client, plan, command, capturing=capturing, watch=TransferProgress
+            client,
+            plan,
+            command,
+            capturing=capturing,
+            watch=TransferProgress,
+            keeps_on_interrupt=keeps_on_interrupt,
         ).run()
 
 
@@ -169,5 +186,10 @@ def tell(end: CommandEnd) -> int:
             code = exit_code_of(end.problem)
         if not isinstance(end.problem, ClientError | CommandNotStartedError | OSError):
             raise CommandError(str(end.problem))
+    if end.is_held_back:
+        say(
+            "interrupted: nothing is published, though the command exited with 0; "
+            "'lakebed run --keep-on-interrupt' publishes then"
+        )
     say(f"run {end.run}")
     return code

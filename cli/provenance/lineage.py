@@ -7,13 +7,13 @@ it afterwards. Arrows go from what was read to what came of it, whichever way wa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..text import escape, short
 
 if TYPE_CHECKING:
-    from lakebed.client.wire import Lineage, LineageNode
+    from lakebed.client.wire import Lineage, LineageEdge, LineageNode
 
 SHAPES = {"run": "box", "model": "hexagon", "prefix": "folder", "file": "note"}
 """Of Graphviz; what we do not know is an ellipse."""
@@ -28,18 +28,20 @@ _MERMAID_ESCAPES = str.maketrans(
 def render_tree(lineage: Lineage) -> Iterator[str]:
     """Yield the lines of the tree that begins at what was asked for."""
     nodes = {node.id: node for node in lineage.nodes}
-    next_ones: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for edge in lineage.edges:
-        ends = edge.source, edge.target
+    next_ones: defaultdict[str, list[tuple[str, LineageEdge | None]]]
+    next_ones = defaultdict(list)
+    for each in lineage.edges:
+        ends = each.source, each.target
         here, there = ends if lineage.direction == "down" else ends[::-1]
-        next_ones[here].append((there, edge.how))
+        next_ones[here].append((there, each))
     shown: set[str] = set()
     for root in _roots(lineage):
         # Not by calling itself: a chain may be longer than Python's stack.
-        todo: list[tuple[str, str, str, str, str]] = [(root.id, "", "", "", "")]
+        todo: list[tuple[str, LineageEdge | None, str, str, str]]
+        todo = [(root.id, None, "", "", "")]
         while todo:
-            id_, how, lead, below, parent = todo.pop()
-            told = _text(nodes[id_]) + (f"  ({how})" if how else "")
+            id_, edge, lead, below, parent = todo.pop()
+            told = _told(nodes, id_, edge, parent)
             children = [
                 each
                 for each in next_ones[id_]
@@ -50,23 +52,49 @@ def render_tree(lineage: Lineage) -> Iterator[str]:
                 continue
             shown.add(id_)
             yield lead + told
-            for number, (child, kind) in enumerate(reversed(children)):
+            for number, (child, way) in enumerate(reversed(children)):
                 lane = "   " if number == 0 else "|  "
-                todo.append((child, kind, f"{below}+- ", below + lane, id_))
+                todo.append((child, way, f"{below}+- ", below + lane, id_))
+
+
+def _told(
+    nodes: Mapping[str, LineageNode], id_: str, edge: LineageEdge | None, parent: str
+) -> str:
+    """Return what the tree says of a node, to which `edge` leads."""
+    node = nodes[id_]
+    if edge is None:
+        return _text(node)
+    if edge.how == "same":
+        return f"{_text(node)}  (same content)"
+    how: str = edge.how
+    if edge.commit is not None and node.kind == "run":
+        # The run stands below what it read: at the commit that is shown of it, mostly.
+        there = nodes[parent].commit if parent in nodes else None
+        how = how if there == edge.commit else f"{how} at {short(edge.commit)}"
+    same = nodes.get(node.same_as or "")
+    told = f"{_text(node, edge.commit)}  ({how})"
+    return told if same is None else f"{told}, same content as {escape(same.label)}"
 
 
 def _roots(lineage: Lineage) -> Sequence[LineageNode]:
     return [node for node in lineage.nodes if node.depth == 0] or lineage.nodes[:1]
 
 
-def _text(node: LineageNode) -> str:
+def _text(node: LineageNode, used_at: str | None = None) -> str:
+    """Return a node in words, of a content at the commit where it was used."""
     told = f"{node.kind} {node.label}"
     if node.kind == "run":
         told = f"run {short(node.id.partition(':')[2])}  {node.label}"
+        if node.rerun_of is not None:
+            told += f", did {short(node.rerun_of)} again"
+        return escape(told)
     if node.path is not None and node.path not in node.label:
         told += f"  {node.path}"
-    if node.commit is not None and node.commit[:7] not in told:
-        told += f" at {short(node.commit)}"
+    commit = used_at or node.commit
+    if commit is not None and commit[:7] not in told:
+        told += f" at {short(commit)}"
+    if not node.is_published:
+        told += ", not published"
     return escape(told)
 
 

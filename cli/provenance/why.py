@@ -158,7 +158,7 @@ def _changes_text(code: Code) -> str:
 
 def _data_lines(inputs: Sequence[RunInput]) -> Iterable[Line]:
     if not inputs:
-        yield Line("nothing declared, nothing observed", "yellow")
+        yield Line("no input declared, none observed", "yellow")
         return
     if len(inputs) > 1:
         total = format_bytes(sum(each.size_bytes for each in inputs))
@@ -242,8 +242,11 @@ def _output_lines(run: Run, asked: RunOutput | None) -> Iterable[Line]:
     outputs = run.outputs
     if run.status != "succeeded" and run.status != "running":
         yield Line("none published: the run did not succeed", "yellow")
+        for gap in run.missing:
+            if gap.what == "outputs.unpublished":
+                yield Line(gap.reason.partition(":")[0], "yellow", fit="fold")
         return
-    if not outputs:
+    if not outputs and not run.deleted:
         yield Line("none", "yellow")
     for each in sorted(outputs, key=lambda each: each != asked):
         at = f"lakebed://{each.repository}/{short(each.commit)}/{each.path}"
@@ -252,6 +255,9 @@ def _output_lines(run: Run, asked: RunOutput | None) -> Iterable[Line]:
         size = "" if each.size_bytes is None else f"  {format_bytes(each.size_bytes)}"
         identity = f"  {short(each.identity)}" if each.identity else ""
         yield Line(f"{at}{size}{identity}", fit="end")
+    for gone in run.deleted:
+        at = f"lakebed://{gone.repository}/{short(gone.commit)}/{gone.path}"
+        yield Line(f"{at}  deleted", fit="end")
 
 
 def _grade_lines(run: Run) -> Iterable[Line]:
@@ -269,6 +275,8 @@ def _grade_lines(run: Run) -> Iterable[Line]:
 def _missing_lines(run: Run) -> Iterable[Line]:
     """Yield what could not be recorded, but for what the grade has told."""
     for each in run.missing:
+        if each.what == "outputs.unpublished":
+            continue  # the outputs have told
         if not any(each.reason in reason.text for reason in run.reasons):
             yield Line(f"{each.what}: {each.reason}", fit="fold")
 

@@ -94,7 +94,8 @@ def check_verifiable(first: Run) -> None:
             f"cannot verify run '{first.id}': it {_past(first.status)}, so that there is "
             "nothing to compare with"
         )
-    if not any(each.identity for each in first.outputs) and not first.metrics:
+    came_of_it = first.metrics or first.deleted
+    if not any(each.identity for each in first.outputs) and not came_of_it:
         raise NothingToCompareError(
             f"cannot verify run '{first.id}': it published nothing and logged no metric"
         )
@@ -134,12 +135,13 @@ async def verify_run(
                     lake, path, one, other, folder, allowed.find(path)
                 )
         differences.append(detail)
+    differences += _compare_deleted(first, again)
     differences += _find_unlisted(first, again)
     differences += _compare_metrics(first, again, allowed)
     return VerdictCreation(
         rerun=again.id,
         is_identical=not differences,
-        compared=compared,
+        compared=compared + len(_places_deleted(first)),
         differences=differences[:DIFFERENCES_MAX],
     )
 
@@ -171,6 +173,25 @@ async def _pair_outputs(
             async for each in _diff_prefix(lake, one, other):
                 found.setdefault((repository, each[0]), each)
     return [found[key] for key in sorted(found)], compared
+
+
+def _compare_deleted(first: Run, again: Run) -> list[Difference]:
+    """Return what only one of both deleted."""
+    before, after = _places_deleted(first), _places_deleted(again)
+    return [
+        Difference(
+            path=path,
+            kind="missing" if (repository, path) in before else "added",
+            detail="only the first run deleted it"
+            if (repository, path) in before
+            else "only the second run deleted it",
+        )
+        for repository, path in sorted(before ^ after)
+    ]
+
+
+def _places_deleted(run: Run) -> set[Key]:
+    return {(each.repository, each.path) for each in run.deleted}
 
 
 def _files(outputs: Sequence[RunOutput]) -> dict[Key, RunOutput]:

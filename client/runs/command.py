@@ -26,6 +26,7 @@ from ..seeding import seeds_of_variables
 from ..wire.run_parts import Code
 from .capturing import Capturing, Command
 from .live import LiveRun
+from .log_lines import LogLines
 from .outcome import INTERRUPTED, EndStatus, Outcome
 from .output_log import OutputLog, find_secrets
 from .plan import Parts, Plan, make_creation
@@ -47,6 +48,9 @@ class CommandEnd:
     """What failed beside the command."""
     is_line_open: bool = False
     """Whether what was shown last, on a terminal, may stand in a line without an end."""
+    is_held_back: bool = False
+    """Whether the command was interrupted and ended well all the same: as nobody can tell
+    whether what it wrote is whole, nothing is published."""
 
 
 class CommandRun(LiveRun):
@@ -62,6 +66,7 @@ class CommandRun(LiveRun):
         *,
         capturing: Capturing | None = None,
         watch: Watch | None = None,
+        keeps_on_interrupt: bool = False,
     ) -> None:
         """Prepare to run `command`.
 
@@ -71,8 +76,10 @@ class CommandRun(LiveRun):
             command: what is run.
             capturing: what is being captured of it already.
             watch: is told of what is moved.
+            keeps_on_interrupt: a command that was interrupted and ends well has succeeded.
         """
         super().__init__(plan, client.server)
+        self._keeps_on_interrupt = keeps_on_interrupt
         self._client = client
         self._command = command
         self._watch = watch
@@ -95,11 +102,14 @@ class CommandRun(LiveRun):
         except (ClientError, OSError) as error:
             problem = problem or error
         code = outcome.exit_code
+        is_held_back = code == 0 and outcome.status == "interrupted"
+        if is_held_back:
+            code = INTERRUPTED
         if code == 0 and problem is not None:
             code = 1
         failure = problem if isinstance(problem, Exception) else None
         is_open = self._is_line_open or outcome.status == "interrupted"
-        return CommandEnd(self.id, code, self.result, failure, is_open)
+        return CommandEnd(self.id, code, self.result, failure, is_open, is_held_back)
 
     def _start(self) -> None:
         command, plan = self._command, self._plan
@@ -147,7 +157,7 @@ class CommandRun(LiveRun):
             return Outcome("failed", error.exit_code, str(error)), error
         except (ClientError, OSError) as error:
             return Outcome("failed", 1, str(error)), error
-        return _outcome_of(ended), None
+        return _outcome_of(ended, self._keeps_on_interrupt), None
 
     def _check_out_all(self) -> None:
         for wish in self._plan.inputs:
@@ -160,12 +170,14 @@ class CommandRun(LiveRun):
         environ = environment_of(self._known).apply(self._capturing.environ)
         log = OutputLog(recorder.log_text, find_secrets(environ))
         try:
-            return run_process(
-                command.argv,
-                directory=command.directory,
-                environ=environ,
-                take=log.take,
-            )
+            with LogLines(log.take_line) as lines:
+                return run_process(
+                    command.argv,
+                    directory=command.directory,
+                    environ=environ | lines.variables(self.id),
+                    take=log.take,
+                    lines=lines,
+                )
         finally:
             log.finish()
             self._is_line_open = log.is_line_open
@@ -176,9 +188,10 @@ class CommandRun(LiveRun):
         return None
 
 
-def _outcome_of(ended: Ended) -> Outcome:
+def _outcome_of(ended: Ended, keeps_on_interrupt: bool) -> Outcome:
     if ended.exit_code == 0:
-        return Outcome("succeeded", 0)
+        is_whole = keeps_on_interrupt or not ended.was_stopped
+        return Outcome("succeeded" if is_whole else "interrupted", 0)
     reason = ""
     if ended.signal is not None:
         reason = f"the command was ended by {_name_signal(ended.signal)}"

@@ -32,6 +32,7 @@ from . import current
 from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
 from .late_code import LateCode
+from .log_lines import LogSender
 from .outbox import warn
 from .outcome import Outcome, not_published
 from .plan import Parts, capture_here, make_creation
@@ -74,6 +75,7 @@ class LiveRun(Recording):
         attached = find_attached(self._server) if outer is None else None
         if attached is not None:
             self._is_attached = True
+            self._lines = LogSender.find(attached.run)
             self._take_up(attached, saved_server=attached.server)
             self.log_params(self._plan.params)
             return False
@@ -208,8 +210,7 @@ class LiveRun(Recording):
             except (ClientError, OSError) as error:
                 failure = error
                 outcome = Outcome("failed", 1, str(error))
-        if outcome.reason:
-            recorder.log_text(mask_text(outcome.reason) + "\n")
+        self._log_reason(recorder, outcome)
         self._record_the_end(recorder)
         if self._is_attached:
             recorder.flush(FINISH_S)
@@ -218,6 +219,11 @@ class LiveRun(Recording):
             self._seal(recorder, outcome, message)
         if failure is not None:
             raise failure
+
+    def _log_reason(self, recorder: Recorder, outcome: Outcome) -> None:
+        """Say in the log why the run failed; of a command its own output tells that."""
+        if outcome.reason and not self._is_attached:
+            recorder.log_text(mask_text(outcome.reason) + "\n")
 
     def _record_the_end(self, recorder: Recorder) -> None:
         seeds = current_seeds() if self.is_of_this_process else None
@@ -256,8 +262,7 @@ class LiveRun(Recording):
         """End the run while the process ends: nothing is uploaded any more."""
         if self._recorder is None:
             return
-        if outcome.reason:
-            self._recorder.log_text(mask_text(outcome.reason) + "\n")
+        self._log_reason(self._recorder, outcome)
         if self._is_attached:
             self._recorder.flush(AT_EXIT_S)
         else:

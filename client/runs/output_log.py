@@ -51,6 +51,11 @@ class OutputLog:
         self.is_line_open = not data.endswith(b"\n")
         self._take_text(self._decoder.decode(data))
 
+    def take_line(self, text: str) -> None:
+        """Take what a script logged itself, between what it printed."""
+        lines = text.removesuffix("\n").split("\n")
+        self._add("".join(self._clean(line) + "\n" for line in lines))
+
     def finish(self) -> None:
         """Give on what is left: a line without an end, and the end of a long log."""
         self._take_text(self._decoder.decode(b"", final=True))

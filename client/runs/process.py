@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import selectors
 import signal
 import struct
@@ -25,6 +26,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import socket
+
+    from .log_lines import LogLines
 
 STEP_BYTES = 64 * 1024
 """As much as a pipe holds."""
@@ -74,8 +81,9 @@ def run_process(
     directory: Path,
     environ: Mapping[str, str],
     take: Take,
+    lines: LogLines | None = None,
 ) -> Ended:
-    """Run `argv` to its end; `take` is given what it writes.
+    """Run `argv` to its end; `take` is given what it writes, `lines` what it logs.
 
     Raises:
         CommandNotStartedError: it cannot be started.
@@ -95,7 +103,7 @@ def run_process(
         outputs.close_child_ends()
         ended = threading.Thread(target=_wait, args=(process, outputs), daemon=True)
         ended.start()
-        outputs.relay(take)
+        outputs.relay(take, lines)
         ended.join()
         code = process.returncode
         return Ended(
@@ -182,24 +190,58 @@ class _Outputs:
                 _copy_size(stream.target, stream.ours)
         return has_terminal
 
-    def relay(self, take: Take) -> None:
+    def relay(self, take: Take, lines: LogLines | None) -> None:
         """Pass on what comes until the command has ended, and all of it is through."""
         with selectors.DefaultSelector() as selector:
             for fd, stream in {s.ours: s for s in self._streams.values()}.items():
                 selector.register(fd, selectors.EVENT_READ, stream)
             selector.register(self._end_seen, selectors.EVENT_READ)
+            if lines is not None:
+                lines.register(selector)
             timeout_s: float | None = None
             has_ended = False
-            while len(selector.get_map()) > (0 if has_ended else 1) or not has_ended:
+            while not has_ended or _open_streams(selector):
                 ready = selector.select(timeout_s)
                 if not ready and timeout_s is not None:
-                    return
+                    break
                 for key, _ in ready:
-                    if key.fd == self._end_seen:
+                    if isinstance(key.data, _Stream):
+                        if not _pass_on(key.data, take):
+                            selector.unregister(key.fd)
+                    elif key.fd == self._end_seen:
                         has_ended, timeout_s = True, DRAIN_S
                         selector.unregister(self._end_seen)
-                    elif not _pass_on(key.data, take):
-                        selector.unregister(key.fd)
+                _take_lines(selector, ready, take, lines)
+            # Of a command that was killed while it waited for us to take a line.
+            _take_lines(selector, selector.select(0), take, lines)
+
+
+def _open_streams(selector: selectors.BaseSelector) -> list[selectors.SelectorKey]:
+    """Return what may still write."""
+    keys = selector.get_map().values()
+    return [key for key in keys if isinstance(key.data, _Stream)]
+
+
+def _take_lines(
+    selector: selectors.BaseSelector,
+    ready: Sequence[tuple[selectors.SelectorKey, int]],
+    take: Take,
+    lines: LogLines | None,
+) -> None:
+    """Take lines that were logged, each behind what was printed before it."""
+
+    def drain() -> None:
+        poll = select.poll()
+        streams = {key.fd: key.data for key in _open_streams(selector)}
+        for fd in streams:
+            poll.register(fd, select.POLLIN)
+        for fd, _ in poll.poll(0):
+            if not _pass_on(streams[fd], take):
+                selector.unregister(fd)
+
+    for key, _ in ready:
+        if lines is not None and key.data is lines:
+            lines.take(cast("socket.socket", key.fileobj), selector, drain)
 
 
 def _pass_on(stream: _Stream, take: Take) -> bool:

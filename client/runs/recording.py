@@ -19,6 +19,7 @@ from ..capture import mask_text
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
 from .late_code import LateCode
+from .log_lines import LogSender
 from .output_log import shorten_text
 from .pending import as_number, check_name
 from .plan import Parts, Plan, clean_params
@@ -60,6 +61,7 @@ class Recording:
         self._recorder: Recorder | None = None
         self._address: RunAddress | None = None
         self._is_attached = False
+        self._lines: LogSender | None = None
         self._token: Token[Recording | None] | None = None
         self._parts: Parts | None = None
         self._seeds: Seeds | None = None
@@ -194,8 +196,10 @@ class Recording:
 
         Of more than a million characters the beginning and the end are kept.
         """
-        masked = mask_text(shorten_text(text))
-        self._running.log_text(masked.rstrip("\n") + "\n")
+        line = mask_text(shorten_text(text)).rstrip("\n") + "\n"
+        recorder = self._running
+        if self._lines is None or not self._lines.send(line):
+            recorder.log_text(line)
 
     # Behind the twins -----------------------------------------------------------------
 

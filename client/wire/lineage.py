@@ -31,13 +31,21 @@ class LineageNode(Body, frozen=True, kw_only=True):
     """A run, a file or prefix, or a version of a model."""
 
     id: str
-    """`run:ID`, `model:NAME@VERSION`, `file:IDENTITY` or `prefix:IDENTITY`."""
+    """`run:ID`, `model:NAME@VERSION`, `file:IDENTITY@REPO/PATH` or `prefix:...`; without an
+    address: a content that was asked for by its id, or that lies at none."""
     kind: Literal["run", "file", "prefix", "model"]
     label: str
     repository: str | None = None
     path: str | None = None
     commit: str | None = None
+    """One that has the content at the path."""
     depth: int = 0
+    same_as: str | None = None
+    """Id of the first node with the same content, at another address."""
+    rerun_of: str | None = None
+    """Of a run: the run that it did again."""
+    is_published: bool = True
+    """False: a re-run wrote it, and it can be read at its commit alone."""
 
 
 class LineageEdge(Body, frozen=True, kw_only=True):
@@ -45,8 +53,11 @@ class LineageEdge(Body, frozen=True, kw_only=True):
 
     source: str
     target: str
-    how: Literal["declared", "observed", "within", "registered"]
-    """`within`: the source lies below the target, or the target below the source."""
+    how: Literal["declared", "observed", "within", "registered", "same"]
+    """`within`: the source lies below the target, or the target below the source. `same`: both
+    have the same content; no run is known to have made one of the other."""
+    commit: str | None = None
+    """Of what a run read or wrote: the commit that it recorded."""
 
 
 class Lineage(Body, frozen=True, kw_only=True):

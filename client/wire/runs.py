@@ -198,6 +198,16 @@ class RunOutput(Body, frozen=True, kw_only=True):
     local: str | None = None
 
 
+class RunDeletion(Body, frozen=True, kw_only=True):
+    """What was there when a run began, and is not where it published."""
+
+    repository: str
+    branch: str
+    path: str
+    commit: str
+    """What the run published: the first one without it."""
+
+
 class MetricSummary(Body, frozen=True, kw_only=True):
     """A metric in short."""
 
@@ -281,6 +291,8 @@ class Run(Body, frozen=True, kw_only=True):
     inputs: list[RunInput]
     outputs: list[RunOutput]
     files: list[KeptFile]
+    deleted: list[RunDeletion] = msgspec.field(default_factory=list[RunDeletion])
+    """What it deleted, as far as it was there when it began; nothing before the end."""
     missing: list[Missing]
     verdicts: list[Verdict]
     work_branches: list[WorkBranch]

@@ -70,6 +70,15 @@ def show_run(details: RunDetails) -> wire.Run:
             *(show_output(edge) for edge in record.outputs),
             *(show_wish(wish) for wish in details.wishes),
         ],
+        deleted=[
+            wire.RunDeletion(
+                repository=each.repository,
+                branch=each.branch,
+                path=show_path(each.path),
+                commit=each.commit.hex(),
+            )
+            for each in record.deleted
+        ],
         files=[
             wire.KeptFile(
                 name=each.name, blob_id=each.blob_id.hex(), size_bytes=each.size_bytes

@@ -17,14 +17,19 @@ _ARTIFACT = (
 )
 _RUN = (
     "run.id, run.name, coalesce((SELECT name FROM repository WHERE repository.id = "
-    "run.repository_id), ''), run.experiment, run.command"
+    "run.repository_id), ''), run.experiment, run.command, "
+    "(SELECT name FROM run AS first WHERE first.id = run.rerun_of_id)"
 )
 _BELOW_ALL = b"\xff"
 """Paths are UTF-8, which never has this byte."""
 
 
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
 def _run(row: Row) -> RunTag:
-    return RunTag(*row[:5])
+    return RunTag(*row[:6])
 
 
 def _artifact(row: Row) -> Artifact:
@@ -32,7 +37,7 @@ def _artifact(row: Row) -> Artifact:
 
 
 def _use(row: Row) -> Use:
-    return Use(_run(row), _artifact(row[5:]), row[9], bool(row[10]))
+    return Use(_run(row), _artifact(row[6:]), row[10], bool(row[11]))
 
 
 def _version(row: Row) -> VersionTag:
@@ -111,6 +116,42 @@ class GraphReads:
     async def find_outputs(self, run_id: int, *, limit: int) -> list[Use]:
         """See `GraphReader.find_outputs`."""
         return [_use(row) for row in self._session.rows(_OUTPUTS, (run_id, limit))]
+
+    async def find_readers(
+        self, artifact: Artifact, run_ids: Sequence[int]
+    ) -> set[int]:
+        """See `GraphReader.find_readers`."""
+        rows = self._session.rows(
+            "SELECT run_id FROM run_input WHERE artifact_id = (SELECT id FROM artifact "
+            "WHERE repository_id = (SELECT id FROM repository WHERE name = ?) "
+            "AND path = ? AND is_prefix = ? AND identity = ?) "
+            f"AND run_id IN ({_marks(run_ids)})",
+            (
+                artifact.repository,
+                artifact.path,
+                artifact.is_prefix,
+                artifact.identity,
+                *run_ids,
+            ),
+        )
+        return {row[0] for row in rows}
+
+    async def find_trees_of(
+        self, run_ids: Sequence[int], repository: str, prefixes: Sequence[bytes]
+    ) -> dict[bytes, set[int]]:
+        """See `GraphReader.find_trees_of`."""
+        rows = self._session.rows(
+            "SELECT run_input.commit_id, run_id FROM artifact "
+            "JOIN run_input ON artifact_id = artifact.id "
+            "WHERE repository_id = (SELECT id FROM repository WHERE name = ?) "
+            f"AND is_prefix = 1 AND path IN ({_marks(prefixes)}) "
+            f"AND run_id IN ({_marks(run_ids)})",
+            (repository, *prefixes, *run_ids),
+        )
+        found: dict[bytes, set[int]] = {}
+        for commit_id, run_id in rows:
+            found.setdefault(commit_id, set()).add(run_id)
+        return found
 
     async def find_places(self, identity: bytes, *, limit: int) -> list[Artifact]:
         """See `GraphReader.find_places`."""

@@ -93,7 +93,7 @@ def gather_evidence(record: RunRecord) -> Evidence:
         record.parts,
         frozenset(each.name for each in record.files),
         len(record.inputs),
-        len(record.outputs),
+        len(record.outputs) + len(record.deleted),
         record.missing,
     )
 

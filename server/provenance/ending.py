@@ -6,10 +6,13 @@ on where it stopped when it is asked for again, or when nothing was heard of the
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from lakebed.client.wire.runs import RunEnd
 
 from ..errors import (
     InvalidValueError,
+    LakeError,
     PermissionDeniedError,
     RefMovedError,
     RunEndedError,
@@ -24,7 +27,7 @@ from ..runs.statuses import Status
 from .adding import check_missing
 from .callers import Caller, require_own
 from .drafts import Draft, Ending, decode_draft, encode_draft
-from .publishing import Published, publish_run
+from .publishing import Published, Unpublished, count_unpublished, publish_run
 from .sealing import seal
 
 CHILDREN_AT_ONCE = 100
@@ -141,6 +144,7 @@ async def finish_run(engine: Engine, run: RunRow) -> RunRow:
             await _end_parts(engine, now)
             status = Status.parse(draft.ending.status) or Status.FAILED
             published: list[Published] = []
+            unpublished: list[Unpublished] = []
             if status is Status.SUCCEEDED:
                 try:
                     published = await publish_run(engine, now, draft.ending)
@@ -152,7 +156,10 @@ async def finish_run(engine: Engine, run: RunRow) -> RunRow:
                     return again
                 if any(each.commit is None for each in published):
                     status = Status.FAILED
-            await seal(engine, now, draft, status, published)
+            else:
+                with suppress(LakeError):  # the count is not worth a run without an end
+                    unpublished = await count_unpublished(engine, now)
+            await seal(engine, now, draft, status, published, unpublished)
         now = await engine.metadata.find_run_by_id(run.id)
     if now is None:
         raise RunNotFoundError(run.name)

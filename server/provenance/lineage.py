@@ -1,9 +1,13 @@
 """Lineage: from something to all that it came from, or to all that came of it.
 
 A walk over the graph of runs and artifacts, breadth first, so that what is cut off at the
-limits is the farthest. Contents are nodes: `file:IDENTITY`, wherever a file lies. Beside
-the edges that runs recorded there are two that follow from where things lie:
+limits is the farthest. A content at an address is a node: `file:IDENTITY@REPO/PATH`, as the
+run recorded it that read or wrote it there. Beside the edges that runs recorded there are
+three that follow from what lies where:
 
+- equal contents are the same thing, wherever they lie: so a lineage goes on behind copies,
+  moves and merges. What uses an equal content at another address hangs on a node of that
+  address, which the walk comes to as `same`;
 - who read all below a prefix read each file there: going down from a file, the trees that
   were inputs at a prefix of its path are asked whether they hold it;
 - what was read below a prefix may have been written file by file: going up from a prefix,
@@ -14,91 +18,45 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from ..errors import LakeError
 from ..ids import CommitId
-from ..refs.names import MODELS
 from ..repository.contracts import Snapshot
 from ..repository.engine import Engine
-from ..repository.paths import show_path
 from ..repository.resolving import get_repository
 from ..runs.graph import Artifact, RunTag, Use, VersionTag
 from ..tree.entry import unpack_entry
 from ..tree.lookup import find
+from .lineage_nodes import (
+    Content,
+    Edge,
+    EdgeHow,
+    Graph,
+    Stop,
+    node_of,
+    run_node_id,
+    version_node_id,
+)
 
 NEIGHBOURS_MAX = 1000
 """Neighbours of one node that are looked at: what else there is does not fit anyway."""
 TREES_MAX = 2000
 """Trees that are asked whether they hold a file: 50 µs each from the cache."""
 
-NodeKind = Literal["run", "file", "prefix", "model"]
-EdgeHow = Literal["declared", "observed", "within", "registered"]
 IsShown = Callable[[str, str | None], bool]
 """Whether the caller may see what lies in a repository, by its name; the other is the
 name of a model, in the repository of models."""
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A node of the answer."""
+class _Link:
+    """Where the walk goes on from a content, and the address where it does."""
 
-    id: str
-    kind: NodeKind
-    label: str
-    depth: int
-    repository: str = ""
-    path: bytes = b""
-    commit_id: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """From what was there before to what came of it."""
-
-    source: str
-    target: str
+    at: Content
+    stop: Stop
     how: EdgeHow
-
-
-@dataclass(slots=True)
-class Graph:
-    """What a walk came to."""
-
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
-    edges: dict[Edge, None] = field(default_factory=dict[Edge, None])
-    is_complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """An artifact, at a place and commit where the walk met it."""
-
-    artifact: Artifact
     commit_id: bytes = b""
-
-    @property
-    def id(self) -> str:
-        return artifact_id(self.artifact)
-
-
-_Stop = _Content | RunTag | VersionTag
-
-
-def artifact_id(artifact: Artifact) -> str:
-    """Return the id of the node that an artifact is."""
-    return f"{'prefix' if artifact.is_prefix else 'file'}:{artifact.identity.hex()}"
-
-
-def run_node_id(run: RunTag) -> str:
-    """Return the id of the node that a run is."""
-    return f"run:{run.name}"
-
-
-def version_node_id(version: VersionTag) -> str:
-    """Return the id of the node that a version of a model is."""
-    return f"model:{version.model}@{version.number}"
 
 
 async def trace(
@@ -127,7 +85,7 @@ async def trace(
         walk = _Walk(engine, snapshot, is_up, depth_max, nodes_max, is_shown)
         return await walk.run(
             [
-                _Content(each, commit_id) if isinstance(each, Artifact) else each
+                Content(each, commit_id) if isinstance(each, Artifact) else each
                 for each in start
             ]
         )
@@ -154,9 +112,13 @@ class _Walk:
         self._nodes_max = nodes_max
         self._is_shown = is_shown
         self._graph = Graph()
-        self._queue: deque[tuple[_Stop, int]] = deque()
+        self._queue: deque[tuple[Stop, int]] = deque()
+        self._first: dict[bytes, str] = {}
+        """The first node of each content: from it the walk goes to its other addresses."""
+        self._links: dict[bytes, list[_Link]] = {}
+        """Of each content that was left: where the walk goes on, at all addresses."""
 
-    async def run(self, start: list[_Stop]) -> Graph:
+    async def run(self, start: list[Stop]) -> Graph:
         for stop in start:
             self._meet(stop, 0)
         while self._queue:
@@ -170,15 +132,15 @@ class _Walk:
                     await self._leave_run(stop, depth)
                 case VersionTag():
                     await self._leave_version(stop, depth)
-                case _Content():
+                case Content():
                     await self._leave_content(stop, depth)
         return self._graph
 
     # Each node once, in the order in which they are met ------------------------------
 
-    def _meet(self, stop: _Stop, depth: int) -> str | None:
+    def _meet(self, stop: Stop, depth: int) -> str | None:
         """Take a node into the answer; return its id, or None if it is left out."""
-        node = _node_of(stop, depth)
+        node = node_of(stop, depth)
         if node.id in self._graph.nodes:
             return node.id
         model = stop.model if isinstance(stop, VersionTag) else None
@@ -187,12 +149,18 @@ class _Walk:
         if len(self._graph.nodes) >= self._nodes_max:
             self._graph.is_complete = False
             return None
+        if isinstance(stop, Content):
+            first = self._first.setdefault(stop.artifact.identity, node.id)
+            if first != node.id:
+                node = replace(node, same_as=first)
         self._graph.nodes[node.id] = node
         self._queue.append((stop, depth))
         return node.id
 
-    def _step(self, here: str, stop: _Stop, depth: int, how: EdgeHow) -> None:
-        is_new = _node_of(stop, depth).id not in self._graph.nodes
+    def _step(
+        self, here: str, stop: Stop, depth: int, how: EdgeHow, commit_id: bytes = b""
+    ) -> None:
+        is_new = node_of(stop, depth).id not in self._graph.nodes
         if is_new and depth > self._depth_max:
             self._graph.is_complete = False
             return
@@ -200,7 +168,7 @@ class _Walk:
         if there is None or there == here:
             return
         source, target = (there, here) if self._is_up else (here, there)
-        self._graph.edges[Edge(source, target, how)] = None
+        self._graph.edges[Edge(source, target, how, commit_id)] = None
 
     def _cut(self, found: int) -> None:
         if found >= NEIGHBOURS_MAX:
@@ -215,9 +183,12 @@ class _Walk:
         else:
             uses = await self._reader.find_outputs(run.id, limit=NEIGHBOURS_MAX)
         self._cut(len(uses))
+        is_published = self._is_up or run.rerun_of is None
         for use in uses:
-            content = _Content(use.artifact, use.commit_id)
-            self._step(here, content, depth + 1, _how(use))
+            content = Content(use.artifact, use.commit_id, is_published)
+            if not is_published and use.artifact.identity in self._first:
+                continue  # it wrote once more what is there
+            self._step(here, content, depth + 1, _how(use), use.commit_id)
 
     async def _leave_version(self, version: VersionTag, depth: int) -> None:
         here = version_node_id(version)
@@ -226,52 +197,128 @@ class _Walk:
             if run is not None:
                 self._step(here, run, depth + 1, "registered")
             return
-        self._step(here, _Content(version.artifact), depth + 1, "registered")
+        self._step(here, Content(version.artifact), depth + 1, "registered")
 
-    async def _leave_content(self, content: _Content, depth: int) -> None:
-        here, identity = content.id, content.artifact.identity
+    async def _leave_content(self, content: Content, depth: int) -> None:
+        identity = content.artifact.identity
+        links = self._links.get(identity)
+        is_first = links is None
+        if links is None:
+            links = self._links[identity] = await self._find_links(content)
+        for link in links:
+            if link.at.id == content.id:
+                self._step(content.id, link.stop, depth + 1, link.how, link.commit_id)
+        if is_first:
+            await self._go_elsewhere(content, links, depth)
+        if self._is_up and content.artifact.is_prefix and not links:
+            await self._find_parts(content, depth)
+
+    async def _go_elsewhere(
+        self, content: Content, links: list[_Link], depth: int
+    ) -> None:
+        """Go to the other addresses from which a content leads on."""
+        elsewhere = [link for link in links if link.at.id != content.id]
+        if not elsewhere:
+            return
+        copies = await self._find_copies(content, elsewhere)
+        for link in elsewhere:
+            if link.at.id not in copies:
+                self._step(content.id, link.at, depth + 1, "same")
+
+    async def _find_links(self, content: Content) -> list[_Link]:
+        """Return where the walk goes on from a content, at whatever address it lies."""
+        identity = content.artifact.identity
         if self._is_up:
             uses = await self._reader.find_producers(identity, limit=NEIGHBOURS_MAX)
-        else:
-            uses = await self._reader.find_consumers(identity, limit=NEIGHBOURS_MAX)
-            versions = await self._reader.find_version_tags(
-                identity, limit=NEIGHBOURS_MAX
-            )
-            for version in versions:
-                self._step(here, version, depth + 1, "registered")
+            self._cut(len(uses))
+            return [_link(use) for use in uses]
+        versions = await self._reader.find_version_tags(identity, limit=NEIGHBOURS_MAX)
+        uses = await self._reader.find_consumers(identity, limit=NEIGHBOURS_MAX)
         self._cut(len(uses))
-        for use in uses:
-            self._step(here, use.run, depth + 1, _how(use))
-        if not self._is_up and not content.artifact.is_prefix:
-            await self._find_holders(content, depth)
-        if self._is_up and content.artifact.is_prefix and not uses:
-            await self._find_parts(content, depth)
+        # What the first run wrote is known when a re-run is left that wrote it again.
+        uses.sort(key=lambda use: use.run.rerun_of is not None)
+        return [
+            *(_Link(Content(each.artifact), each, "registered") for each in versions),
+            *(_link(use) for use in uses),
+            *await self._find_holders(content),
+        ]
+
+    async def _find_copies(self, content: Content, links: list[_Link]) -> set[str]:
+        """Return the nodes to which, or from which, a run is known to have copied.
+
+        What a run made of `content` is not where it came from, though it is equal; what it
+        was made of did not come of it.
+        """
+        artifact = content.artifact
+        if self._is_up:
+            runs = {link.stop.id for link in links if isinstance(link.stop, RunTag)}
+            copying = await self._reader.find_readers(artifact, list(runs))
+            copying |= await self._find_readers_around(artifact, runs - copying)
+            return {
+                link.at.id
+                for link in links
+                if isinstance(link.stop, RunTag) and link.stop.id in copying
+            }
+        producers = await self._reader.find_producers(
+            artifact.identity, limit=NEIGHBOURS_MAX
+        )
+        runs = {
+            use.run.id for use in producers if Content(use.artifact).id == content.id
+        }
+        if not runs:
+            return set()
+        return {
+            at.id
+            for at in {link.at.id: link.at for link in links}.values()
+            if await self._reader.find_readers(at.artifact, list(runs))
+            or await self._find_readers_around(at.artifact, runs)
+        }
 
     # What follows from where things lie ----------------------------------------------
 
-    async def _find_holders(self, content: _Content, depth: int) -> None:
-        """Go from a file to the trees, read as a whole, that hold it."""
-        places = await self._reader.find_places(
-            content.artifact.identity, limit=NEIGHBOURS_MAX
+    async def _find_readers_around(
+        self, artifact: Artifact, runs: set[int]
+    ) -> set[int]:
+        """Return which of `runs` read a file as a part of all below a prefix."""
+        if artifact.is_prefix or not runs:
+            return set()
+        found: set[int] = set()
+        reads = await self._reader.find_trees_of(
+            list(runs), artifact.repository, _prefixes_of(artifact.path)
         )
+        for commit_id, readers in reads.items():
+            held = await self._look_up(artifact.repository, commit_id, artifact.path)
+            if held == artifact.identity:
+                found |= readers
+        return found
+
+    async def _find_holders(self, content: Content) -> list[_Link]:
+        """Return the trees, read as a whole, that hold a file."""
+        if content.artifact.is_prefix:
+            return []
+        identity = content.artifact.identity
+        places = await self._reader.find_places(identity, limit=NEIGHBOURS_MAX)
         if content.artifact.repository:
-            places.append(content.artifact)
+            places.insert(0, content.artifact)
+        found: list[_Link] = []
         asked = 0
-        for repository, path in {(at.repository, at.path) for at in places}:
+        for repository, path in {(at.repository, at.path): None for at in places}:
             trees = await self._reader.find_trees(
                 repository, _prefixes_of(path), limit=TREES_MAX - asked
             )
             asked += len(trees)
+            file = Artifact(repository, path, False, identity)
             for tree in trees:
-                found = await self._look_up(repository, tree.commit_id, path)
-                if found == content.artifact.identity:
-                    held = _Content(tree.artifact, tree.commit_id)
-                    self._step(content.id, held, depth + 1, "within")
+                if await self._look_up(repository, tree.commit_id, path) == identity:
+                    at = Content(file, tree.commit_id)
+                    holder = Content(tree.artifact, tree.commit_id)
+                    found.append(_Link(at, holder, "within"))
             if asked >= TREES_MAX:
                 self._graph.is_complete = False
-                return
+                break
+        return found
 
-    async def _find_parts(self, content: _Content, depth: int) -> None:
+    async def _find_parts(self, content: Content, depth: int) -> None:
         """Go from a tree to the files in it that runs wrote."""
         artifact = content.artifact
         if not content.commit_id:
@@ -287,7 +334,7 @@ class _Walk:
                 continue
             part = Artifact(artifact.repository, path, False, identity)
             if await self._reader.find_producers(identity, limit=1):
-                part_content = _Content(part, content.commit_id)
+                part_content = Content(part, content.commit_id)
                 self._step(content.id, part_content, depth + 1, "within")
 
     async def _look_up(
@@ -308,33 +355,13 @@ def _how(use: Use) -> EdgeHow:
     return "observed" if use.is_observed else "declared"
 
 
+def _link(use: Use) -> _Link:
+    """Return the way from an artifact to a run that read it, or wrote it."""
+    at = Content(use.artifact, use.commit_id)
+    return _Link(at, use.run, _how(use), use.commit_id)
+
+
 def _prefixes_of(path: bytes) -> list[bytes]:
     """Return the prefixes that end with a slash, and the empty one."""
     places = [at + 1 for at, byte in enumerate(path) if byte == 0x2F]
     return [b"", *(path[:place] for place in places)]
-
-
-def _node_of(stop: _Stop, depth: int) -> Node:
-    match stop:
-        case RunTag():
-            label = stop.experiment or stop.command
-            return Node(run_node_id(stop), "run", label, depth, stop.repository)
-        case VersionTag():
-            return Node(
-                version_node_id(stop),
-                "model",
-                f"{stop.model}@{stop.number}",
-                depth,
-                MODELS,
-            )
-        case _Content():
-            artifact = stop.artifact
-            return Node(
-                stop.id,
-                "prefix" if artifact.is_prefix else "file",
-                f"{artifact.repository}/{show_path(artifact.path)}",
-                depth,
-                artifact.repository,
-                artifact.path,
-                stop.commit_id,
-            )

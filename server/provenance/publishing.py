@@ -6,10 +6,8 @@ committed on the work branch, and each commit on a target is noted in its transa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
 from ..errors import (
     ConflictError,
@@ -51,10 +49,50 @@ class Published:
     """Where it can be read now; None: it was not published."""
     written: tuple[bytes, ...] = ()
     """Paths that the run wrote, up to `WRITTEN_MAX`, and one more if there are more."""
+    deleted: tuple[bytes, ...] = ()
+    """Paths that were there when it began, and it deleted; as many."""
     failure: str = ""
     """Why it was not."""
     branch: str = ""
     """Where it was written to: of a run that does another one again its own branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """What a run that did not succeed changed on one of its work branches."""
+
+    row: WorkBranchRow
+    count: int
+    """Paths, up to `WRITTEN_MAX`, and one more if there are more."""
+
+
+async def count_unpublished(engine: Engine, run: RunRow) -> list[Unpublished]:
+    """Return how much `run` changed on each of its work branches, staged or committed."""
+    found: list[Unpublished] = []
+    for row in await engine.metadata.list_work_branches(run.id):
+        branch = await engine.metadata.find_branch(row.work_branch_id)
+        if branch is None:
+            continue
+        where = await get_repository(engine, row.repository)
+        history = engine.history(where)
+        base, head = await history.get(row.base), await history.get(branch.head)
+        count = await engine.build(_count_changed, engine, branch, base, head)
+        if count:
+            found.append(Unpublished(row, count))
+    return found
+
+
+def _count_changed(engine: Engine, branch: Branch, base: Commit, head: Commit) -> int:
+    paths: set[bytes] = set()
+    for difference in diff_trees(engine.nodes, base.tree_id, head.tree_id):
+        paths.add(difference.path)
+        if len(paths) > WRITTEN_MAX:
+            break
+    staged = StagedRows(engine.metadata, branch)
+    while (change := staged.peek()) is not None and len(paths) <= WRITTEN_MAX:
+        staged.advance()
+        paths.add(change[0])
+    return len(paths)
 
 
 async def publish_run(engine: Engine, run: RunRow, ending: Ending) -> list[Published]:
@@ -88,11 +126,17 @@ async def _publish(
         published = row.published or await publish(
             engine, where, run, row, work, ending
         )
-        written = await _list_written(
-            engine, run, row, await history.get(row.base), work
+        noted = await engine.metadata.list_written(
+            run.id, row.repository_id, row.branch, limit=WRITTEN_MAX + 1
         )
+        base = await history.get(row.base)
+        changed, deleted = await engine.build(
+            _find_changed, engine, base.tree_id, work.tree_id
+        )
+        written = tuple(sorted({*noted, *changed})[: WRITTEN_MAX + 1])
         branch = row.branch if run.rerun_of is None else row.work_branch
-        return Published(row, await history.get(published), written, branch=branch)
+        commit = await history.get(published)
+        return Published(row, commit, written, deleted, branch=branch)
     except RefMovedError:
         raise
     except MergeConflictError as error:
@@ -247,24 +291,22 @@ async def _keep(
     return work.id
 
 
-async def _list_written(
-    engine: Engine, run: RunRow, row: WorkBranchRow, base: Commit, work: Commit
-) -> tuple[bytes, ...]:
-    """Return what was noted, and what else is different from where the run began."""
-    noted = await engine.metadata.list_written(
-        run.id, row.repository_id, row.branch, limit=WRITTEN_MAX + 1
-    )
-    changed = await engine.build(_find_changed, engine, base.tree_id, work.tree_id)
-    return tuple(sorted({*noted, *changed})[: WRITTEN_MAX + 1])
+def _find_changed(
+    engine: Engine, base: NodeId, work: NodeId
+) -> tuple[list[bytes], tuple[bytes, ...]]:
+    """Return what was written, and what was deleted, since the run began; blocks.
 
-
-def _find_changed(engine: Engine, base: NodeId, work: NodeId) -> list[bytes]:
-    def paths() -> Iterator[bytes]:
-        for difference in diff_trees(engine.nodes, base, work):
-            if difference.right is not None:
-                yield difference.path
-
-    return list(islice(paths(), WRITTEN_MAX + 1))
+    Both in order, and as many as are listed, and one more if there are more.
+    """
+    written: list[bytes] = []
+    deleted: list[bytes] = []
+    for difference in diff_trees(engine.nodes, base, work):
+        paths = deleted if difference.right is None else written
+        if len(paths) <= WRITTEN_MAX:
+            paths.append(difference.path)
+        elif len(written) > WRITTEN_MAX and len(deleted) > WRITTEN_MAX:
+            break
+    return written, tuple(deleted)
 
 
 def _message(run: RunRow, ending: Ending) -> str:

@@ -18,8 +18,10 @@ from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.publishing import start_full_purge
 from ..repository.uploading import UploadLease, take_in
+from ..runs.grading import UNPUBLISHED
 from ..runs.points import join_encoded
 from ..runs.record import (
+    Deletion,
     Edge,
     KeptFile,
     Metric,
@@ -36,7 +38,7 @@ from .assembling import assemble, grade
 from .contents import find_contents
 from .drafts import Draft
 from .inputs import is_prefix
-from .publishing import WRITTEN_MAX, Published
+from .publishing import WRITTEN_MAX, Published, Unpublished
 
 LOG_FILE = "log"
 """The name of the kept file that the log becomes."""
@@ -78,10 +80,12 @@ async def seal(
     draft: Draft,
     status: Status,
     published: Sequence[Published],
+    unpublished: Sequence[Unpublished] = (),
 ) -> bool:
     """Seal `run`, whose end was asked for; False: another one did it."""
     blobs = _Blobs(UploadLease(engine))
     outputs, gaps = await _find_outputs(engine, draft, status, published)
+    deleted, cut = _find_deleted(published)
     record = await assemble(engine, run, draft)
     metrics = [await _keep_points(engine, run, each, blobs) for each in record.metrics]
     log = await _keep_log(engine, run, blobs)
@@ -93,14 +97,20 @@ async def seal(
         status=status,
         metrics=tuple(metrics),
         outputs=tuple(each.edge for each in outputs),
+        deleted=tuple(deleted),
         files=tuple(files.values()),
-        missing=(*record.missing, *gaps),
+        missing=(*record.missing, *gaps, *cut, *map(_explain_unpublished, unpublished)),
     )
     record, data = _fit(replaced(record, grade=grade(record)))
     inputs = await engine.metadata.list_inputs(run.id)
     needed = {
         *((each.artifact.repository_id, each.commit) for each in inputs),
         *((each.artifact.repository_id, each.edge.commit) for each in outputs),
+        *(
+            (each.row.repository_id, CommitId(each.commit.id))
+            for each in published
+            if each.commit is not None and each.deleted
+        ),
     }
 
     async def action(tx: WriteTransaction) -> bool:
@@ -213,6 +223,42 @@ async def _find_outputs(
     return list(outputs.values()), gaps
 
 
+def _find_deleted(
+    published: Sequence[Published],
+) -> tuple[list[Deletion], list[Missing]]:
+    """Return what was deleted by what was published, as much as a record lists."""
+    found: list[Deletion] = []
+    gaps: list[Missing] = []
+    for each in published:
+        if each.commit is None:
+            continue
+        commit = CommitId(each.commit.id)
+        found += (
+            Deletion(each.row.repository, each.branch, commit, path)
+            for path in each.deleted[:WRITTEN_MAX]
+        )
+        if len(each.deleted) > WRITTEN_MAX:
+            gaps.append(
+                Missing(
+                    "outputs",
+                    f"more than {WRITTEN_MAX} files of branch '{each.row.branch}' were "
+                    f"deleted: those behind '{each.deleted[-2].decode()}' are not listed",
+                )
+            )
+    return found, gaps
+
+
+def _explain_unpublished(what: Unpublished) -> Missing:
+    count = f"{what.count:,} file{'s' if what.count > 1 else ''}"
+    if what.count > WRITTEN_MAX:
+        count = f"more than {WRITTEN_MAX:,} files"
+    return Missing(
+        UNPUBLISHED,
+        f"{count} of branch '{what.row.branch}' of '{what.row.repository}' were written "
+        "or deleted, and not published: the run did not succeed",
+    )
+
+
 def _place(output: _Output) -> tuple[str, str, bytes]:
     edge = output.edge
     return edge.repository, edge.ref, edge.path
@@ -323,18 +369,22 @@ def _fit(record: RunRecord) -> tuple[RunRecord, bytes]:
     data = encode_record(record)
     left_out = 0
     while len(data) > RECORD_BYTES_MAX:
-        inputs, outputs = record.inputs, record.outputs
-        if not inputs and not outputs:
+        inputs, outputs, deleted = record.inputs, record.outputs, record.deleted
+        if not inputs and not outputs and not deleted:
             record = replaced(record, params={}, parts={})
             gap = Missing("params", "they are too long to be kept in a record")
         else:
             left_out += len(inputs) - len(inputs) // 2
             left_out += len(outputs) - len(outputs) // 2
+            left_out += len(deleted) - len(deleted) // 2
             gap = Missing(
                 "inputs", f"{left_out} inputs and outputs are too many to list"
             )
             inputs, outputs = inputs[: len(inputs) // 2], outputs[: len(outputs) // 2]
+            deleted = deleted[: len(deleted) // 2]
         gaps = (*(each for each in record.missing if each.what != gap.what), gap)
-        record = replaced(record, inputs=inputs, outputs=outputs, missing=gaps)
+        record = replaced(
+            record, inputs=inputs, outputs=outputs, deleted=deleted, missing=gaps
+        )
         data = encode_record(record)
     return record, data

@@ -3,7 +3,8 @@
 RUN                       a run: its id, the unique beginning, or the id of its record
 NAME@VERSION, NAME@ALIAS  a version of a model; NAME alone: the newest
 lakebed://REPO/REF/PATH   an object, or with a slash at the end all below a prefix
-run: model: file: prefix: and an id, as answers name their nodes
+run: model: file: prefix: and an id, as answers name their nodes; that of a file or prefix
+                          is its identity, with or without @REPO/PATH behind it
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Found:
     """A file or prefix, at a ref or wherever it lies."""
 
     artifact: Artifact
-    """Without a repository if it was named by its identity."""
+    """Without a repository if it was named by its identity alone."""
     ref: str = ""
     commit_id: bytes = b""
     """Empty: it is not committed, or was named by its identity."""
@@ -70,7 +71,7 @@ async def find_subject(engine: Engine, text: str, caller: Caller) -> Subject:
             case "model":
                 return await _find_version(engine, rest, caller)
             case _:
-                return _find_content(rest, is_prefix=kind == "prefix")
+                return _find_content(rest, caller, is_prefix=kind == "prefix")
     if "@" in text:
         return await _find_version(engine, text, caller)
     if is_run_id(text) or is_record_id(text) or is_run_beginning(text):
@@ -88,14 +89,18 @@ async def _find_version(engine: Engine, text: str, caller: Caller) -> VersionVie
     return await get_version(engine, name, version or "latest")
 
 
-def _find_content(text: str, *, is_prefix: bool) -> Found:
+def _find_content(text: str, caller: Caller, *, is_prefix: bool) -> Found:
+    digits, _, address = text.partition("@")
+    repository, _, path = address.partition("/")
+    if repository and not caller.may_read(repository):
+        raise SubjectNotFoundError(text)
     try:
-        identity = bytes.fromhex(text)
+        identity = bytes.fromhex(digits)
     except ValueError:
         identity = b""
     if len(identity) != DIGEST_BYTES:
         raise InvalidValueError("subject", "an identity has 64 hex digits", value=text)
-    return Found(Artifact("", b"", is_prefix, identity))
+    return Found(Artifact(repository, encode_path(path), is_prefix, identity))
 
 
 async def _find_address(engine: Engine, text: str, caller: Caller) -> Subject:

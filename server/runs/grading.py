@@ -29,6 +29,11 @@ _CAN_BE_DONE_WITHOUT = (
 """Gaps that leave a B: they may make a difference, and mostly do not."""
 
 
+UNPUBLISHED = "outputs.unpublished"
+"""The gap that names what a run wrote which did not succeed. That it is not there is as it
+should be: nothing is missing for doing the run again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of a run, as far as it matters for doing it again."""
@@ -186,7 +191,10 @@ def _grade_data(evidence: Evidence) -> Iterator[Reason]:
         "name inputs with '-i lakebed://REPO/REF/PATH=LOCAL', or read them with the "
         "S3 keys of the run"
     )
-    if evidence.output_count:
+    unpublished = [gap.reason for gap in evidence.missing if gap.what == UNPUBLISHED]
+    if unpublished:
+        yield _reason("C", "inputs", f"no input is known, {unpublished[0]}: {how}")
+    elif evidence.output_count:
         yield _reason("C", "inputs", f"no input is known: {how}")
     else:
         yield _reason(
@@ -231,6 +239,8 @@ def _grade_masked(evidence: Evidence) -> Iterator[Reason]:
 
 def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:
     for gap in evidence.missing:
+        if gap.what == UNPUBLISHED:
+            continue
         grade = "B" if gap.what.startswith(_CAN_BE_DONE_WITHOUT) else "C"
         yield _reason(_at_best(grade), gap.what, f"not recorded: {gap.reason}")
 

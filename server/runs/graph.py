@@ -1,8 +1,9 @@
 """Lineage: what the graph of runs and artifacts is made of, and how it is asked.
 
 An *artifact* is an object, or all below a prefix, with one content. Runs read artifacts
-and write them, and equal contents are one node wherever they lie: so a file that a run
-wrote and another one read, from a copy in another repository, joins the two.
+and write them at addresses; contents are found by what they are, wherever they lie: so a
+file that a run wrote and another one read, from a copy in another repository, joins the
+two.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class RunTag(Struct, frozen=True, gc=False):
     repository: str
     experiment: str
     command: str
+    rerun_of: str | None = None
+    """Name of the run that it did again."""
 
 
 class Use(Struct, frozen=True, gc=False):
@@ -83,6 +86,21 @@ class GraphReader(Protocol):
 
     async def find_outputs(self, run_id: int, *, limit: int) -> list[Use]:
         """Return what a run wrote."""
+        ...
+
+    async def find_readers(
+        self, artifact: Artifact, run_ids: Sequence[int]
+    ) -> set[int]:
+        """Return which of these runs read `artifact`, at its address."""
+        ...
+
+    async def find_trees_of(
+        self, run_ids: Sequence[int], repository: str, prefixes: Sequence[bytes]
+    ) -> dict[bytes, set[int]]:
+        """Return the commits at which these runs read all below one of `prefixes`.
+
+        With each commit those that read there.
+        """
         ...
 
     async def find_places(self, identity: bytes, *, limit: int) -> list[Artifact]:

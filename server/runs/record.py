@@ -21,6 +21,8 @@ from .statuses import How, Status, kind_of
 
 _VERSION = 1
 _FIELDS = 24
+"""Of a run that deleted nothing; what one deleted is one more, so that the bytes of the
+others are those of before it was recorded."""
 PARTS = ("code", "configuration", "environment", "hardware", "seeds")
 """Parts that a recorder fills, in the order of the record."""
 
@@ -54,6 +56,16 @@ class Edge:
             self.how.word,
             self.local,
         )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Deletion:
+    """What was there when a run began, and is not at the commit that it published."""
+
+    repository: str
+    branch: str
+    commit: CommitId
+    path: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,7 @@ class RunRecord:
     metrics: tuple[Metric, ...] = ()
     inputs: tuple[Edge, ...] = ()
     outputs: tuple[Edge, ...] = ()
+    deleted: tuple[Deletion, ...] = ()
     files: tuple[KeptFile, ...] = ()
     missing: tuple[Missing, ...] = ()
 
@@ -153,6 +166,7 @@ def encode_record(record: RunRecord) -> bytes:
                 for each in sorted(record.files, key=lambda kept: kept.name)
             ),
             tuple((each.what, each.reason) for each in record.missing),
+            *([_pack_deleted(record.deleted)] if record.deleted else ()),
         )
     )
 
@@ -167,9 +181,13 @@ def decode_record(data: bytes) -> RunRecord:
         row = cast("Canonical", unpack(data))
     except ValueError as error:
         raise CorruptDataError(f"record does not decode: {error}") from error
-    if not isinstance(row, tuple) or len(row) != _FIELDS or row[0] != _VERSION:
+    if (
+        not isinstance(row, tuple)
+        or len(row) not in (_FIELDS, _FIELDS + 1)
+        or row[0] != _VERSION
+    ):
         raise CorruptDataError("record is malformed or of an unknown version")
-    head, parts, rest = row[1:13], row[13:18], row[18:]
+    head, parts, rest = row[1:13], row[13:18], row[18:_FIELDS]
     match head, rest:
         case (
             (
@@ -213,6 +231,7 @@ def decode_record(data: bytes) -> RunRecord:
                 tuple(_read_metric(each) for each in metrics),
                 tuple(_read_edge(each) for each in inputs),
                 tuple(_read_edge(each) for each in outputs),
+                _read_deleted(row[_FIELDS:]),
                 tuple(_read_file(each) for each in files),
                 tuple(_read_missing(each) for each in missing),
             )
@@ -245,6 +264,34 @@ def _sort_edges(edges: tuple[Edge, ...]) -> tuple[tuple[object, ...], ...]:
             edges, key=lambda edge: (*edge.fields()[:-1], edge.local or "")
         )
     )
+
+
+def _pack_deleted(deleted: tuple[Deletion, ...]) -> tuple[tuple[object, ...], ...]:
+    return tuple(
+        (each.repository, each.branch, each.commit, each.path)
+        for each in sorted(deleted)
+    )
+
+
+def _read_deleted(fields: tuple[Canonical, ...]) -> tuple[Deletion, ...]:
+    """Read the last field, which is there if the run deleted something."""
+    match fields:
+        case ():
+            return ()
+        case ((_, *_) as rows,):
+            return tuple(_read_deletion(row) for row in rows)
+        case _:
+            raise CorruptDataError("record has a malformed list of what was deleted")
+
+
+def _read_deletion(row: Canonical) -> Deletion:
+    match row:
+        case (str(repository), str(branch), bytes(commit), bytes(path)) if (
+            len(commit) == DIGEST_BYTES
+        ):
+            return Deletion(repository, branch, CommitId(commit), path)
+        case _:
+            raise CorruptDataError("record has a malformed deletion")
 
 
 def _read_status(word: str) -> Status:

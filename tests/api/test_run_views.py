@@ -351,6 +351,49 @@ async def test_inputs_declared_later_are_those_of_the_start_too(
     ]
 
 
+async def test_what_a_run_deleted_is_in_its_record(
+    ask: Asker, asked: Asker, run: Begun
+) -> None:
+    await asked.put("own", b"1")
+    for path in ("b", "own", "never-there"):
+        where = f"/lake/branches/main/objects?path={path}"
+        assert (await asked("DELETE", where)).status == 204
+
+    sealed = await end(ask, run)
+
+    head = (await ask("GET", "/lake/branches/main")).json["commit_id"]
+    assert sealed["deleted"] == [
+        {"repository": "lake", "branch": "main", "path": "b", "commit": head}
+    ]
+    assert not sealed["outputs"]
+    assert (await get(ask, f"/runs/{run.id}")).json["deleted"] == sealed["deleted"]
+    assert not any("neither read" in each["text"] for each in sealed["reasons"])
+    again = await begin(ask, rerun_of=run.id)
+    assert not (await end(ask, again))["deleted"]
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+async def test_what_a_run_wrote_that_did_not_succeed_is_counted(
+    ask: Asker, asked: Asker, run: Begun, status: str
+) -> None:
+    await asked.put("new", b"1")
+    await asked.commit("half of it")
+    await asked.put("a", b"2")
+    path = "/lake/branches/main/objects?path=b"
+    assert (await asked("DELETE", path)).status == 204
+
+    sealed = await end(ask, run, status)
+
+    (gap,) = [
+        each for each in sealed["missing"] if each["what"] == "outputs.unpublished"
+    ]
+    assert gap["reason"].startswith("3 files of branch 'main' of 'lake' were written")
+    assert not sealed["outputs"]
+    assert not any("neither read" in each["text"] for each in sealed["reasons"])
+    again = await begin(ask)
+    assert not (await end(ask, again, status))["missing"]
+
+
 async def test_two_writers_of_one_run_share_a_work_branch(
     ask: Asker, asked: Asker, run: Begun
 ) -> None:

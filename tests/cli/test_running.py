@@ -233,6 +233,36 @@ def test_a_script_logs_into_the_run_that_it_is_started_in(
     assert found.parent is None
 
 
+def test_what_a_script_logs_stands_between_what_it_prints(
+    folder: Path, repository: str, read_log: Callable[[str], str]
+) -> None:
+    """And the end of its traceback is there once: a script prints that itself."""
+    (folder / "train.py").write_text(
+        "import os, sys, lakebed.client as lake\n"
+        "print('printed first')\n"
+        "with lake.run() as run:\n"
+        "    for number in range(20):\n"
+        "        run.log(f'logged {number}')\n"
+        "        print('printed', number, file=(sys.stdout, sys.stderr)[number % 2])\n"
+        "    if not os.fork():\n"
+        "        run.log('logged by a fork')\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+        "    raise ValueError('boom')\n"
+    )
+    name, _ = run(folder, "--repo", repository, "--", PYTHON, "train.py", code=1)
+
+    lines = read_log(name).splitlines()
+    assert lines[:42] == [
+        "printed first",
+        *(f"{what} {number}" for number in range(20) for what in ("logged", "printed")),
+        "logged by a fork",
+    ]
+    assert lines[42].startswith("Traceback")
+    assert lines[-1] == "ValueError: boom"
+    assert lines.count("ValueError: boom") == 1
+
+
 def test_a_script_need_not_begin_the_run_that_it_is_started_in(
     folder: Path, repository: str, look: Callable[[str], Run]
 ) -> None:

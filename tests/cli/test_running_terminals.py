@@ -109,6 +109,39 @@ def test_a_signal_that_comes_to_us_goes_to_the_command(
     assert (found.status, found.exit_code) == ("interrupted", 5)
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_command_that_is_stopped_and_ends_well_publishes_only_if_that_is_wanted(
+    folder: Path, repository: str, look: Callable[[str], Run], is_kept: bool
+) -> None:
+    source = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
+        "open('half.txt', 'w').write('half')\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    options = ["-o", f"half.txt=lakebed://{repository}/main/half.txt"]
+    options += ["--keep-on-interrupt"] if is_kept else []
+    with started(folder, repository, source, *options) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+
+    found = look(id_of(err))
+    told = (
+        "interrupted: nothing is published, though the command exited with 0; "
+        "'lakebed run --keep-on-interrupt' publishes then\n"
+    )
+    if is_kept:
+        assert (process.returncode, found.status) == (0, "succeeded")
+        assert [each.path for each in found.outputs] == ["half.txt"]
+        assert "interrupted" not in err
+    else:
+        assert (process.returncode, found.status) == (130, "interrupted")
+        assert not found.outputs
+        assert told in err
+    assert found.exit_code == 0
+
+
 def test_who_leaves_our_output_leaves_that_of_the_command(
     folder: Path, repository: str
 ) -> None:

@@ -57,11 +57,11 @@ def python(source: str) -> Sequence[str]:
 
 @contextmanager
 def started(
-    folder: Path, repository: str, source: str, **more: Any
+    folder: Path, repository: str, source: str, *options: str, **more: Any
 ) -> Generator[subprocess.Popen[str]]:
     """Start `lakebed run` and wait for the first line that its command writes."""
     process = subprocess.Popen(
-        [*LAKEBED, "run", "--repo", repository, *python(source)],
+        [*LAKEBED, "run", "--repo", repository, *options, *python(source)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

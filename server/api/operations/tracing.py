@@ -6,7 +6,7 @@ from lakebed.client import wire
 
 from ...auth.authorize import SOMEWHERE, Permission, is_allowed
 from ...provenance import lineage, why
-from ...provenance.lineage import Edge, Graph, Node
+from ...provenance.lineage_nodes import Edge, Graph, Node
 from ...provenance.models import VersionView
 from ...provenance.subjects import Found, Subject, find_subject
 from ...repository.paths import show_path
@@ -71,7 +71,14 @@ async def get_lineage(call: Call[LineageQuery, NoBody]) -> Shown[wire.Lineage]:
 def _start_of(subject: Subject) -> Artifact | RunTag | VersionTag:
     match subject:
         case RunRow() as run:
-            return RunTag(run.id, run.name, run.repository, run.experiment, run.command)
+            return RunTag(
+                run.id,
+                run.name,
+                run.repository,
+                run.experiment,
+                run.command,
+                run.rerun_of,
+            )
         case VersionView(model=model, version=version):
             origin = version.origin
             where = "" if origin is None else origin.repository
@@ -103,11 +110,19 @@ def _show_node(node: Node) -> wire.LineageNode:
         path=show_path(node.path) if is_artifact and node.repository else None,
         commit=node.commit_id.hex() or None,
         depth=node.depth,
+        same_as=node.same_as,
+        rerun_of=node.rerun_of,
+        is_published=node.is_published,
     )
 
 
 def _show_edge(edge: Edge) -> wire.LineageEdge:
-    return wire.LineageEdge(source=edge.source, target=edge.target, how=edge.how)
+    return wire.LineageEdge(
+        source=edge.source,
+        target=edge.target,
+        how=edge.how,
+        commit=edge.commit_id.hex() or None,
+    )
 
 
 def _find_output(run: wire.Run, use: Use | None) -> wire.RunOutput | None:

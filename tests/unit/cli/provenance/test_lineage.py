@@ -33,6 +33,8 @@ def make_lineage(
     )
 
 
+OLD, NEW = "0" * 64, "1" * 64
+
 MODEL = make_lineage(
     [
         node("model:m@1", "m@1", depth=0),
@@ -63,6 +65,115 @@ def test_down_follows_the_arrows() -> None:
         "|  +- model model:m@1  (registered)",
         "+- run b  run:b  (declared)",
     ]
+
+
+def test_each_use_is_told_at_the_address_and_commit_that_it_recorded() -> None:
+    """The bytes are equal: neither file is shown in place of the other."""
+    lineage = msgspec.convert(
+        {
+            "subject": "x",
+            "direction": "up",
+            "nodes": [
+                {"id": "run:a", "kind": "run", "label": "train.py", "depth": 0},
+                {
+                    "id": "file:1@d/e",
+                    "kind": "file",
+                    "label": "d/e",
+                    "depth": 1,
+                    "commit": OLD,
+                },
+                {
+                    "id": "file:1@d/pa",
+                    "kind": "file",
+                    "label": "d/pa",
+                    "depth": 1,
+                    "commit": OLD,
+                    "same_as": "file:1@d/e",
+                },
+                {
+                    "id": "file:1@c/e",
+                    "kind": "file",
+                    "label": "c/e",
+                    "depth": 1,
+                    "commit": NEW,
+                },
+                {
+                    "id": "run:b",
+                    "kind": "run",
+                    "label": "b.py",
+                    "depth": 1,
+                    "rerun_of": "a",
+                },
+            ],
+            "edges": [
+                {
+                    "source": "file:1@d/e",
+                    "target": "run:a",
+                    "how": "observed",
+                    "commit": NEW,
+                },
+                {
+                    "source": "file:1@d/pa",
+                    "target": "run:a",
+                    "how": "observed",
+                    "commit": OLD,
+                },
+                {"source": "file:1@c/e", "target": "file:1@d/e", "how": "same"},
+                {
+                    "source": "run:b",
+                    "target": "file:1@c/e",
+                    "how": "declared",
+                    "commit": OLD,
+                },
+            ],
+            "is_complete": True,
+        },
+        Lineage,
+    )
+
+    assert list(render_tree(lineage)) == [
+        "run a  train.py",
+        f"+- file d/e at {NEW[:12]}  (observed)",
+        f"|  +- file c/e at {NEW[:12]}  (same content)",
+        f"|     +- run b  b.py, did a again  (declared at {OLD[:12]})",
+        f"+- file d/pa at {OLD[:12]}  (observed), same content as d/e",
+    ]
+
+
+def test_what_was_never_published_is_not_shown_as_if_it_were() -> None:
+    lineage = msgspec.convert(
+        {
+            "subject": "run:b",
+            "direction": "down",
+            "nodes": [
+                {"id": "run:b", "kind": "run", "label": "b.py", "rerun_of": "a"},
+                {
+                    "id": "file:1",
+                    "kind": "file",
+                    "label": "d/e",
+                    "commit": OLD,
+                    "depth": 1,
+                    "is_published": False,
+                },
+            ],
+            "edges": [
+                {
+                    "source": "run:b",
+                    "target": "file:1",
+                    "how": "observed",
+                    "commit": OLD,
+                }
+            ],
+            "is_complete": True,
+        },
+        Lineage,
+    )
+
+    assert list(render_tree(lineage)) == [
+        "run b  b.py, did a again",
+        f"+- file d/e at {OLD[:12]}, not published  (observed)",
+    ]
+    assert "not published" in "".join(render_dot(lineage))
 
 
 def test_what_several_came_from_is_drawn_once() -> None:

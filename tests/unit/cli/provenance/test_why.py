@@ -16,6 +16,7 @@ from lakebed.client.wire import (
     Missing,
     Reason,
     Run,
+    RunDeletion,
     Seeds,
     Verdict,
     Why,
@@ -122,9 +123,34 @@ def test_what_is_not_known_has_a_line_of_its_own() -> None:
     assert "code     not recorded" in text
     assert "environ  not recorded" in text
     assert "seeds    not recorded" in text
-    assert "data     nothing declared, nothing observed" in text
+    assert "data     no input declared, none observed" in text
     assert "D: not in Git: git init" in text
     assert "missing  environment: the command was not found" in text
+
+
+def test_what_a_run_deleted_is_told_beside_its_outputs() -> None:
+    gone = RunDeletion(
+        repository="sales", branch="main", path="old.csv", commit="4" * 64
+    )
+
+    text = whole(ask(make_run(outputs=[], deleted=[gone])))
+
+    assert f"outputs  lakebed://sales/{'4' * 12}/old.csv  deleted" in text
+
+
+def test_what_a_failed_run_wrote_is_told_once() -> None:
+    reason = (
+        "2 files of branch 'main' of 'sales' were written or deleted, and not published: "
+        "the run did not succeed"
+    )
+    gap = Missing(what="outputs.unpublished", reason=reason)
+    failed = make_run(status="failed", outputs=[], missing=[gap])
+
+    text = whole(ask(failed))
+
+    assert "outputs  none published: the run did not succeed" in text
+    assert text.count("2 files of branch 'main' of 'sales' were written") == 1
+    assert "missing" not in text
 
 
 def test_a_dirty_tree_whose_changes_are_kept_is_told_from_one_where_they_are_not() -> (

@@ -30,6 +30,7 @@ from lakebed.client.wire import (
     MetricSummary,
     Missing,
     Run,
+    RunDeletion,
     RunOutput,
     VerdictCreation,
 )
@@ -149,6 +150,37 @@ async def test_outputs_that_only_one_run_has_are_differences(tmp_path: Path) -> 
         ("new", "added"),
     ]
     assert not verdict.is_identical
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "differs"),
+    [
+        (["a", "b"], ["b", "a"], []),
+        (["a", "b"], ["b"], [("a", "missing")]),
+        ([], ["c"], [("c", "added")]),
+    ],
+)
+async def test_what_was_deleted_is_compared(
+    tmp_path: Path, first: list[str], again: list[str], differs: list[tuple[str, str]]
+) -> None:
+    def gone(paths: list[str], branch: str) -> list[RunDeletion]:
+        return [
+            RunDeletion(repository="sales", branch=branch, path=path, commit="c" * 64)
+            for path in paths
+        ]
+
+    pair = (
+        make_run(outputs=[], deleted=gone(first, "main"), metrics=[]),
+        make_run(id=AGAIN, outputs=[], deleted=gone(again, "run-1"), metrics=[]),
+    )
+
+    verdict = await verify(pair, tmp_path)
+
+    assert [(each.path, each.kind) for each in verdict.differences] == differs
+    assert verdict.is_identical == (not differs)
+    assert verdict.compared == len(first)
+    if first:
+        check_verifiable(pair[0])
 
 
 async def test_that_it_differs_is_known_even_if_the_bytes_are_gone(

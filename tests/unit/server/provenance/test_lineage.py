@@ -11,7 +11,8 @@ import pytest
 from benchmarks.recorded import Made, Place, seal_one
 from lakebed.server.history.commit import Commit
 from lakebed.server.provenance.contents import find_contents
-from lakebed.server.provenance.lineage import Graph, trace
+from lakebed.server.provenance.lineage import trace
+from lakebed.server.provenance.lineage_nodes import Graph
 from lakebed.server.refs.store import Repository
 from lakebed.server.repository import commits, objects, repositories
 from lakebed.server.repository.engine import Engine
@@ -56,9 +57,18 @@ class Lake:
         made = Artifact(self.where.id, path.encode(), is_prefix, identity, 1)
         return Place(made, commit.id, R, "main", how)
 
-    async def run(self, letter: str, reads: list[Place], writes: list[Place]) -> None:
+    async def run(
+        self,
+        letter: str,
+        reads: list[Place],
+        writes: list[Place],
+        *,
+        rerun_of: str | None = None,
+    ) -> None:
+        first = None if rerun_of is None else self.runs[rerun_of]
         self.runs[letter] = await seal_one(
-            self.engine, Made(R, self.where.id, letter, "c", reads, writes)
+            self.engine,
+            Made(R, self.where.id, letter, "c", reads, writes, rerun_of=first),
         )
 
     async def trace(
@@ -90,6 +100,27 @@ def runs_of(lake: Lake, graph: Graph) -> str:
     letters = {name: letter for letter, name in lake.runs.items()}
     found = [node.id for node in graph.nodes.values() if node.kind == "run"]
     return "".join(sorted(letters[each.removeprefix("run:")] for each in found))
+
+
+def arrows_of(lake: Lake, graph: Graph) -> list[str]:
+    """Return the edges of an answer by letters of runs and addresses of files."""
+    letters = {f"run:{name}": letter for letter, name in lake.runs.items()}
+    names = {id_: letters.get(id_, node.label) for id_, node in graph.nodes.items()}
+    return sorted(
+        f"{names[edge.source]} {edge.how} {names[edge.target]}" for edge in graph.edges
+    )
+
+
+def has_circle(graph: Graph) -> bool:
+    """Tell whether an answer leads from something back to it."""
+    left = set(graph.edges)
+    while left:
+        sources = {edge.source for edge in left}
+        ends = {edge for edge in left if edge.target not in sources}
+        if not ends:
+            return True
+        left -= ends
+    return False
 
 
 async def test_a_chain_of_runs_is_followed_both_ways(lake: Lake) -> None:
@@ -160,7 +191,113 @@ async def test_a_copy_elsewhere_is_the_same_thing(lake: Lake) -> None:
     graph = await lake.trace(await lake.place(second, "b"), up=True)
 
     assert runs_of(lake, graph) == "w"
-    assert [edge.how for edge in graph.edges] == ["observed"]
+    assert arrows_of(lake, graph) == ["lake/a same lake/b", "w observed lake/a"]
+    (copy,) = [node for node in graph.nodes.values() if node.label == "lake/a"]
+    assert copy.same_as is not None
+    assert graph.nodes[copy.same_as].label == "lake/b"
+
+
+async def test_inputs_of_the_same_bytes_are_each_shown_at_their_address(
+    lake: Lake,
+) -> None:
+    first = await lake.commit(pa="same", t="same", e="same", out="o")
+    other = await lake.commit(copy="same")
+    reads = [await lake.place(first, path) for path in ("pa", "t", "e")]
+    await lake.run("r", reads, [await lake.place(first, "out")])
+    await lake.run("s", [await lake.place(other, "copy")], [])
+
+    up = await lake.trace(await lake.place(first, "out"), up=True)
+    down = await lake.trace(await lake.place(first, "e"), up=False)
+
+    assert arrows_of(lake, up) == [
+        "lake/e declared r",
+        "lake/pa declared r",
+        "lake/t declared r",
+        "r declared lake/out",
+    ]
+    assert up.is_complete
+    # `s` read the same bytes elsewhere, and is not said to have read them at `e`.
+    assert "lake/copy declared s" in arrows_of(lake, down)
+    assert "lake/e declared s" not in arrows_of(lake, down)
+    assert "lake/e declared r" in arrows_of(lake, down)
+
+
+async def test_each_use_has_the_commit_that_it_recorded(lake: Lake) -> None:
+    first = await lake.commit(a="1")
+    second = await lake.commit(b="2")
+    await lake.run("x", [await lake.place(first, "a")], [])
+    await lake.run("y", [await lake.place(second, "a")], [])
+
+    graph = await lake.trace(await lake.place(second, "a"), up=False)
+
+    assert {edge.commit_id for edge in graph.edges} == {first.id, second.id}
+    assert sum(node.kind == "file" for node in graph.nodes.values()) == 1
+
+
+@pytest.mark.parametrize("read", ["a", "in/"])
+async def test_a_run_that_copies_is_no_circle(lake: Lake, read: str) -> None:
+    path = "a" if read == "a" else "in/a"
+    first = await lake.commit(**{path.replace("/", "__"): "same"})
+    second = await lake.commit(b="same")
+    source = await lake.place(first, path)
+    copy = await lake.place(second, "b")
+    await lake.run("c", [await lake.place(first, read)], [copy])
+    await lake.run("q", [copy], [])
+
+    for place in (source, copy):
+        for up in (True, False):
+            graph = await lake.trace(place, up=up)
+            assert not has_circle(graph), (place, up, arrows_of(lake, graph))
+    assert runs_of(lake, await lake.trace(source, up=False)) == "cq"
+    assert runs_of(lake, await lake.trace(copy, up=True)) == "c"
+    # What it copied from did not come of it.
+    assert runs_of(lake, await lake.trace(source, up=True)) == ""
+    assert runs_of(lake, await lake.trace(copy, up=False)) == "q"
+
+
+async def test_what_was_written_at_a_place_is_shown_though_an_equal_one_was_met_first(
+    lake: Lake,
+) -> None:
+    first = await lake.commit(a="same", b="same", out="o")
+    a, b = await lake.place(first, "a"), await lake.place(first, "b")
+    await lake.run("c", [a], [b])
+    await lake.run("m", [a, b], [await lake.place(first, "out")])
+
+    graph = await lake.trace(await lake.place(first, "out"), up=True)
+
+    assert arrows_of(lake, graph) == [
+        "c declared lake/b",
+        "lake/a declared c",
+        "lake/a declared m",
+        "lake/b declared m",
+        "m declared lake/out",
+    ]
+
+
+async def test_what_a_rerun_wrote_is_at_no_address_of_others(lake: Lake) -> None:
+    first = await lake.commit(raw="r", out="o")
+    again = await lake.commit(out="other")
+    raw, out = await lake.place(first, "raw"), await lake.place(first, "out")
+    await lake.run("a", [raw], [out])
+    await lake.run("i", [raw], [out], rerun_of="a")
+    await lake.run("d", [raw], [await lake.place(again, "out")], rerun_of="a")
+
+    graph = await lake.trace(raw, up=False)
+
+    marks = {
+        letter: graph.nodes[f"run:{name}"].rerun_of
+        for letter, name in lake.runs.items()
+    }
+    assert marks == {"a": None, "i": lake.runs["a"], "d": lake.runs["a"]}
+    published = {
+        node.label: node.commit_id
+        for node in graph.nodes.values()
+        if node.kind == "file" and node.is_published
+    }
+    assert published == {"lake/raw": first.id, "lake/out": first.id}
+    (other,) = [node for node in graph.nodes.values() if not node.is_published]
+    assert other.commit_id == again.id
+    assert "@" not in other.id
 
 
 async def test_a_circle_ends(lake: Lake) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lakebed.server.runs.grading import Evidence, grade_run
+from lakebed.server.runs.grading import UNPUBLISHED, Evidence, grade_run
 from lakebed.server.runs.record import Missing
 
 CODE: dict[str, Any] = {
@@ -124,6 +124,20 @@ def test_one_gap_leaves_its_grade(grade: str, what: str, given: dict[str, Any]) 
 )
 def test_what_is_kept_closes_the_gap(given: dict[str, Any]) -> None:
     assert grade_run(evidence(**given))[0] == "A"
+
+
+def test_what_was_written_and_not_published_is_told_and_costs_nothing_else() -> None:
+    gap = Missing(UNPUBLISHED, "2 files of branch 'main' were written")
+
+    unknown = grade_run(evidence(inputs=0, outputs=0, missing=(gap,)))
+    known = grade_run(evidence(outputs=0, missing=(gap,)))
+
+    assert unknown[0] == "C"
+    assert "neither read nor written" not in unknown[1][0].text
+    assert "no input is known, 2 files of branch 'main' were written: name" in (
+        unknown[1][0].text
+    )
+    assert known == ("A", [])
 
 
 def test_the_worst_reason_decides_and_all_are_listed() -> None:

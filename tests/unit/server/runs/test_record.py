@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from lakebed.server.runs.points import (
     summarise,
 )
 from lakebed.server.runs.record import (
+    Deletion,
     Edge,
     KeptFile,
     Metric,
@@ -33,6 +35,7 @@ from lakebed.server.runs.record import (
     hash_record,
 )
 from lakebed.server.runs.statuses import How, Status
+from lakebed.server.tree.canonical import pack, unpack
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 
@@ -104,6 +107,34 @@ def test_record_bytes_are_those_of_version_1() -> None:
     assert encode_record(RECORD) == golden
     assert decode_record(golden) == RECORD
     assert hash_record(golden).hex() == (GOLDEN / "run-v1.id").read_text().strip()
+
+
+DELETING = replace(
+    RECORD,
+    deleted=(
+        Deletion("lake", "dev", CommitId(b"d" * 32), b"z"),
+        Deletion("lake", "main", CommitId(b"d" * 32), b"a"),
+    ),
+)
+
+
+def test_what_a_run_deleted_is_one_field_more() -> None:
+    golden = bytes.fromhex((GOLDEN / "run-v1-deleted.hex").read_text())
+
+    assert encode_record(DELETING) == golden
+    assert decode_record(golden) == DELETING
+    backwards = replace(DELETING, deleted=DELETING.deleted[::-1])
+    assert encode_record(backwards) == golden
+
+
+@pytest.mark.parametrize(
+    "field", [(), (("lake", "main", b"short", b"a"),), (("lake",),), "x"]
+)
+def test_a_list_of_deletions_that_is_malformed_is_corrupt(field: object) -> None:
+    (*fields,) = cast("tuple[object, ...]", unpack(encode_record(RECORD)))
+
+    with pytest.raises(CorruptDataError):
+        decode_record(pack((*fields, field)))
 
 
 @given(document=st.dictionaries(st.text(), documents))
