@@ -65,16 +65,12 @@ class TransactionOperations(RefOperations, HistoryOperations):
         tries = 0
         while True:
             tries += 1
-            # They were given before anybody knew what would conflict.
-            chosen = (
-                {
-                    each.path: resolutions[each.path]
-                    async for each in self.iter_conflicts(repository, name, target)
-                    if each.path in resolutions
-                }
-                if resolutions
-                else None
-            )
+            chosen: dict[str, Resolution] = {}
+            if resolutions:
+                # They were given before anybody knew what would conflict.
+                async for each in self.iter_conflicts(repository, name, target):
+                    if each.path in resolutions:
+                        chosen[each.path] = resolutions[each.path]
             try:
                 return await self.merge(
                     repository,
@@ -83,7 +79,7 @@ class TransactionOperations(RefOperations, HistoryOperations):
                     message=message,
                     metadata=metadata,
                     strategy=strategy,
-                    resolutions=chosen,
+                    resolutions=chosen or None,
                     squash=True,
                 )
             except MergeConflictError:
