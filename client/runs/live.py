@@ -202,16 +202,26 @@ class LiveRun(Recording):
             self._upload(settle(wish, place), place)
 
     def _upload_patiently(self, by_s: float) -> None:
-        """Upload what was declared; while the server is away, try until `by_s`."""
-        while True:
-            try:
-                self._upload_declared()
-            except (ClientError, OSError) as error:
-                if not _is_away(error) or time.monotonic() >= by_s:
-                    raise
-                time.sleep(AWAY_PAUSE_S)
-            else:
-                return
+        """Upload what was declared; while the server is away, try until `by_s`.
+
+        Ctrl-C ends the waiting, and what the server said last is why.
+        """
+        away: Exception | None = None
+        try:
+            while True:
+                try:
+                    self._upload_declared()
+                except (ClientError, OSError) as error:
+                    if not _is_away(error) or time.monotonic() >= by_s:
+                        raise
+                    away = error
+                    time.sleep(AWAY_PAUSE_S)
+                else:
+                    return
+        except KeyboardInterrupt:
+            if away is None:
+                raise
+            raise away from None
 
     def _upload(self, wish: OutputWish, place: Path) -> None:
         """Upload what is at `place`, and declare it."""
@@ -244,6 +254,8 @@ class LiveRun(Recording):
                 self._upload_patiently(by_s)
             except (ClientError, OSError) as error:
                 failure = error
+                if _is_away(error):
+                    by_s = time.monotonic()  # we have waited, or nobody wants us to
                 recorder.add_missing("outputs", f"{NOT_PUBLISHED}{error}")
                 outcome = replace(outcome, status="failed", reason=str(error))
         self._log_reason(recorder, outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -395,3 +396,44 @@ def test_an_input_that_the_command_alters_is_named(
 
     told = [gap.reason for gap in look(name).missing if gap.what == "inputs.changed"]
     assert told == ["'in/a.txt' was changed while the run used it"] * changed
+
+
+def test_ctrl_c_ends_the_waiting_for_a_server_that_is_away(
+    folder: Path, repository: str, server: ServerProcess
+) -> None:
+    source = (
+        "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        "open('out.txt', 'w').write('made')\n"
+    )
+    with (
+        away_on_cue(server.url) as proxy,
+        started(
+            folder,
+            repository,
+            source,
+            *("-o", f"out.txt=lakebed://{repository}/main/out.txt"),
+            stdin=subprocess.PIPE,
+            env={
+                **os.environ,
+                "LAKEBED_SERVER": proxy.url,
+                "LAKEBED_RUN_FINISH_S": "3600",
+            },
+        ) as process,
+    ):
+        uploads = 0
+
+        def lose(number: int, line: str) -> Fault | None:
+            nonlocal uploads
+            uploads += "/objects" in line
+            return "request"
+
+        proxy.decide = lose
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+        until(lambda: uploads > TRIES)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 5
+    assert "the local files are intact" in err

@@ -196,19 +196,21 @@ class RunContract:
         self, metadata: Metadata, run: RunRow
     ) -> None:
         async def passed_over(writer: str) -> list[int]:
-            return [
-                number
-                for number in range(1, 12)
-                if await metadata.write(
-                    lambda tx, number=number: tx.is_passed_over(run.id, writer, number)
-                )
-            ]
+            async def ask(tx: WriteTransaction) -> list[int]:
+                return [
+                    number
+                    for number in range(1, 12)
+                    if await tx.is_passed_over(run.id, writer, number)
+                ]
 
-        for number in (1, 5, 6, 5, 3, 9):
-            await metadata.write(
-                lambda tx, number=number: tx.advance_writer(run.id, "a", number)
-            )
-        await metadata.write(lambda tx: tx.advance_writer(run.id, "b", 2))
+            return await metadata.write(ask)
+
+        async def take(tx: WriteTransaction) -> None:
+            for number in (1, 5, 6, 5, 3, 9):
+                await tx.advance_writer(run.id, "a", number)
+            await tx.advance_writer(run.id, "b", 2)
+
+        await metadata.write(take)
 
         assert await passed_over("a") == [2, 3, 4, 7, 8]
         assert await passed_over("b") == [1]

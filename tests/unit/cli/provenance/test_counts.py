@@ -15,8 +15,9 @@ RENAMED = [Difference(path="b", kind="missing"), Difference(path="c", kind="adde
 METRIC = Difference(path="loss", kind="metric")
 TOLERATED = Difference(path="d", kind="changed", is_within_tolerance=True)
 BELOW = [
-    Difference(path=f"out/{name}", within="out/", kind=kind)
-    for name, kind in (("a", "changed"), ("b", "missing"), ("c", "added"))
+    Difference(path="out/a", within="out/", kind="changed"),
+    Difference(path="out/b", within="out/", kind="missing"),
+    Difference(path="out/c", within="out/", kind="added"),
 ]
 UNKNOWN = Difference(path=UNLISTED, kind="missing")
 

@@ -274,7 +274,10 @@ def test_numbers_that_differ_are_shown_so_that_they_do(folder: Path) -> None:
 def test_that_a_library_is_missing_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    def find_spec(name: str) -> None:
+        del name
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
 
     exact = changed(folder, "a.parquet", b"PAR1a", b"PAR1b")
     tolerant = changed(folder, "b.parquet", b"PAR1a", b"PAR1b", Tolerance(1.0))
