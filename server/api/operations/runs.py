@@ -98,6 +98,7 @@ async def begin_run(call: Call[NoQuery, wire.RunCreation]) -> Created[wire.RunSt
         InvalidRefExpressionError
         InvalidPathError
         ReadOnlyRepositoryError
+        ModelsRepositoryError
     """
     run = await beginning.begin_run(
         call.engine,
@@ -138,7 +139,9 @@ async def append_run_batch(
         InvalidRefExpressionError
         InvalidPathError
         ReadOnlyRepositoryError
+        ModelsRepositoryError
         TooManyError
+        ConflictError
     """
     sequence = await adding.append_batch(
         call.engine, await _find(call), call.body, call.caller
