@@ -28,9 +28,10 @@ from .. import wire
 from ..errors import ClientError
 from . import current
 from .live import LiveRun
+from .loggable import clean_params
 from .outbox import warn
 from .outcome import EndStatus, Outcome, outcome_of
-from .plan import Plan, clean_params
+from .plan import Plan
 from .recording import RunInput, Status
 
 if TYPE_CHECKING:
