@@ -2,7 +2,8 @@
 
     log_point ... -> Pending -> (every half second, as numbered batches) -> Spool -> server
 
-1. Nothing that is logged waits for the network, and nothing raises because of it.
+1. Nothing that is logged waits for the network, and nothing raises because of it, nor
+   because of a mistake in here: that is told once, and named in the record as missing.
 2. The server takes each point once, in the order in which its thread logged it, whatever
    requests or answers are lost: a batch has its number before it is first sent.
 3. While the server is away, what comes waits in the spool; what was not sent at the end
@@ -30,12 +31,13 @@ from typing import TypeVar
 from ..async_client import AsyncClient
 from ..errors import ClientError
 from ..retrying import RetryPolicy
-from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
+from ..wire.runs import InputWish, OutputWish, Run, RunBatch, RunEnd
+from .lasting import run_lasting
 from .outbox import Outbox, warn
-from .pending import POINTS_MAX, Pending
+from .pending import POINTS_MAX, Pending, as_missing
 from .reach import RunAddress
-from .sending import Verdict, judge, send
-from .spool import SpooledFile, SpoolItem
+from .sending import Verdict, deliver, judge
+from .spool import SpoolItem
 
 T = TypeVar("T")
 
@@ -43,6 +45,12 @@ PENDING_POINTS_MAX = 5 * POINTS_MAX
 """Points that wait for the thread; the next ones write the batch themselves."""
 HEARTBEATS = 8
 """Signs of life in the time after which a run counts as lost; some may be lost."""
+STARTS_MAX = 5
+"""Of the loop, if a mistake of ours ends it: what it was is not worse the second time."""
+BROKEN_TRIES_MAX = 3
+"""Of an item that is not sent for a mistake of ours; then the others come first."""
+LOOK_S = 0.5
+"""How often whoever waits looks whether the thread is still there."""
 TIMEOUT_S = 30.0
 """Silence of the server that is taken for its end. A batch takes milliseconds."""
 
@@ -113,6 +121,7 @@ class Recorder:
         self._is_woken = False
         self._closing = False
         self._is_finishing = False
+        self._broken_tries = 0
         self._heard_s = time.monotonic()
         self.is_away = False
         """Whether the last try to reach the server failed."""
@@ -137,8 +146,12 @@ class Recorder:
         thread = threading.Thread(
             target=self._run, name="lakebed-recorder", daemon=True
         )
-        thread.start()
-        self._ready.wait()
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the process ends
+            self._note_broken(error)
+        else:
+            self._ready.wait()
         self._thread = thread
 
     # What is logged ------------------------------------------------------------------
@@ -160,7 +173,7 @@ class Recorder:
     def add_missing(self, what: str, reason: str) -> None:
         """Say that something could not be recorded."""
         self._here()
-        self.pending.add_missing(Missing(what=what, reason=reason))
+        self.pending.add_missing(as_missing(what, reason))
 
     def keep(self, name: str, content: bytes) -> None:
         """Keep `content` with the run under `name`; the thread sends it.
@@ -175,9 +188,14 @@ class Recorder:
     # Requests that somebody waits for -----------------------------------------------
 
     def call(self, ask: Callable[[AsyncClient], Awaitable[T]]) -> Future[T]:
-        """Run `ask` with the client of the run's key, on the thread."""
+        """Run `ask` with the client of the run's key, on the thread.
+
+        Raises:
+            ClientError: there is no thread any more.
+        """
         self._here()
-        assert self._loop is not None
+        if self._loop is None or self._loop.is_closed():
+            raise ClientError("cannot ask the server: recording has stopped")
 
         async def work() -> T:
             assert self._lake is not None
@@ -234,12 +252,12 @@ class Recorder:
         """End the thread; what was not sent stays in the spool."""
         if self._pid != os.getpid() or self._thread is None or self._closing:
             return
-        with suppress(Exception):
-            self._outbox.collect()
+        self._outbox.collect()
         self._closing = True
         self._hurry()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        if self._is_alive:
+            self._thread.join(timeout_s)
+        if self._is_alive:
             return  # it may be in the middle of writing: the file is its own
         self._outbox.close()
 
@@ -260,18 +278,36 @@ class Recorder:
 
     def _wait_until_sent(self, timeout_s: float) -> bool:
         self._hurry()
-        return self._outbox.is_drained.wait(timeout_s) and self.gone is None
+        end_s = time.monotonic() + timeout_s
+        while not self._outbox.is_drained.wait(
+            max(0.0, min(LOOK_S, end_s - time.monotonic()))
+        ):
+            if time.monotonic() >= end_s or not self._is_alive:
+                return False
+        return self.gone is None
 
     # On the thread -------------------------------------------------------------------
 
+    @property
+    def _is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
-        except Exception as error:  # noqa: BLE001 - a program must not end with its record
-            self._outbox.tell("broken", f"recording stopped: {error}")
+            for _ in range(STARTS_MAX):
+                try:
+                    run_lasting(self._main())
+                    return
+                except Exception as error:  # noqa: BLE001 - no training ends for its record
+                    self._note_broken(error)
         finally:
             self._ready.set()
             self._outbox.is_drained.set()
+
+    def _note_broken(self, error: Exception) -> None:
+        self._outbox.lose(
+            "recording", f"it was disturbed: {type(error).__name__}: {error}"
+        )
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -290,6 +326,7 @@ class Recorder:
             finally:
                 collecting.cancel()
                 await asyncio.gather(collecting, return_exceptions=True)
+                self._outbox.collect()
 
     async def _keep_collecting(self) -> None:
         while True:
@@ -303,7 +340,10 @@ class Recorder:
         while True:
             item = self._outbox.first()
             if item is None and self._closing:
-                return
+                self._outbox.collect()
+                item = self._outbox.first()
+                if item is None:
+                    return
             if item is None:
                 await self._beat(lake)
                 await self._sleep(self._heartbeat_s)
@@ -325,18 +365,21 @@ class Recorder:
     async def _try(self, lake: AsyncClient, item: SpoolItem) -> Verdict | None:
         address = self.address
         try:
-            ended = await send(lake, address.repository, address.run, item)
-        except Exception as error:  # noqa: BLE001 - `judge` raises what it does not know
+            delivered = await deliver(lake, address.repository, address.run, item)
+        except Exception as error:  # noqa: BLE001 - `judge` says what it is
             return self._note_failure(item, error)
         self.is_away = False
+        self._broken_tries = 0
         self._heard_s = time.monotonic()
-        self.ended = ended or self.ended
+        self.ended = delivered.ended or self.ended
         self._outbox.drop_first()
+        for lost in delivered.lost:
+            self._outbox.tell("refused", f"not recorded: {lost.reason}")
         return None
 
     def _note_failure(self, item: SpoolItem, error: Exception) -> Verdict:
         verdict = judge(error)
-        self.is_away = verdict == "away"
+        self.is_away = verdict in ("away", "broken")
         if isinstance(item, RunEnd) and not self.is_away:
             # Whoever waits for the end explains it.
             self._shut(error)
@@ -346,12 +389,14 @@ class Recorder:
                 self._outbox.tell(
                     "away", f"{error}; what is logged waits in '{self._outbox.folder}'"
                 )
-            case "refused":
-                self._outbox.tell("refused", f"not recorded: {error}")
-                what = "files" if isinstance(item, SpooledFile) else "metrics"
+            case "broken":
+                self._broken_tries += 1
+                if self._broken_tries < BROKEN_TRIES_MAX or isinstance(item, RunEnd):
+                    return "away"
+                self._broken_tries = 0
+                self._note_broken(error)
                 self._outbox.drop_first()
-                self.pending.add_missing(Missing(what=what, reason=str(error)))
-            case "gone":
+            case _:
                 self._note_gone(error)
         return verdict
 
