@@ -39,6 +39,7 @@ from .plan import Parts, capture_here, make_creation
 from .reach import RunAddress
 from .recorder import Recorder
 from .recording import Recording, RunInput, Status, place_of
+from .sending import declare
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import find_attached
@@ -130,11 +131,11 @@ class LiveRun(Recording):
         self._token = current.enter(self)
 
     def _input(self, address: str, local: str | Path | None) -> RunInput:
-        recorder, known = self._running, self._known
+        known = self._known
         wish = input_wish(address, local)
 
         async def work(lake: AsyncClient) -> RunInput:
-            await recorder.declare(lake, inputs=[wish])
+            await declare(lake, known, inputs=[wish])
             run = await lake.get_run(known.run)
             commit = _find_commit(run, wish)
             where = None if local is None else Path(local)
@@ -184,13 +185,13 @@ class LiveRun(Recording):
 
     def _upload(self, wish: OutputWish, place: Path) -> None:
         """Upload what is at `place`, and declare it."""
-        recorder = self._running
+        known = self._known
 
         with self._watching(wish.path) as watched:
 
             async def work(lake: AsyncClient) -> None:
                 await upload(lake, place, wish, watched)
-                await recorder.declare(lake, outputs=[wish])
+                await declare(lake, known, outputs=[wish])
 
             self._ask(work)
         if wish.local is not None:
@@ -201,8 +202,14 @@ class LiveRun(Recording):
         return Path(local)
 
     def _finish(self, outcome: Outcome, *, message: str) -> None:
-        """End the run and wait until the server knows."""
+        """End the run and wait until the server knows.
+
+        In a forked child only what it logged is brought out: who began the run ends it.
+        """
         recorder = self._running
+        if self.pid != os.getpid():
+            recorder.flush(FINISH_S)
+            return
         failure: Exception | None = None
         if outcome.status == "succeeded":
             try:

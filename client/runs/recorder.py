@@ -9,9 +9,7 @@
 3. While the server is away, what comes waits in the spool; what was not sent at the end
    of the process is sent by a later one (`syncing.py`).
 4. After a fork the child is a writer of its own.
-
-Where the spool is full and the server away, what comes is dropped; it is said once on
-standard error, and in the record as missing.
+5. Where the spool is full and the server away, what comes is dropped, and that is told.
 """
 
 from __future__ import annotations
@@ -20,55 +18,34 @@ import asyncio
 import os
 import threading
 import time
-import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from ..async_client import AsyncClient
 from ..errors import ClientError
-from ..retrying import RetryPolicy
-from ..wire.runs import InputWish, OutputWish, Run, RunBatch, RunEnd
+from ..wire.runs import Run, RunEnd
+from .children import close_at_the_end, renew_in_children
 from .lasting import run_lasting
 from .outbox import Outbox, warn
-from .pending import POINTS_MAX, Pending, as_missing
+from .pace import (
+    BROKEN_TRIES_MAX,
+    HEARTBEATS,
+    LOOK_S,
+    NORMAL,
+    PENDING_POINTS_MAX,
+    STARTS_MAX,
+    TIMEOUT_S,
+    Pace,
+)
+from .pending import Pending, as_missing
 from .reach import RunAddress
 from .sending import Verdict, deliver, judge
 from .spool import SpoolItem
 
 T = TypeVar("T")
-
-PENDING_POINTS_MAX = 5 * POINTS_MAX
-"""Points that wait for the thread; the next ones write the batch themselves."""
-HEARTBEATS = 8
-"""Signs of life in the time after which a run counts as lost; some may be lost."""
-STARTS_MAX = 5
-"""Of the loop, if a mistake of ours ends it: what it was is not worse the second time."""
-BROKEN_TRIES_MAX = 3
-"""Of an item that is not sent for a mistake of ours; then the others come first."""
-LOOK_S = 0.5
-"""How often whoever waits looks whether the thread is still there."""
-TIMEOUT_S = 30.0
-"""Silence of the server that is taken for its end. A batch takes milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often the thread does what it does."""
-
-    flush_s: float = 0.5
-    """How often what was logged becomes a batch: what a killed process may lose."""
-    retry_s: float = 0.5
-    """Before the server is tried again; doubles."""
-    retry_s_max: float = 15.0
-    """Between tries while the server is away; a restart should be noticed soon."""
-    finish_retry_s_max: float = 1.0
-    """The same when somebody waits for the end of the run."""
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    """Within one try."""
 
 
 class Recorder:
@@ -82,7 +59,7 @@ class Recorder:
         lost_after_s: float = 300.0,
         saved_server: str | None = None,
         warn: Callable[[str], None] = warn,
-        pace: Pace = Pace(),
+        pace: Pace = NORMAL,
     ) -> None:
         """Prepare a recorder of the run at `address`; its thread starts with `start`.
 
@@ -98,21 +75,22 @@ class Recorder:
             Outbox, address, saved_server=saved_server or address.server, warn=warn
         )
         self._pace = pace
+        self._is_child = False
         self._begin()
-        _alive.add(self)
+        renew_in_children(self)
 
     def renew(self) -> None:
         """Begin again in a forked child, as another writer."""
         self._outbox.leave()
         # The parent ends the run.
         self._is_owner = False
+        self._is_child = True
         self._begin()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._start_lock = threading.Lock()
         self._outbox = self._make_outbox()
-        self._direct_sequence = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lake: AsyncClient | None = None
         self._thread: threading.Thread | None = None
@@ -153,6 +131,8 @@ class Recorder:
         else:
             self._ready.wait()
         self._thread = thread
+        if self._is_child:
+            close_at_the_end(self)
 
     # What is logged ------------------------------------------------------------------
 
@@ -172,7 +152,6 @@ class Recorder:
 
     def add_missing(self, what: str, reason: str) -> None:
         """Say that something could not be recorded."""
-        self._here()
         self.pending.add_missing(as_missing(what, reason))
 
     def keep(self, name: str, content: bytes) -> None:
@@ -202,28 +181,6 @@ class Recorder:
             return await ask(self._lake)
 
         return asyncio.run_coroutine_threadsafe(work(), self._loop)
-
-    async def declare(
-        self,
-        lake: AsyncClient,
-        *,
-        inputs: list[InputWish] | None = None,
-        outputs: list[OutputWish] | None = None,
-    ) -> None:
-        """Declare inputs and outputs at once.
-
-        Raises:
-            ClientError: they are refused, or the server is away.
-        """
-        # A writer beside the other: it does not wait for what is spooled.
-        self._direct_sequence += 1
-        batch = RunBatch(
-            writer=f"{self._outbox.writer}-direct",
-            sequence=self._direct_sequence,
-            inputs=inputs or [],
-            outputs=outputs or [],
-        )
-        await lake.append_run(self.address.repository, self.address.run, batch)
 
     # The end -------------------------------------------------------------------------
 
@@ -261,14 +218,29 @@ class Recorder:
             return  # it may be in the middle of writing: the file is its own
         self._outbox.close()
 
-    # -----------------------------------------------------------------------------------
+    def rescue(self, timeout_s: float) -> None:
+        """Write down what was logged, in the middle of anything.
+
+        The thread does it, since whoever was interrupted may hold the lock; what is in the
+        file is sent by others.
+        """
+        if self._pid != os.getpid() or self._loop is None or not self._is_alive:
+            return
+        done = threading.Event()
+
+        def write_down() -> None:
+            self._outbox.collect()
+            done.set()
+
+        self._loop.call_soon_threadsafe(write_down)
+        done.wait(timeout_s)
 
     def _here(self) -> None:
         if self._thread is None:
             self.start()
 
     def _hurry(self) -> None:
-        if self.pending.point_count >= PENDING_POINTS_MAX:
+        if self.pending.point_count >= PENDING_POINTS_MAX or not self._is_alive:
             self._outbox.collect()
         if self._is_woken or self._loop is None or self._wake is None:
             return
@@ -279,12 +251,13 @@ class Recorder:
     def _wait_until_sent(self, timeout_s: float) -> bool:
         self._hurry()
         end_s = time.monotonic() + timeout_s
-        while not self._outbox.is_drained.wait(
-            max(0.0, min(LOOK_S, end_s - time.monotonic()))
-        ):
-            if time.monotonic() >= end_s or not self._is_alive:
+        while self._is_alive:
+            left_s = max(0.0, end_s - time.monotonic())
+            if self._outbox.is_drained.wait(min(LOOK_S, left_s)):
+                return self.gone is None
+            if left_s == 0:
                 return False
-        return self.gone is None
+        return False
 
     # On the thread -------------------------------------------------------------------
 
@@ -302,7 +275,6 @@ class Recorder:
                     self._note_broken(error)
         finally:
             self._ready.set()
-            self._outbox.is_drained.set()
 
     def _note_broken(self, error: Exception) -> None:
         self._outbox.lose(
@@ -356,11 +328,8 @@ class Recorder:
             failures += 1
             if self._closing:
                 return
-            pace = self._pace
-            longest_s = (
-                pace.finish_retry_s_max if self._is_finishing else pace.retry_s_max
-            )
-            await self._sleep(min(longest_s, pace.retry_s * 2 ** min(failures - 1, 8)))
+            delay_s = self._pace.delay_s(failures, is_waited_for=self._is_finishing)
+            await self._sleep(delay_s)
 
     async def _try(self, lake: AsyncClient, item: SpoolItem) -> Verdict | None:
         address = self.address
@@ -397,7 +366,8 @@ class Recorder:
                 self._note_broken(error)
                 self._outbox.drop_first()
             case _:
-                self._note_gone(error)
+                self._shut(error)
+                self._outbox.tell("gone", f"nothing more is recorded: {error}")
         return verdict
 
     async def _beat(self, lake: AsyncClient) -> None:
@@ -411,13 +381,9 @@ class Recorder:
             await lake.append_run(self.address.repository, self.address.run, batch)
         except Exception as error:  # noqa: BLE001 - as above
             if judge(error) == "gone":
-                self._note_gone(error)
+                self._note_failure(batch, error)
             return
         self._heard_s = time.monotonic()
-
-    def _note_gone(self, error: Exception) -> None:
-        self._shut(error)
-        self._outbox.tell("gone", f"nothing more is recorded: {error}")
 
     def _shut(self, error: Exception) -> None:
         self.gone = error if isinstance(error, ClientError) else ClientError(str(error))
@@ -432,14 +398,3 @@ class Recorder:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), delay_s)
-
-
-_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for recorder in list(_alive):
-        recorder.renew()
-
-
-os.register_at_fork(after_in_child=_renew_all)

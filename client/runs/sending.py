@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,9 +16,10 @@ from ..errors import (
     ServerError,
     ServerUnreachableError,
 )
-from ..wire.runs import Missing, Run, RunBatch, RunEnd
+from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
 from .pending import as_missing
 from .pieces import Piece
+from .reach import RunAddress
 from .spool import SpooledFile, SpoolItem
 
 Verdict = Literal["away", "refused", "gone", "broken"]
@@ -85,6 +87,27 @@ async def name_missing(
         # to stop.
         if judge(error) != "refused":
             raise
+
+
+async def declare(
+    lake: AsyncClient,
+    address: RunAddress,
+    *,
+    inputs: Sequence[InputWish] = (),
+    outputs: Sequence[OutputWish] = (),
+) -> None:
+    """Declare inputs and outputs at once: it does not wait for what is spooled.
+
+    Raises:
+        ClientError: they are refused, or the server is away.
+    """
+    batch = RunBatch(
+        writer=secrets.token_hex(8),
+        sequence=1,
+        inputs=list(inputs),
+        outputs=list(outputs),
+    )
+    await lake.append_run(address.repository, address.run, batch)
 
 
 async def _send(

@@ -17,9 +17,10 @@ from lakebed.client import InvalidRequestError, Run, connect
 from lakebed.client.blocking.loop import LoopThread
 from lakebed.client.retrying import NO_RETRIES
 from lakebed.client.runs import outbox, recorder, sending
+from lakebed.client.runs.pace import Pace
 from lakebed.client.runs.pieces import Piece
 from lakebed.client.runs.reach import RunAddress
-from lakebed.client.runs.recorder import Pace, Recorder
+from lakebed.client.runs.recorder import Recorder
 from lakebed.client.runs.spool import Spool, SpoolHead
 from lakebed.client.runs.syncing import Synced, sync
 from lakebed.client.wire.runs import MetricPoints, Missing, RunBatch, RunEnd
@@ -41,15 +42,13 @@ FAST = Pace(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("state")
-        patch.setenv("XDG_STATE_HOME", str(folder))
-        work = folder / "work"
-        work.mkdir()
-        patch.chdir(work)
-        yield folder / "lakebed" / "runs"
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return tmp_path / "state" / "lakebed" / "runs"
 
 
 @contextmanager
@@ -436,7 +435,7 @@ def test_a_thread_that_is_gone_leaves_all_to_a_later_process(
     with serving() as (server, proxy):
         monkeypatch.setattr(outbox.Outbox, "first", fail)
         made = record(proxy.url, said)
-        for number in range(10):
+        for number in range(3):
             made.log_point("loss", float(number), None)
             assert not made.flush(30)
         assert made.finish(END, timeout_s=30) is None
@@ -447,7 +446,7 @@ def test_a_thread_that_is_gone_leaves_all_to_a_later_process(
         (synced,) = asyncio.run(_sync())
         assert (synced.left, synced.problem) == (0, "")
         taken = server.run(RUN)
-        assert [value for value, _ in taken.points["loss"]] == list(range(10))
+        assert [value for value, _ in taken.points["loss"]] == [0, 1, 2]
         assert taken.end == END
         assert {each.what for each in taken.missing} == {"recording"}
 
@@ -563,7 +562,10 @@ def test_damage_beneath_a_run_that_goes_on_is_told_and_named(state: Path) -> Non
         made.close()
 
         taken = server.run(RUN)
-        assert taken.points == {"loss": [(3.0, 2)]}
+        # The first may have been read before.
+        points = taken.points["loss"]
+        assert points[-1] == (3.0, 2)
+        assert len(points) + len(taken.missing) == 3
         assert {each.what for each in taken.missing} == {"log and metrics"}
         assert len([each for each in said if "cannot be read" in each]) == 1
 

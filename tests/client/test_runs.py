@@ -356,6 +356,29 @@ def test_a_seed_is_set_and_recorded(lake: Lake, repository: Repository) -> None:
     assert known(run).seeds["seed"] == 11
 
 
+def test_a_run_in_a_directory_that_is_left_open_is_ended_as_well(
+    directory: Path, repository: Repository
+) -> None:
+    source = (
+        "import sys, lakebed.client as lake\n"
+        "run = lake.connect(sys.argv[1]).run(repository='penguins').start()\n"
+        "run.log_metric('loss', 1.0); run.keep(b'<svg/>', 'plot.svg'); print(run.id)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(directory / "lake")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = repository.lake.client.get_run(done.stdout.strip())
+    assert found.status == "interrupted"
+    assert [each.count for each in found.metrics] == [1]
+    assert "plot.svg" in [each.name for each in found.files]
+
+
 # In processes of their own --------------------------------------------------------------
 
 
@@ -406,31 +429,100 @@ def test_a_process_that_ends_ends_its_run(
     done = execute(server, source)
 
     assert done.returncode == code, done.stderr
+    assert "lakebed:" not in done.stderr
     with as_admin(server.url) as lake:
         found = lake.client.get_run(done.stdout.strip())
     assert found.status == (status or "interrupted")
 
 
-def test_children_that_were_forked_log_into_the_same_run(server: ServerProcess) -> None:
+CHILDREN = {
+    "processes": """
+    several = [m.Process(target=work, args=(n,)) for n in range(3)]
+    [each.start() for each in several]; [each.join() for each in several]
+    assert [each.exitcode for each in several] == [0, 0, 0]
+""",
+    "pool": """
+    with m.Pool(2) as pool: pool.map(work, range(3))
+""",
+    "executor": """
+    with ProcessPoolExecutor(2, m) as pool: list(pool.map(work, range(3)))
+""",
+    "fork": """
+    for n in range(3):
+        if os.fork() == 0:
+            work(n)
+            sys.exit(7)
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+""",
+    "flush": """
+    for n in range(3):
+        if os.fork() == 0:
+            work(n)
+            run.flush()
+            os._exit(0)
+        os.wait()
+""",
+    "terminated": """
+    each = m.Process(target=wait)
+    each.start(); ready.get(); each.terminate(); each.join()
+    assert each.exitcode == -15
+""",
+}
+
+
+@pytest.mark.parametrize("children", CHILDREN.values(), ids=CHILDREN)
+def test_what_a_forked_child_logged_last_arrives(
+    server: ServerProcess, children: str
+) -> None:
     done = execute(
         server,
-        "import multiprocessing as m\n"
+        "import multiprocessing, os, sys, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "m = multiprocessing.get_context('fork')\n"
+        "ready = m.Queue()\n"
         "def work(number):\n"
         "    run = lake.current_run()\n"
         "    run.log_metric('loss', number, step=number)\n"
-        "    run.flush()\n"
-        "with lake.run(repository='penguins') as run:\n"
-        "    context = m.get_context('fork')\n"
-        "    several = [context.Process(target=work, args=(n,)) for n in range(3)]\n"
-        "    [each.start() for each in several]; [each.join() for each in several]\n"
-        "    assert [each.exitcode for each in several] == [0, 0, 0]\n"
+        "    run.log(str(number))\n"
+        "def wait():\n"
+        "    for number in range(3): work(number)\n"
+        "    ready.put(1); time.sleep(100)\n"
+        f"with lake.run(repository='penguins') as run:{children}"
         "print(run.id)\n",
     )
 
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     with as_admin(server.url) as lake:
-        points = lake.client.get_run_metrics("penguins", done.stdout.strip(), "loss")
-    assert sorted(points.steps) == [0, 1, 2]
+        name = done.stdout.strip()
+        points = lake.client.get_run_metrics("penguins", name, "loss")
+        assert sorted(points.steps) == [0, 1, 2]
+        log = lake.client.read_run_log("penguins", name)
+        assert sorted(log.split()) == ["0", "1", "2"]
+        assert lake.client.get_run(name).status == "succeeded"
+
+
+def test_a_child_that_leaves_the_block_of_its_parent_does_not_end_the_run(
+    server: ServerProcess,
+) -> None:
+    done = execute(
+        server,
+        "import os\n"
+        "with lake.run(repository='penguins') as run:\n"
+        "    child = os.fork()\n"
+        "    if child:\n"
+        "        os.waitpid(child, 0)\n"
+        "        assert lake.connect().client.get_run(run.id).status == 'running'\n"
+        "    run.log_metric('loss', 1.0)\n"
+        "print(run.id)\n",
+    )
+
+    assert done.returncode == 0, done.stderr
+    (name,) = set(done.stdout.split())
+    with as_admin(server.url) as lake:
+        found = lake.client.get_run(name)
+    assert found.status == "succeeded"
+    assert [each.count for each in found.metrics] == [2]
 
 
 def test_what_was_left_behind_is_sent_by_the_next_run(server: ServerProcess) -> None:
