@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +32,7 @@ from .addresses import input_wish, output_wish, settle
 from .checkout import check_out
 from .late_code import LateCode
 from .log_lines import LogSender
+from .loggable import as_name, plain_text
 from .outbox import warn
 from .outcome import Outcome, not_published
 from .plan import Parts, capture_here, make_creation
@@ -81,7 +81,7 @@ class LiveRun(Recording):
             self.log_params(self._plan.params)
             return False
         if outer is not None and self._plan.parent is None:
-            self._plan = replace(self._plan, parent=outer.id)
+            self._plan = self._plan.within(outer.id, outer.repository)
         if self._plan.seed is not None:
             self._seeds = seed_everything(self._plan.seed)
         self._parts = capture_here(self._plan)
@@ -127,6 +127,8 @@ class LiveRun(Recording):
             saved_server=saved_server,
         )
         self._recorder.start()
+        for missing in self._plan.missing:
+            self._recorder.add_missing(missing.what, missing.reason)
         self.status = "running"
         self._token = current.enter(self)
 
@@ -162,10 +164,11 @@ class LiveRun(Recording):
         if isinstance(file, bytes):
             if name is None:
                 raise ValueError("bytes need a name to be kept under")
-            self._running.keep(name, file)
+            self._running.keep(as_name("kept file", name), file)
             return
         path = Path(file)
-        self._running.keep(name or path.name, path.read_bytes())
+        name = as_name("kept file", name or path.name)
+        self._running.keep(name, path.read_bytes())
 
     def _upload_declared(self) -> None:
         """Upload the outputs that were declared at the start.
@@ -243,7 +246,7 @@ class LiveRun(Recording):
             status=outcome.status,
             exit_code=outcome.exit_code,
             ended_ms=time.time_ns() // 1_000_000,
-            message=message,
+            message=plain_text(message),
         )
         try:
             self._ask(lambda lake: send_left_behind(lake, self._known))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 from ..errors import ConflictError
 from ..wire.runs import Run
 
 EndStatus = Literal["succeeded", "failed", "interrupted"]
 
+CODE_MAX = (1 << 31) - 1
+"""Of an exit code, whatever the system: what is larger is cut, as the system does."""
 INTERRUPTED = 130
 """As shells count Ctrl-C: 128 and the number of SIGINT."""
 
@@ -38,12 +41,22 @@ def outcome_of(error: BaseException | None) -> Outcome:
         case SystemExit(code=None | 0):
             return SUCCEEDED
         case SystemExit(code=int(code)):
-            return Outcome("failed", code, f"SystemExit: {code}")
+            return Outcome("failed", plain_code(code), f"SystemExit: {code}")
         case SystemExit(code=text):
             return Outcome("failed", 1, str(text))
         case _:
             last = traceback.format_exception_only(error)[-1].strip()
             return Outcome("failed", 1, last)
+
+
+def plain_code(code: SupportsIndex) -> int:
+    """Return an exit code as a plain number, as a process would end with it.
+
+    Raises:
+        TypeError: it is no whole number.
+    """
+    number = operator.index(code)
+    return number if abs(number) <= CODE_MAX else number & 0xFF
 
 
 class RunNotPublishedError(ConflictError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import platform
 import sys
 import time
@@ -40,6 +41,14 @@ class Plan:
     parent: str | None = None
     rerun_of: str | None = None
     lost_after_s: int = LOST_AFTER_S
+    missing: Sequence[Missing] = ()
+    """What of all this could not be recorded."""
+
+    def within(self, parent: str, repository: str) -> Plan:
+        """Return the plan of a child of the run `parent`, in its repository if in none."""
+        if not (self.repository or self.outputs or self.inputs):
+            return dataclasses.replace(self, parent=parent, repository=repository)
+        return dataclasses.replace(self, parent=parent)
 
     def choose_repository(self) -> str:
         """Return which repository the run belongs to.
@@ -154,8 +163,12 @@ def make_plan(
 
     Raises:
         InvalidRequestError: an address is none, or a parameter cannot be one.
-        TypeError: the name of a parameter is no text.
+        TypeError: the name of a parameter is no text, or `experiment` is a function.
     """
+    if callable(experiment):
+        raise TypeError(
+            "a run is no decorator yet: write '@run()', or '@run(repository=...)'"
+        )
     return Plan(
         experiment=plain_text(experiment),
         repository=repository,
@@ -164,5 +177,5 @@ def make_plan(
         outputs=output_wishes(outputs) if outputs else [],
         config=[Path(file) for file in config],
         seed=seed,
-        lost_after_s=lost_after_s,
+        lost_after_s=operator.index(lost_after_s),
     )

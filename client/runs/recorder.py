@@ -47,6 +47,9 @@ from .spool import SpoolItem
 
 T = TypeVar("T")
 
+_told_away: set[str] = set()
+"""Servers that are away, as one run of this process, or of its parent, has told."""
+
 
 class Recorder:
     """Brings what is logged to the server, from a thread of its own."""
@@ -259,8 +262,6 @@ class Recorder:
                 return False
         return False
 
-    # On the thread -------------------------------------------------------------------
-
     @property
     def _is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -338,6 +339,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - `judge` says what it is
             return self._note_failure(item, error)
         self.is_away = False
+        _told_away.discard(self.address.server)
         self._broken_tries = 0
         self._heard_s = time.monotonic()
         self.ended = delivered.ended or self.ended
@@ -355,9 +357,10 @@ class Recorder:
             return "gone"
         match verdict:
             case "away":
-                self._outbox.tell(
-                    "away", f"{error}; what is logged waits in '{self._outbox.folder}'"
-                )
+                if self.address.server not in _told_away:
+                    _told_away.add(self.address.server)
+                    waits = f"what is logged waits in '{self._outbox.folder}'"
+                    self._outbox.tell("away", f"{error}; {waits}")
             case "broken":
                 self._broken_tries += 1
                 if self._broken_tries < BROKEN_TRIES_MAX or isinstance(item, RunEnd):

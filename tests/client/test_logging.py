@@ -28,7 +28,7 @@ from lakebed.server.errors import LakeError
 from lakebed.server.provenance import adding
 
 from support.losing import Fault, LosingProxy, losing_proxy
-from support.numbers import Scalar
+from support.numbers import Scalar, Whole
 from support.run_server import RunServer, TakenRun, serve_runs
 
 RUN = "ab" * 16
@@ -372,10 +372,6 @@ def test_a_run_that_is_full_of_one_kind_takes_the_others() -> None:
 
 
 # Our own mistakes ----------------------------------------------------------------------
-
-
-class Whole(int):
-    """No plain number: it cannot be written as JSON."""
 
 
 def test_what_cannot_be_written_down_is_named_and_costs_nothing_else() -> None:

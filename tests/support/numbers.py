@@ -22,3 +22,7 @@ class Scalar:
 
     def __float__(self) -> float:
         return float(self.value)
+
+
+class Whole(int):
+    """No plain number: it cannot be written as JSON."""

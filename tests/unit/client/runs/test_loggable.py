@@ -33,11 +33,7 @@ from lakebed.server.errors import InvalidValueError
 from lakebed.server.provenance import adding
 from lakebed.server.runs import names
 
-from support.numbers import Scalar
-
-
-class Whole(int):
-    pass
+from support.numbers import Scalar, Whole
 
 
 class Real(float):
