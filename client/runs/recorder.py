@@ -48,7 +48,7 @@ from .spool import SpoolItem
 T = TypeVar("T")
 
 _told_away: set[str] = set()
-"""Servers that are away, as one run of this process, or of its parent, has told."""
+"""Servers that are away, as a run of this process or its parent has told."""
 
 
 class Recorder:
@@ -270,8 +270,7 @@ class Recorder:
         try:
             for _ in range(STARTS_MAX):
                 try:
-                    run_lasting(self._main())
-                    return
+                    return run_lasting(self._main())
                 except Exception as error:  # noqa: BLE001 - no training ends for its record
                     self._note_broken(error)
         finally:
@@ -322,8 +321,7 @@ class Recorder:
                 await self._sleep(self._heartbeat_s)
                 self._outbox.collect()
                 continue
-            verdict = await self._try(lake, item)
-            if verdict != "away":
+            if await self._try(lake, item) != "away":
                 failures = 0
                 continue
             failures += 1
@@ -349,7 +347,7 @@ class Recorder:
         return None
 
     def _note_failure(self, item: SpoolItem, error: Exception) -> Verdict:
-        verdict = judge(error)
+        verdict, server = judge(error), self.address.server
         self.is_away = verdict in ("away", "broken")
         if isinstance(item, RunEnd) and not self.is_away:
             # Whoever waits for the end explains it.
@@ -357,8 +355,8 @@ class Recorder:
             return "gone"
         match verdict:
             case "away":
-                if self.address.server not in _told_away:
-                    _told_away.add(self.address.server)
+                if server not in _told_away:
+                    _told_away.add(server)
                     waits = f"what is logged waits in '{self._outbox.folder}'"
                     self._outbox.tell("away", f"{error}; {waits}")
             case "broken":
@@ -385,8 +383,8 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - as above
             if judge(error) == "gone":
                 self._note_failure(batch, error)
-            return
-        self._heard_s = time.monotonic()
+        else:
+            self._heard_s = time.monotonic()
 
     def _shut(self, error: Exception) -> None:
         self.gone = error if isinstance(error, ClientError) else ClientError(str(error))
