@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ import typer
 from .. import options
 from ..addresses import RefAddress, parse_ref, parse_ref_in
 from ..asking import ask
-from ..exits import CommandError, ExitCode
+from ..exits import ExitCode
 from ..output import (
     Column,
     print_fact,
@@ -97,7 +97,6 @@ def merge(
     resolutions = _parse_resolutions(resolve or [])
 
     async def work(lake: AsyncClient) -> Commit:
-        await _require_conflicts(lake, address, into, resolutions)
         reference = await lake.merge(
             address.repository,
             address.ref,
@@ -232,25 +231,6 @@ def _parse_resolutions(texts: list[str]) -> dict[str, Resolution]:
             raise typer.BadParameter(f"--resolve names '{path}' twice: take one side")
         resolutions[path] = RESOLUTIONS[side]
     return resolutions
-
-
-async def _require_conflicts(
-    lake: AsyncClient, source: RefAddress, into: str, paths: Iterable[str]
-) -> None:
-    """Return if all of `paths` conflict: of others a resolution would do nothing.
-
-    Raises:
-        CommandError: one does not.
-    """
-    for path in paths:
-        found = lake.iter_conflicts(
-            source.repository, source.ref, into, prefix=path, limit=1
-        )
-        if not [each async for each in found if each.path == path]:
-            raise CommandError(
-                f"'{path}' does not conflict between '{source.ref}' and '{into}', so "
-                "that --resolve decides nothing there; nothing was merged"
-            )
 
 
 def _print_conflicts(

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ..git import GitError, GitOutputTooLargeError, run_git
 from ..wire import Code, Missing
+from ..wire.run_parts import REFUSALS
 from .beside import sized
 from .captured import DEFAULT_LIMITS, Captured, FileToKeep, Limits
 from .commit_secrets import why_commit_not_kept, why_commits_not_kept
@@ -34,7 +35,7 @@ def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[
         if code.remote is not None:
             why_not = why_commits_not_kept(root, code.commit, limits)
             if why_not is not None:
-                return _leave_out(code, f"{why_not}; push it, then it need not be kept")
+                return _leave_out(code, why_not, "push it, then it need not be kept")
             name, content = BUNDLE_NAME, _bundle(root, code.commit, limits)
         else:
             objects = _list_objects(root, code.commit, limits)
@@ -42,7 +43,7 @@ def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[
                 return Captured(code)
             why_not = why_commit_not_kept(root, code.commit, limits)
             if why_not is not None:
-                return _leave_out(code, f"{why_not}; give it a remote, and push it")
+                return _leave_out(code, why_not, "give it a remote, and push it")
             name, content = PACK_NAME, _pack(root, objects, limits)
     except GitOutputTooLargeError:
         most = sized(limits.bundle_bytes_max)
@@ -54,8 +55,10 @@ def capture_commits(code: Code, *, limits: Limits = DEFAULT_LIMITS) -> Captured[
     return Captured(replace(code, bundle=name), (FileToKeep(name, content),))
 
 
-def _leave_out(code: Code, reason: str) -> Captured[Code]:
-    text = f"what no remote has of the commit is not kept, for it has {reason}"
+def _leave_out(code: Code, what: str, way_out: str) -> Captured[Code]:
+    if what.endswith(REFUSALS):
+        way_out = f"take that out of its history, or {way_out}"
+    text = f"what no remote has of the commit is not kept, for it has {what}; {way_out}"
     return Captured(code, (), (Missing(what="code.bundle", reason=text),))
 
 

@@ -82,8 +82,8 @@ def _why_not(
     limits: Limits,
 ) -> str | None:
     names: dict[str, list[bytes]] = {}
-    for path, id_ in files:
-        names.setdefault(id_.decode(), []).append(path)
+    for path, hashed in files:
+        names.setdefault(hashed.decode(), []).append(path)
         reason = why_not_kept(shown(path), b"")
         if reason is not None:
             return f"'{shown(path)}': {reason}"

@@ -89,19 +89,21 @@ def iter_secrets(data: object) -> Iterator[str]:
         name, value, below_secret = waiting.pop()
         if isinstance(value, dict | list):
             secret = below_secret or is_secret_name(name)
-            if (id(value), secret) in seen:
+            if (id(cast("object", value)), secret) in seen:
                 continue
-            seen.add((id(value), secret))
-            waiting += [(key, each, secret) for key, each in _items(value)]  # pyright: ignore[reportUnknownArgumentType]
+            seen.add((id(cast("object", value)), secret))
+            waiting += [(*each, secret) for each in _items(cast("object", value))]
         elif below_secret or mask_value(name, value) != value:
             yield str(value)
 
 
-def _items(data: dict[object, object] | list[object]) -> Iterator[tuple[str, object]]:
+def _items(data: object) -> Iterator[tuple[str, object]]:
+    """Yield what is in a mapping or a list; in a list it has no name."""
     if isinstance(data, dict):
-        yield from ((str(name), value) for name, value in data.items())
+        for name, value in cast("dict[object, object]", data).items():
+            yield str(name), value
     else:
-        yield from (("", value) for value in data)
+        yield from (("", value) for value in cast("list[object]", data))
 
 
 def _walk(

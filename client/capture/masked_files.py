@@ -38,7 +38,7 @@ def mask_configuration(path: PurePath, content: bytes) -> bytes | None:
     try:
         secrets = set(iter_secrets(read_configuration(path, content)))
     except UnreadableError:
-        secrets = set()
+        secrets = set[str]()
     literals = sorted(
         (each for each in secrets if len(each) >= _LITERAL_CHARS_MIN),
         key=len,

@@ -17,8 +17,8 @@ def replace_file(path: Path) -> Generator[BinaryIO]:
     """Give a file to write that takes the place of `path` when the block ends.
 
     If the block raises, what was at `path` stays. A link is followed, and the mode of a
-    file that is replaced is kept. What is there and is no ordinary file (`/dev/null`, a pipe) is written to as it stands: to replace it
-    would be a disaster.
+    file that is replaced is kept. What is there and is no ordinary file (`/dev/null`, a
+    pipe) is written to as it stands: to replace it would be a disaster.
     """
     path = path.resolve()
     if not is_replaceable(path):

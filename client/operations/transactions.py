@@ -7,7 +7,13 @@ import logging
 import uuid
 from collections.abc import Mapping
 
-from ..errors import ClientError, ConflictError, MergeConflictError, NotFoundError
+from ..errors import (
+    ClientError,
+    ConflictError,
+    InvalidRequestError,
+    MergeConflictError,
+    NotFoundError,
+)
 from ..wire import MergeStrategy, Resolution
 from .history import HistoryOperations
 from .refs import RefOperations
@@ -59,6 +65,12 @@ class TransactionOperations(RefOperations, HistoryOperations):
         tries = 0
         while True:
             tries += 1
+            chosen: dict[str, Resolution] = {}
+            if resolutions:
+                # They were given before anybody knew what would conflict.
+                async for each in self.iter_conflicts(repository, name, target):
+                    if each.path in resolutions:
+                        chosen[each.path] = resolutions[each.path]
             try:
                 return await self.merge(
                     repository,
@@ -67,11 +79,15 @@ class TransactionOperations(RefOperations, HistoryOperations):
                     message=message,
                     metadata=metadata,
                     strategy=strategy,
-                    resolutions=resolutions,
+                    resolutions=chosen or None,
                     squash=True,
                 )
             except MergeConflictError:
                 raise
+            except InvalidRequestError as error:
+                # The target has moved, and a conflict is one no more.
+                if error.fields.get("field") != "resolutions" or tries == MERGES_MAX:
+                    raise
             except ConflictError as error:
                 if error.code != "ref-moved" or tries == MERGES_MAX:
                     raise

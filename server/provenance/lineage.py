@@ -34,6 +34,7 @@ from .lineage_nodes import (
     EdgeHow,
     Graph,
     Stop,
+    node_id,
     node_of,
     run_node_id,
     version_node_id,
@@ -54,9 +55,16 @@ class _Link:
     """Where the walk goes on from a content, and the address where it does."""
 
     at: Content
+    place: str
+    """Id of the node that `at` is."""
     stop: Stop
     how: EdgeHow
     commit_id: bytes = b""
+
+    @classmethod
+    def of(cls, at: Content, stop: Stop, how: EdgeHow) -> _Link:
+        """Return the way from `at` to `stop`, of which no run recorded a commit."""
+        return cls(at, at.id, stop, how)
 
 
 async def trace(
@@ -160,7 +168,7 @@ class _Walk:
     def _step(
         self, here: str, stop: Stop, depth: int, how: EdgeHow, commit_id: bytes = b""
     ) -> None:
-        is_new = node_of(stop, depth).id not in self._graph.nodes
+        is_new = node_id(stop) not in self._graph.nodes
         if is_new and depth > self._depth_max:
             self._graph.is_complete = False
             return
@@ -205,9 +213,10 @@ class _Walk:
         is_first = links is None
         if links is None:
             links = self._links[identity] = await self._find_links(content)
+        here = content.id
         for link in links:
-            if link.at.id == content.id:
-                self._step(content.id, link.stop, depth + 1, link.how, link.commit_id)
+            if link.place == here:
+                self._step(here, link.stop, depth + 1, link.how, link.commit_id)
         if is_first:
             await self._go_elsewhere(content, links, depth)
         if self._is_up and content.artifact.is_prefix and not links:
@@ -217,13 +226,17 @@ class _Walk:
         self, content: Content, links: list[_Link], depth: int
     ) -> None:
         """Go to the other addresses from which a content leads on."""
-        elsewhere = [link for link in links if link.at.id != content.id]
+        here = content.id
+        elsewhere = [link for link in links if link.place != here]
         if not elsewhere:
             return
+        # Who used it here leads nowhere else by having used it there as well.
+        told = {node_id(link.stop) for link in links if link.place == here}
+        elsewhere = [link for link in elsewhere if node_id(link.stop) not in told]
         copies = await self._find_copies(content, elsewhere)
         for link in elsewhere:
-            if link.at.id not in copies:
-                self._step(content.id, link.at, depth + 1, "same")
+            if link.place not in copies:
+                self._step(here, link.at, depth + 1, "same")
 
     async def _find_links(self, content: Content) -> list[_Link]:
         """Return where the walk goes on from a content, at whatever address it lies."""
@@ -238,7 +251,10 @@ class _Walk:
         # What the first run wrote is known when a re-run is left that wrote it again.
         uses.sort(key=lambda use: use.run.rerun_of is not None)
         return [
-            *(_Link(Content(each.artifact), each, "registered") for each in versions),
+            *(
+                _Link.of(Content(each.artifact), each, "registered")
+                for each in versions
+            ),
             *(_link(use) for use in uses),
             *await self._find_holders(content),
         ]
@@ -255,7 +271,7 @@ class _Walk:
             copying = await self._reader.find_readers(artifact, list(runs))
             copying |= await self._find_readers_around(artifact, runs - copying)
             return {
-                link.at.id
+                link.place
                 for link in links
                 if isinstance(link.stop, RunTag) and link.stop.id in copying
             }
@@ -268,8 +284,8 @@ class _Walk:
         if not runs:
             return set()
         return {
-            at.id
-            for at in {link.at.id: link.at for link in links}.values()
+            place
+            for place, at in {link.place: link.at for link in links}.items()
             if await self._reader.find_readers(at.artifact, list(runs))
             or await self._find_readers_around(at.artifact, runs)
         }
@@ -312,7 +328,7 @@ class _Walk:
                 if await self._look_up(repository, tree.commit_id, path) == identity:
                     at = Content(file, tree.commit_id)
                     holder = Content(tree.artifact, tree.commit_id)
-                    found.append(_Link(at, holder, "within"))
+                    found.append(_Link.of(at, holder, "within"))
             if asked >= TREES_MAX:
                 self._graph.is_complete = False
                 break
@@ -358,7 +374,7 @@ def _how(use: Use) -> EdgeHow:
 def _link(use: Use) -> _Link:
     """Return the way from an artifact to a run that read it, or wrote it."""
     at = Content(use.artifact, use.commit_id)
-    return _Link(at, use.run, _how(use), use.commit_id)
+    return _Link(at, at.id, use.run, _how(use), use.commit_id)
 
 
 def _prefixes_of(path: bytes) -> list[bytes]:

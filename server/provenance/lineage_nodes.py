@@ -92,6 +92,17 @@ def version_node_id(version: VersionTag) -> str:
     return f"model:{version.model}@{version.number}"
 
 
+def node_id(stop: Stop) -> str:
+    """Return the id of the node that a stop of the walk is."""
+    match stop:
+        case RunTag():
+            return run_node_id(stop)
+        case VersionTag():
+            return version_node_id(stop)
+        case Content():
+            return stop.id
+
+
 def node_of(stop: Stop, depth: int) -> Node:
     """Return the node that a stop of the walk is, `depth` steps from its start."""
     match stop:

@@ -249,12 +249,14 @@ def _find_deleted(
 
 
 def _explain_unpublished(what: Unpublished) -> Missing:
-    count = f"{what.count:,} file{'s' if what.count > 1 else ''}"
-    if what.count > WRITTEN_MAX:
+    count, was = f"{what.count:,} files", "were"
+    if what.count == 1:
+        count, was = "1 file", "was"
+    elif what.count > WRITTEN_MAX:
         count = f"more than {WRITTEN_MAX:,} files"
     return Missing(
         UNPUBLISHED,
-        f"{count} of branch '{what.row.branch}' of '{what.row.repository}' were written "
+        f"{count} of branch '{what.row.branch}' of '{what.row.repository}' {was} written "
         "or deleted, and not published: the run did not succeed",
     )
 

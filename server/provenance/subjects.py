@@ -24,7 +24,7 @@ from ..refs.names import MODELS
 from ..repository.engine import Engine
 from ..repository.objects import stat_object
 from ..repository.paths import encode_path
-from ..repository.resolving import resolve
+from ..repository.resolving import get_repository, resolve
 from ..runs.graph import Artifact
 from ..runs.names import is_record_id, is_run_beginning, is_run_id
 from ..runs.rows import RunRow
@@ -71,7 +71,9 @@ async def find_subject(engine: Engine, text: str, caller: Caller) -> Subject:
             case "model":
                 return await _find_version(engine, rest, caller)
             case _:
-                return _find_content(rest, caller, is_prefix=kind == "prefix")
+                return await _find_content(
+                    engine, rest, caller, is_prefix=kind == "prefix"
+                )
     if "@" in text:
         return await _find_version(engine, text, caller)
     if is_run_id(text) or is_record_id(text) or is_run_beginning(text):
@@ -89,11 +91,15 @@ async def _find_version(engine: Engine, text: str, caller: Caller) -> VersionVie
     return await get_version(engine, name, version or "latest")
 
 
-def _find_content(text: str, caller: Caller, *, is_prefix: bool) -> Found:
+async def _find_content(
+    engine: Engine, text: str, caller: Caller, *, is_prefix: bool
+) -> Found:
     digits, _, address = text.partition("@")
     repository, _, path = address.partition("/")
-    if repository and not caller.may_read(repository):
-        raise SubjectNotFoundError(text)
+    if repository:
+        if not caller.may_read(repository):
+            raise SubjectNotFoundError(text)
+        await get_repository(engine, repository)
     try:
         identity = bytes.fromhex(digits)
     except ValueError:

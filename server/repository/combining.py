@@ -13,6 +13,7 @@ from typing import Literal
 
 from ..errors import (
     DirtyBranchError,
+    InvalidValueError,
     MergeConflictError,
     NothingToCommitError,
     RefMovedError,
@@ -85,6 +86,7 @@ async def combine(
     Raises:
         DirtyBranchError: the branch has staged changes, and `refuse_dirty`.
         MergeConflictError: lists the conflicts; the branch is as it was.
+        InvalidValueError: a resolution is of a path that does not conflict.
         NothingToCommitError: the content comes out as it was, and not `allow_empty`.
         RefNotFoundError: the branch was deleted meanwhile.
         RefMovedError: the branch moves faster than we can build.
@@ -153,6 +155,12 @@ def _merge(
         strategy=None if strategy is None else _TREE_STRATEGY[strategy],
         resolutions=resolutions,
     )
+    if merged.unused:
+        raise InvalidValueError(
+            "resolutions",
+            f"cannot resolve '{show_path(merged.unused[0])}': it does not conflict, so "
+            "that a resolution would decide nothing there",
+        )
     if merged.tree is not None:
         return merged.tree
     conflicts = tuple(map(unpack_conflict, merged.conflicts))

@@ -119,6 +119,7 @@ async def merge(
         SameRefError: source and destination are one branch.
         DirtyBranchError: the destination has staged changes.
         MergeConflictError: lists the conflicts.
+        InvalidValueError: a resolution is of a path that does not conflict.
         NothingToCommitError: the source has nothing that the destination lacks.
         RefMovedError: the destination moves faster than we can merge.
     """

@@ -191,9 +191,10 @@ def _grade_data(evidence: Evidence) -> Iterator[Reason]:
         "name inputs with '-i lakebed://REPO/REF/PATH=LOCAL', or read them with the "
         "S3 keys of the run"
     )
-    unpublished = [gap.reason for gap in evidence.missing if gap.what == UNPUBLISHED]
-    if unpublished:
-        yield _reason("C", "inputs", f"no input is known, {unpublished[0]}: {how}")
+    written = [gap.reason for gap in evidence.missing if gap.what == UNPUBLISHED]
+    if written:
+        told = written[0].partition(":")[0]
+        yield _reason("C", "inputs", f"no input is known, and {told}: {how}")
     elif evidence.output_count:
         yield _reason("C", "inputs", f"no input is known: {how}")
     else:

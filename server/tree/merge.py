@@ -74,6 +74,8 @@ class Merge:
     """All unresolved ones."""
     resolved_count: int
     """Conflicts that a resolution or the strategy decided."""
+    unused: tuple[bytes, ...]
+    """Paths with a resolution that do not conflict, in order."""
 
 
 def merge_trees(
@@ -96,7 +98,7 @@ def merge_trees(
         ours: the destination.
         theirs: what is merged into it.
         strategy: decides conflicts that have no resolution.
-        resolutions: what to take at paths in conflict; others are passed over.
+        resolutions: what to take at paths in conflict; others do nothing (`unused`).
         rule: the cut rule of the trees.
     """
     builder = TreeBuilder(source, sink, rule=rule)
@@ -171,6 +173,8 @@ class _Merger:
         self._conflict: Conflict | None = None
         """The one that the last step met."""
         self._resolved_count = 0
+        self._used: set[bytes] = set()
+        """Paths whose resolution decided."""
 
     def run(self) -> Merge:
         """Merge to the end, and return what it came to."""
@@ -189,6 +193,7 @@ class _Merger:
             tuple(conflicts),
             conflict_count,
             self._resolved_count,
+            tuple(sorted(self._resolutions.keys() - self._used)),
         )
 
     def walk(self) -> Iterator[Conflict]:
@@ -277,6 +282,8 @@ class _Merger:
             case Resolution.DELETE:
                 chosen = None
         self._resolved_count += 1
+        if path in self._resolutions:
+            self._used.add(path)
         return chosen
 
     def _open(self) -> None:

@@ -141,6 +141,10 @@ def test_a_path_that_both_changed_fails_the_whole_and_can_be_resolved(
             other.upload("a", b"others")
     assert main.read("a") == b"mine"
 
+    with main.transaction("beforehand", resolutions={"a": "source"}) as tx:
+        tx.upload("b", b"nobody else writes")
+    assert main.read("b") == b"nobody else writes"
+
 
 def test_a_branch_with_uncommitted_changes_is_refused_before_any_work(
     repository: Repository,

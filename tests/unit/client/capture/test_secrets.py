@@ -511,6 +511,7 @@ def test_commits_that_bring_a_secret_are_not_kept_and_it_is_named(
     (said,) = missing
     assert f"'{name}'" in said
     assert reason in said
+    assert "take that out of its history, or" in said
     assert "push it" in said
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -27,21 +28,37 @@ LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [
 ]
 
 
+class Writer:
+    """Another process, as far as the session can see."""
+
+    def __init__(self, path: Path) -> None:
+        # The stub of the library names types that Python 3.11 has not.
+        self.connection: Any = apsw.Connection(str(path))
+        self.close = self.connection.close
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self.connection.execute(statement).fetchall()
+        return rows
+
+    def count_up(self) -> int:
+        return int(self.run(NEWER)[0][0])
+
+
 @pytest.fixture
 def database() -> Iterator[Path]:
     with lake_directory() as folder:
         path = folder / "numbers.db"
-        with closing(apsw.Connection(str(path))) as connection:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            connection.execute("CREATE TABLE number (value)")
-            connection.execute("INSERT INTO number VALUES (0)")
+        with closing(Writer(path)) as writer:
+            writer.run("PRAGMA journal_mode = WAL")
+            writer.run("CREATE TABLE number (value)")
+            writer.run("INSERT INTO number VALUES (0)")
         yield path
 
 
 @pytest.fixture
-def writer(database: Path) -> Iterator[apsw.Connection]:
-    with closing(apsw.Connection(str(database))) as connection:
-        yield connection
+def writer(database: Path) -> Iterator[Writer]:
+    with closing(Writer(database)) as writer:
+        yield writer
 
 
 @pytest.fixture
@@ -57,10 +74,10 @@ def read(session: TurnSession) -> int:
 
 
 async def test_reads_of_a_turn_see_one_state_and_those_of_the_next_the_newest(
-    session: TurnSession, writer: apsw.Connection
+    session: TurnSession, writer: Writer
 ) -> None:
     before = read(session)
-    writer.execute(NEWER).fetchall()
+    writer.count_up()
 
     assert read(session) == before
     await asyncio.sleep(0)
@@ -68,22 +85,25 @@ async def test_reads_of_a_turn_see_one_state_and_those_of_the_next_the_newest(
 
 
 async def test_nothing_stays_open_between_turns(
-    session: TurnSession, writer: apsw.Connection
+    session: TurnSession, writer: Writer
 ) -> None:
     assert session.rows(READ)
     assert session.in_transaction
     await asyncio.sleep(0)
 
     assert not session.in_transaction
-    writer.execute(NEWER).fetchall()
-    assert writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE) == (0, 0)
+    writer.count_up()
+    assert writer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE) == (
+        0,
+        0,
+    )
 
 
 def test_without_a_loop_each_read_is_by_itself(
-    session: TurnSession, writer: apsw.Connection
+    session: TurnSession, writer: Writer
 ) -> None:
     before = read(session)
-    writer.execute(NEWER).fetchall()
+    writer.count_up()
 
     assert read(session) == before + 1
     assert not session.in_transaction
@@ -140,11 +160,11 @@ async def count_misses(session: TurnSession, database: Path) -> int:
 
     def write() -> None:
         with (
-            closing(apsw.Connection(str(database))) as connection,
+            closing(Writer(database)) as writer,
             socket.create_connection(("127.0.0.1", port)) as client,
         ):
             for _ in range(TELLINGS):
-                ((number,),) = connection.execute(NEWER).fetchall()
+                number = writer.count_up()
                 loop.call_soon_threadsafe(told.put_nowait, number)
                 client.sendall(b"%d\n" % number)
                 client.recv(1)
@@ -178,7 +198,7 @@ class LateSession(TurnSession):
             TurnSession._end(self)
 
         loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, loop.call_soon, end)
+        loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(end)))
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)

@@ -220,6 +220,8 @@ async def test_inputs_of_the_same_bytes_are_each_shown_at_their_address(
     assert "lake/copy declared s" in arrows_of(lake, down)
     assert "lake/e declared s" not in arrows_of(lake, down)
     assert "lake/e declared r" in arrows_of(lake, down)
+    # That `r` read the others as well says nothing more of `e`.
+    assert not any("lake/pa" in arrow for arrow in arrows_of(lake, down))
 
 
 async def test_each_use_has_the_commit_that_it_recorded(lake: Lake) -> None:

@@ -134,7 +134,7 @@ def test_what_was_written_and_not_published_is_told_and_costs_nothing_else() -> 
 
     assert unknown[0] == "C"
     assert "neither read nor written" not in unknown[1][0].text
-    assert "no input is known, 2 files of branch 'main' were written: name" in (
+    assert "no input is known, and 2 files of branch 'main' were written: name" in (
         unknown[1][0].text
     )
     assert known == ("A", [])

@@ -105,6 +105,7 @@ def check(base: Map, ours: Map, theirs: Map) -> None:
     theirs_staged=changes,
     strategy=st.sampled_from(Strategy),
     resolutions=st.lists(st.sampled_from(Resolution), max_size=8),
+    others=st.lists(paths, max_size=3),
 )
 def test_resolutions_decide_before_the_strategy(
     base: Map,
@@ -112,6 +113,7 @@ def test_resolutions_decide_before_the_strategy(
     theirs_staged: Staged,
     strategy: Strategy,
     resolutions: list[Resolution],
+    others: list[bytes],
 ) -> None:
     nodes = MemoryNodes()
     ours, theirs = apply_naively(base, ours_staged), apply_naively(base, theirs_staged)
@@ -121,6 +123,8 @@ def test_resolutions_decide_before_the_strategy(
         conflict.path: resolution
         for conflict, resolution in zip(conflicts, resolutions, strict=False)
     }
+    unused = set(others) - {conflict.path for conflict in conflicts}
+    chosen |= dict.fromkeys(unused, Resolution.DELETE)
     for conflict in conflicts:
         expected[conflict.path] = {
             "ours": conflict.ours,
@@ -135,6 +139,7 @@ def test_resolutions_decide_before_the_strategy(
 
     assert merge.tree is not None
     assert merge.resolved_count == len(conflicts)
+    assert merge.unused == tuple(sorted(unused))
     found = read_all(nodes, merge.tree.tree_id)
     assert found.keys() == {path for path, entry in expected.items() if entry}
     assert all(is_same(found[path], expected[path]) for path in found)
