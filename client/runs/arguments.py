@@ -72,7 +72,8 @@ def _flatten(name: str, value: object) -> Mapping[str, object]:
     plain = _Plain().of(value, 0)
     if not isinstance(plain, dict | list):
         return {name: plain}
-    found = flatten_params({name: plain})
+    document: dict[str, object] = {name: plain}
+    found = flatten_params(document)
     if any(
         isinstance(each, str) and len(each) >= VALUE_CHARS_MAX
         for each in found.values()

@@ -9,7 +9,7 @@
 3. While the server is away, what comes waits in the spool; what was not sent at the end
    of the process is sent by a later one (`syncing.py`).
 4. After a fork the child is a writer of its own.
-5. Where the spool is full and the server away, what comes is dropped, and that is told.
+5. Where the spool is full and the server away, what comes is dropped; that is told.
 """
 
 from __future__ import annotations
@@ -277,9 +277,8 @@ class Recorder:
             self._ready.set()
 
     def _note_broken(self, error: Exception) -> None:
-        self._outbox.lose(
-            "recording", f"it was disturbed: {type(error).__name__}: {error}"
-        )
+        reason = f"it was disturbed: {type(error).__name__}: {error}"
+        self._outbox.lose("recording", reason)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
