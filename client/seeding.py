@@ -8,6 +8,7 @@ would take seconds and a gigabyte. Generators that a program makes itself, as wi
 
 from __future__ import annotations
 
+import operator
 import os
 import random
 import secrets
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, SupportsIndex, cast
 
 from .errors import InvalidRequestError
 from .wire import Seeds
@@ -24,7 +25,7 @@ from .wire import Seeds
 SEED_VARIABLE = "LAKEBED_SEED"
 HASH_VARIABLE = "PYTHONHASHSEED"
 SEED_MAX = (1 << 63) - 1
-"""What torch takes; NumPy and Python's hashing take its lower half."""
+"""What torch takes; NumPy takes it in two halves, Python's hashing the lower one."""
 _HALF = 1 << 32
 _ASKING = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "TF_DETERMINISTIC_OPS": "1"}
 """Variables that ask CUDA's and TensorFlow's libraries for reproducible work. They are read
@@ -46,7 +47,9 @@ class _State:
 _state: _State | None = None
 
 
-def seed_everything(seed: int | None = None, *, deterministic: bool = True) -> Seeds:
+def seed_everything(
+    seed: SupportsIndex | None = None, *, deterministic: bool = True
+) -> Seeds:
     """Seed Python, NumPy, torch and TensorFlow; return what was set.
 
     A library that is not imported yet is seeded when it is: `current_seeds` at the end of
@@ -64,7 +67,8 @@ def seed_everything(seed: int | None = None, *, deterministic: bool = True) -> S
     if seed is None:
         named = _read_seed(os.environ)
         seed = secrets.randbelow(_HALF) if named is None else named
-    state = _State(_checked(seed), deterministic=deterministic)
+    seed = _checked(seed)
+    state = _State(seed, deterministic=deterministic)
     if before is not None:
         state.hash_seed = before.hash_seed
     _state = state
@@ -120,12 +124,16 @@ def _seeds_of(state: _State) -> Seeds:
     )
 
 
-def _checked(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:  # pyright: ignore[reportUnnecessaryIsInstance]
+def _checked(seed: SupportsIndex) -> int:
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= SEED_MAX:
         raise InvalidRequestError(
             f"seed '{seed}' is not a whole number from 0 to {SEED_MAX}"
         )
-    return seed
+    return number
 
 
 def _read_seed(environ: Mapping[str, str]) -> int | None:
@@ -137,8 +145,10 @@ def _read_seed(environ: Mapping[str, str]) -> int | None:
 
 
 def _seed_numpy(numpy: Any, state: _State) -> int:
-    numpy.random.seed(state.seed % _HALF)
-    return state.seed % _HALF
+    upper, lower = divmod(state.seed, _HALF)
+    # A number has 32 bits there, a list of them as many as it likes.
+    numpy.random.seed([lower, upper] if upper else lower)
+    return state.seed
 
 
 def _seed_torch(torch: Any, state: _State) -> int:

@@ -159,7 +159,8 @@ def delete(
 def sync(as_document: options.Json = False, server: options.Server = None) -> None:
     """Send what runs on this machine could not send: the server was away, or they died.
 
-    What came too late, because the run has ended meanwhile, is kept in its file.
+    What came too late, because the run has ended meanwhile, is put aside in its file: that
+    is said once.
     """
     import asyncio
 
@@ -178,9 +179,12 @@ def sync(as_document: options.Json = False, server: options.Server = None) -> No
             print_line(_describe(each))
         if not done:
             print_line("nothing waits")
-    left = sum(each.left > 0 for each in done)
+    late = sum(each.is_late for each in done)
+    left = sum(each.left > 0 for each in done) - late
     if left:
         raise CommandError(f"of {format_count(left, 'run')} something still waits")
+    if late:
+        raise CommandError(f"of {format_count(late, 'run')} something came too late")
 
 
 def _as_fact(synced: Synced) -> dict[str, object]:
@@ -196,9 +200,10 @@ def _as_fact(synced: Synced) -> dict[str, object]:
 
 def _describe(synced: Synced) -> str:
     line = f"run {synced.run}: {format_count(synced.sent, 'batch', 'batches')} sent"
-    if not synced.left:
-        return line
-    line += f", {synced.left:,} left: {escape(synced.problem)}"
+    if synced.left:
+        line += f", {synced.left:,} left"
+    if synced.problem:
+        line += f": {escape(synced.problem)}"
     if synced.is_late:
-        line += f"; remove '{escape(synced.path)}' if it is of no use"
+        line += f"; it is in '{escape(synced.path)}': remove that if it is of no use"
     return line

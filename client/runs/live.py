@@ -42,6 +42,7 @@ from .changed_inputs import WATCHED_MAX, explain_changes, watch
 from .checkout import check_out
 from .late_code import LateCode
 from .log_lines import LogSender
+from .loggable import as_name, plain_text
 from .outbox import warn
 from .outcome import (
     Outcome,
@@ -52,7 +53,7 @@ from .plan import Parts, capture_here, make_creation
 from .reach import RunAddress
 from .recorder import Recorder
 from .recording import Recording, RunInput, Status, place_of
-from .sending import judge
+from .sending import declare, judge
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import find_attached
@@ -99,7 +100,7 @@ class LiveRun(Recording):
             self.log_params(self._plan.params)
             return False
         if outer is not None and self._plan.parent is None:
-            self._plan = replace(self._plan, parent=outer.id)
+            self._plan = self._plan.within(outer.id, outer.repository)
         if self._plan.seed is not None:
             self._seeds = seed_everything(self._plan.seed)
         self._parts = capture_here(self._plan)
@@ -145,15 +146,17 @@ class LiveRun(Recording):
             saved_server=saved_server,
         )
         self._recorder.start()
+        for missing in self._plan.missing:
+            self._recorder.add_missing(missing.what, missing.reason)
         self.status = "running"
         self._token = current.enter(self)
 
     def _input(self, address: str, local: str | Path | None) -> RunInput:
-        recorder, known = self._running, self._known
+        known = self._known
         wish = input_wish(address, local)
 
         async def work(lake: AsyncClient) -> RunInput:
-            await recorder.declare(lake, inputs=[wish])
+            await declare(lake, known, inputs=[wish])
             run = await lake.get_run(known.run)
             commit = _find_commit(run, wish)
             where = None if local is None else Path(local)
@@ -182,10 +185,11 @@ class LiveRun(Recording):
         if isinstance(file, bytes):
             if name is None:
                 raise ValueError("bytes need a name to be kept under")
-            self._running.keep(name, file)
+            self._running.keep(as_name("kept file", name), file)
             return
         path = Path(file)
-        self._running.keep(name or path.name, path.read_bytes())
+        name = as_name("kept file", name or path.name)
+        self._running.keep(name, path.read_bytes())
 
     def _upload_declared(self) -> None:
         """Upload the outputs that were declared at the start.
@@ -225,13 +229,13 @@ class LiveRun(Recording):
 
     def _upload(self, wish: OutputWish, place: Path) -> None:
         """Upload what is at `place`, and declare it."""
-        recorder = self._running
+        known = self._known
 
         with self._watching(wish.path) as watched:
 
             async def work(lake: AsyncClient) -> None:
                 await upload(lake, place, wish, watched)
-                await recorder.declare(lake, outputs=[wish])
+                await declare(lake, known, outputs=[wish])
 
             self._ask(work)
         if wish.local is not None:
@@ -242,8 +246,14 @@ class LiveRun(Recording):
         return Path(local)
 
     def _finish(self, outcome: Outcome, *, message: str) -> None:
-        """End the run and wait until the server knows."""
+        """End the run and wait until the server knows.
+
+        In a forked child only what it logged is brought out: who began the run ends it.
+        """
         recorder = self._running
+        if self.pid != os.getpid():
+            recorder.flush(FINISH_S)
+            return
         changes = explain_changes(self._local_inputs, self._place(".").absolute())
         if changes:
             recorder.add_missing(INPUTS_CHANGED, changes)
@@ -295,7 +305,7 @@ class LiveRun(Recording):
             status=outcome.status,
             exit_code=outcome.exit_code,
             ended_ms=time.time_ns() // 1_000_000,
-            message=message,
+            message=plain_text(message),
         )
         try:
             self._ask(lambda lake: send_left_behind(lake, self._known))

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..wire.runs import Missing, RunBatch, RunEnd
-from .pending import Pending
+from .pending import Pending, as_missing
+from .pieces import Piece
 from .reach import RunAddress
 from .spool import Spool, SpooledFile, SpoolFullError, SpoolHead, SpoolItem
 
@@ -79,12 +80,19 @@ class Outbox:
         return str(self._spool.path.parent) if self._spool is not None else ""
 
     def collect(self) -> None:
-        """Write down what was logged."""
+        """Write down what was logged; what cannot be is told, and named as missing."""
         with self._lock:
+            self._collect()
+
+    def _collect(self) -> None:
+        try:
             batches = self.pending.take(self.writer, self._sequence + 1)
-            for batch in batches:
-                self._sequence = batch.sequence
-                self._append(batch)
+        except Exception as error:  # noqa: BLE001 - no training fails for its record
+            self.lose("metrics", f"what was logged is no batch: {_words(error)}")
+            return
+        for batch in batches:
+            self._sequence = batch.sequence
+            self._write_down(batch)
 
     def heartbeat(self) -> RunBatch:
         """Return an empty batch with the next number; it is not written down."""
@@ -111,9 +119,9 @@ class Outbox:
                 path = self._spool.save(content, self._kept)
                 self._spool.append(SpooledFile(name=name, path=path))
                 self.is_drained.clear()
-            except (OSError, SpoolFullError) as error:
+            except Exception as error:  # noqa: BLE001 - no training fails for its record
                 reason = f"cannot be kept on the way to the server: {error}"
-                self.pending.add_missing(Missing(what=name, reason=reason))
+                self.pending.add_missing(as_missing(name, reason))
                 self.tell("keep", f"'{name}' is not kept with the run: {error}")
 
     def end(self, end: RunEnd) -> None:
@@ -135,10 +143,21 @@ class Outbox:
         with self._lock:
             item = None
             if self._spool is not None and not self.is_shut:
-                item = self._spool.first()
+                item = self._read_first(self._spool)
+            if isinstance(item, RunEnd):
+                # What was found to be missing since comes before the end.
+                self._collect()
+                item = self._read_first(self._spool) if self._spool else None
             if item is None:
                 self.is_drained.set()
             return item
+
+    def _read_first(self, spool: Spool) -> SpoolItem | None:
+        item = spool.first()
+        for reason in spool.damage:
+            self.lose("log and metrics", reason)
+        spool.damage.clear()
+        return item
 
     def drop_first(self) -> None:
         """Forget the first item: the server has it, or will not have it."""
@@ -167,6 +186,28 @@ class Outbox:
             self._told.add(kind)
             self._warn(f"run {self._address.run[:12]}: {text}")
 
+    def lose(self, what: str, reason: str) -> None:
+        """Tell that something is lost, and name it as missing."""
+        self.pending.add_missing(as_missing(what, reason))
+        self.tell("lost", f"something is not recorded: {reason}")
+
+    def _write_down(self, batch: RunBatch) -> None:
+        """Append `batch`; of one that cannot be written as JSON whatever can."""
+        try:
+            self._append(batch)
+            return
+        except Exception:  # noqa: BLE001 - no training fails for its record
+            waiting = [Piece.of(batch)]
+        while waiting:
+            piece = waiting.pop()
+            try:
+                self._append(piece.as_batch())
+            except Exception as error:  # noqa: BLE001 - as above
+                halves = piece.halves()
+                waiting += halves[::-1]
+                if not halves:
+                    self.lose(piece.what, f"it cannot be written: {_words(error)}")
+
     def _append(self, item: SpoolItem) -> None:
         if self._spool is None or self.is_shut:
             return
@@ -180,3 +221,7 @@ class Outbox:
                 f"the server was away, and '{path}' cannot be written: {failure}"
             )
             self.tell("full", f"points are lost: {self._why_dropped}")
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 from ..errors import ConflictError
 from ..wire.runs import NOT_PUBLISHED, Run
 
 EndStatus = Literal["succeeded", "failed", "interrupted"]
 
+CODE_MAX = (1 << 31) - 1
+"""Of an exit code, whatever the system: what is larger is cut, as the system does."""
 INTERRUPTED = 130
 """As shells count Ctrl-C: 128 and the number of SIGINT."""
 
@@ -40,7 +43,7 @@ def outcome_of(error: BaseException | None) -> Outcome:
         case SystemExit(code=None | 0):
             return SUCCEEDED
         case SystemExit(code=int(code)):
-            return Outcome("failed", code, f"SystemExit: {code}")
+            return Outcome("failed", plain_code(code), f"SystemExit: {code}")
         case SystemExit(code=text):
             return Outcome("failed", 1, str(text))
         case _:
@@ -69,6 +72,16 @@ def explain_not_uploaded(error: Exception, names: Sequence[str]) -> str:
 
 NAMED_MAX = 3
 """Outputs that are told one by one."""
+
+
+def plain_code(code: SupportsIndex) -> int:
+    """Return an exit code as a plain number, as a process would end with it.
+
+    Raises:
+        TypeError: it is no whole number.
+    """
+    number = operator.index(code)
+    return number if abs(number) <= CODE_MAX else number & 0xFF
 
 
 class RunNotPublishedError(ConflictError):

@@ -9,22 +9,27 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any
 
+from ..errors import InvalidRequestError
 from ..wire.runs import MetricPoints, MetricValue, Missing, ParamValue, RunBatch
+from .loggable import INT_MAX, NAME_CHARS_MAX, plain_document, plain_text
 
 POINTS_MAX = 20_000
 """Points of one batch, some 800 kB: half makes more requests, double holds others up."""
 LOG_CHARS_MAX = 256 * 1024
 """Of the log in one batch."""
-NAME_CHARS_MAX = 256
-"""Longest name of a metric or parameter."""
+PARAM_CHARS_MAX = 1 << 20
+"""Of the parameters in one batch: some have whole prompts."""
 
 Columns = tuple[list[float], list[int], list[int]]
 
 
 class Pending:
-    """Points, parameters, log lines and parts, until they are taken; for any threads."""
+    """Points, parameters, log lines and parts, until they are taken; for any threads.
+
+    What comes in has been through `loggable.py`; what others than programs give is mended.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,11 +44,19 @@ class Pending:
         self.log_chars = 0
 
     def add_point(self, name: str, value: float, step: int | None) -> None:
-        """Add one point; a step that is not said is one above the last of that metric."""
+        """Add one point; a step that is not said is one above the last of that metric.
+
+        Raises:
+            InvalidRequestError: there is no step above the last one.
+        """
         now_ms = time.time_ns() // 1_000_000
         with self._lock:
             if step is None:
                 step = self._next_steps.get(name, 0)
+                if step > INT_MAX:
+                    raise InvalidRequestError(
+                        f"there is no step after {INT_MAX}, the last of '{name}': name one"
+                    )
             self._next_steps[name] = step + 1
             columns = self._points.get(name)
             if columns is None:
@@ -60,17 +73,20 @@ class Pending:
 
     def add_log(self, text: str) -> None:
         """Add text to the log."""
+        text = plain_text(text)
         with self._lock:
             self._log.append(text)
             self.log_chars += len(text)
 
     def add_missing(self, missing: Missing) -> None:
         """Add what could not be recorded."""
+        missing = as_missing(missing.what, missing.reason)
         with self._lock:
             self._missing.append(missing)
 
     def set_part(self, name: str, part: dict[str, Any]) -> None:
         """Replace the part `name` of the record: `code`, `environment` ..."""
+        part = plain_document(part)
         with self._lock:
             self._parts[name] = part
 
@@ -92,14 +108,15 @@ class Pending:
         logs = [
             log[at : at + LOG_CHARS_MAX] for at in range(0, len(log), LOG_CHARS_MAX)
         ]
-        count = max(len(pieces), len(logs), 1 if params or missing or parts else 0)
+        groups = _cut_params(params)
+        count = max(len(pieces), len(logs), len(groups), 1 if missing or parts else 0)
         return [
             RunBatch(
                 writer=writer,
                 sequence=next_sequence + at,
                 metrics=pieces[at] if at < len(pieces) else [],
                 log=logs[at] if at < len(logs) else "",
-                params=params if at == 0 else {},
+                params=groups[at] if at < len(groups) else {},
                 missing=missing if at == 0 else [],
                 code=parts.get("code") if at == 0 else None,
                 configuration=parts.get("configuration") if at == 0 else None,
@@ -109,6 +126,27 @@ class Pending:
             )
             for at in range(count)
         ]
+
+
+def as_missing(what: str, reason: str) -> Missing:
+    """Return what is missing as a server takes it, whatever its name was."""
+    printable = "".join(
+        each if each.isprintable() else "?" for each in plain_text(what)
+    )
+    return Missing(what=printable[:NAME_CHARS_MAX] or "?", reason=plain_text(reason))
+
+
+def _cut_params(params: dict[str, ParamValue]) -> list[dict[str, ParamValue]]:
+    groups: list[dict[str, ParamValue]] = []
+    room = 0
+    for name, value in params.items():
+        size = len(name) + (len(value) if isinstance(value, str) else 0)
+        if room < size:
+            groups.append({})
+            room = PARAM_CHARS_MAX
+        groups[-1][name] = value
+        room -= size
+    return groups
 
 
 def _cut_points(points: dict[str, Columns]) -> list[list[MetricPoints]]:
@@ -140,32 +178,3 @@ def _as_wire(value: float) -> MetricValue:
     if math.isnan(value):
         return "nan"
     return "inf" if value > 0 else "-inf"
-
-
-def as_number(name: str, value: SupportsFloat | SupportsIndex) -> float:
-    """Return the value of a metric; numbers of NumPy and torch are numbers.
-
-    Raises:
-        TypeError: it is no number.
-    """
-    if type(value) is float:
-        return value
-    try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"metric '{name}' must be a number, not {type(value).__name__}: {error}"
-        ) from error
-    except OverflowError:  # an integer of more than 300 digits
-        return math.inf if isinstance(value, int) and value > 0 else -math.inf
-
-
-def check_name(what: str, name: str) -> str:
-    """Return `name` if it can be that of a metric or parameter.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if not name or len(name) > NAME_CHARS_MAX:
-        raise ValueError(f"name of a {what} must have 1 to {NAME_CHARS_MAX} characters")
-    return name

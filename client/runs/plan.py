@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 import platform
 import sys
 import time
@@ -16,7 +18,7 @@ from ..errors import InvalidRequestError
 from ..wire.run_parts import Seeds
 from ..wire.runs import InputWish, Missing, OutputWish, ParamValue, RunCreation
 from .addresses import Inputs, Outputs, input_wishes, output_wishes
-from .pending import check_name
+from .loggable import clean_params, clean_what_can_be, plain_document, plain_text
 
 if TYPE_CHECKING:
     from ..capture import CapturedRun
@@ -39,6 +41,14 @@ class Plan:
     parent: str | None = None
     rerun_of: str | None = None
     lost_after_s: int = LOST_AFTER_S
+    missing: Sequence[Missing] = ()
+    """What of all this could not be recorded."""
+
+    def within(self, parent: str, repository: str) -> Plan:
+        """Return the plan of a child of the run `parent`, in its repository if in none."""
+        if not (self.repository or self.outputs or self.inputs):
+            return dataclasses.replace(self, parent=parent, repository=repository)
+        return dataclasses.replace(self, parent=parent)
 
     def choose_repository(self) -> str:
         """Return which repository the run belongs to.
@@ -69,7 +79,7 @@ class Parts:
         if self.captured is None:
             return {}
         return {
-            name: msgspec.to_builtins(getattr(self.captured, name))
+            name: plain_document(msgspec.to_builtins(getattr(self.captured, name)))
             for name in ("code", "configuration", "environment", "hardware")
         }
 
@@ -105,7 +115,10 @@ def capture(
     except Exception as error:  # noqa: BLE001 - no training fails for its record
         reason = f"{type(error).__name__}: {error}"
         return Parts(None, (Missing(what="code", reason=reason),))
-    return Parts(captured, captured.missing)
+    params, refused = clean_what_can_be(captured.params, "configuration.params")
+    return Parts(
+        dataclasses.replace(captured, params=params), (*captured.missing, *refused)
+    )
 
 
 def make_creation(
@@ -135,31 +148,6 @@ def make_creation(
     )
 
 
-def clean_params(params: Mapping[str, object]) -> dict[str, ParamValue]:
-    """Return `params` as they are recorded: secrets masked, other values as text.
-
-    Raises:
-        ValueError: a name cannot be one.
-    """
-    from ..capture import MASK, is_secret_name
-
-    return {
-        check_name("parameter", name): (
-            MASK if is_secret_name(name) else _as_param(value)
-        )
-        for name, value in params.items()
-    }
-
-
-def _as_param(value: object) -> ParamValue:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    item = getattr(value, "item", None)  # a number of NumPy or torch
-    if callable(item) and getattr(value, "shape", None) == ():
-        return _as_param(item())
-    return str(value)
-
-
 def make_plan(
     experiment: str,
     *,
@@ -174,16 +162,20 @@ def make_plan(
     """Return the plan of a run from what programs give.
 
     Raises:
-        InvalidRequestError: an address is none.
-        ValueError: the name of a parameter cannot be one.
+        InvalidRequestError: an address is none, or a parameter cannot be one.
+        TypeError: the name of a parameter is no text, or `experiment` is a function.
     """
+    if callable(experiment):
+        raise TypeError(
+            "a run is no decorator yet: write '@run()', or '@run(repository=...)'"
+        )
     return Plan(
-        experiment=experiment,
+        experiment=plain_text(experiment),
         repository=repository,
         params=clean_params(params) if params else {},
         inputs=input_wishes(inputs),
         outputs=output_wishes(outputs) if outputs else [],
         config=[Path(file) for file in config],
         seed=seed,
-        lost_after_s=lost_after_s,
+        lost_after_s=operator.index(lost_after_s),
     )

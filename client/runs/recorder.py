@@ -2,15 +2,14 @@
 
     log_point ... -> Pending -> (every half second, as numbered batches) -> Spool -> server
 
-1. Nothing that is logged waits for the network, and nothing raises because of it.
+1. Nothing that is logged waits for the network, and nothing raises because of it, nor
+   because of a mistake in here: that is told once, and named in the record as missing.
 2. The server takes each point once, in the order in which its thread logged it, whatever
    requests or answers are lost: a batch has its number before it is first sent.
 3. While the server is away, what comes waits in the spool; what was not sent at the end
    of the process is sent by a later one (`syncing.py`).
 4. After a fork the child is a writer of its own.
-
-Where the spool is full and the server away, what comes is dropped; it is said once on
-standard error, and in the record as missing.
+5. Where the spool is full and the server away, what comes is dropped; that is told.
 """
 
 from __future__ import annotations
@@ -19,48 +18,37 @@ import asyncio
 import os
 import threading
 import time
-import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from ..async_client import AsyncClient
 from ..errors import ClientError
-from ..retrying import RetryPolicy
-from ..wire.runs import InputWish, Missing, OutputWish, Run, RunBatch, RunEnd
+from ..wire.runs import Run, RunEnd
+from .children import close_at_the_end, renew_in_children
+from .lasting import run_lasting
 from .outbox import Outbox, warn
-from .pending import POINTS_MAX, Pending
+from .pace import (
+    BROKEN_TRIES_MAX,
+    HEARTBEATS,
+    LOOK_S,
+    NORMAL,
+    PENDING_POINTS_MAX,
+    STARTS_MAX,
+    TIMEOUT_S,
+    Pace,
+)
+from .pending import Pending, as_missing
 from .reach import RunAddress
-from .sending import Verdict, judge, send
-from .spool import SpooledFile, SpoolItem
+from .sending import Verdict, deliver, judge
+from .spool import SpoolItem
 
 T = TypeVar("T")
 
-PENDING_POINTS_MAX = 5 * POINTS_MAX
-"""Points that wait for the thread; the next ones write the batch themselves."""
-HEARTBEATS = 8
-"""Signs of life in the time after which a run counts as lost; some may be lost."""
-TIMEOUT_S = 30.0
-"""Silence of the server that is taken for its end. A batch takes milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often the thread does what it does."""
-
-    flush_s: float = 0.5
-    """How often what was logged becomes a batch: what a killed process may lose."""
-    retry_s: float = 0.5
-    """Before the server is tried again; doubles."""
-    retry_s_max: float = 15.0
-    """Between tries while the server is away; a restart should be noticed soon."""
-    finish_retry_s_max: float = 1.0
-    """The same when somebody waits for the end of the run."""
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    """Within one try."""
+_told_away: set[str] = set()
+"""Servers that are away, as a run of this process or its parent has told."""
 
 
 class Recorder:
@@ -74,7 +62,7 @@ class Recorder:
         lost_after_s: float = 300.0,
         saved_server: str | None = None,
         warn: Callable[[str], None] = warn,
-        pace: Pace = Pace(),
+        pace: Pace = NORMAL,
     ) -> None:
         """Prepare a recorder of the run at `address`; its thread starts with `start`.
 
@@ -90,21 +78,22 @@ class Recorder:
             Outbox, address, saved_server=saved_server or address.server, warn=warn
         )
         self._pace = pace
+        self._is_child = False
         self._begin()
-        _alive.add(self)
+        renew_in_children(self)
 
     def renew(self) -> None:
         """Begin again in a forked child, as another writer."""
         self._outbox.leave()
         # The parent ends the run.
         self._is_owner = False
+        self._is_child = True
         self._begin()
 
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._start_lock = threading.Lock()
         self._outbox = self._make_outbox()
-        self._direct_sequence = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lake: AsyncClient | None = None
         self._thread: threading.Thread | None = None
@@ -113,6 +102,7 @@ class Recorder:
         self._is_woken = False
         self._closing = False
         self._is_finishing = False
+        self._broken_tries = 0
         self._heard_s = time.monotonic()
         self.is_away = False
         """Whether the last try to reach the server failed."""
@@ -137,9 +127,15 @@ class Recorder:
         thread = threading.Thread(
             target=self._run, name="lakebed-recorder", daemon=True
         )
-        thread.start()
-        self._ready.wait()
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the process ends
+            self._note_broken(error)
+        else:
+            self._ready.wait()
         self._thread = thread
+        if self._is_child:
+            close_at_the_end(self)
 
     # What is logged ------------------------------------------------------------------
 
@@ -159,8 +155,7 @@ class Recorder:
 
     def add_missing(self, what: str, reason: str) -> None:
         """Say that something could not be recorded."""
-        self._here()
-        self.pending.add_missing(Missing(what=what, reason=reason))
+        self.pending.add_missing(as_missing(what, reason))
 
     def keep(self, name: str, content: bytes) -> None:
         """Keep `content` with the run under `name`; the thread sends it.
@@ -175,37 +170,20 @@ class Recorder:
     # Requests that somebody waits for -----------------------------------------------
 
     def call(self, ask: Callable[[AsyncClient], Awaitable[T]]) -> Future[T]:
-        """Run `ask` with the client of the run's key, on the thread."""
+        """Run `ask` with the client of the run's key, on the thread.
+
+        Raises:
+            ClientError: there is no thread any more.
+        """
         self._here()
-        assert self._loop is not None
+        if self._loop is None or self._loop.is_closed():
+            raise ClientError("cannot ask the server: recording has stopped")
 
         async def work() -> T:
             assert self._lake is not None
             return await ask(self._lake)
 
         return asyncio.run_coroutine_threadsafe(work(), self._loop)
-
-    async def declare(
-        self,
-        lake: AsyncClient,
-        *,
-        inputs: list[InputWish] | None = None,
-        outputs: list[OutputWish] | None = None,
-    ) -> None:
-        """Declare inputs and outputs at once.
-
-        Raises:
-            ClientError: they are refused, or the server is away.
-        """
-        # A writer beside the other: it does not wait for what is spooled.
-        self._direct_sequence += 1
-        batch = RunBatch(
-            writer=f"{self._outbox.writer}-direct",
-            sequence=self._direct_sequence,
-            inputs=inputs or [],
-            outputs=outputs or [],
-        )
-        await lake.append_run(self.address.repository, self.address.run, batch)
 
     # The end -------------------------------------------------------------------------
 
@@ -234,23 +212,38 @@ class Recorder:
         """End the thread; what was not sent stays in the spool."""
         if self._pid != os.getpid() or self._thread is None or self._closing:
             return
-        with suppress(Exception):
-            self._outbox.collect()
+        self._outbox.collect()
         self._closing = True
         self._hurry()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        if self._is_alive:
+            self._thread.join(timeout_s)
+        if self._is_alive:
             return  # it may be in the middle of writing: the file is its own
         self._outbox.close()
 
-    # -----------------------------------------------------------------------------------
+    def rescue(self, timeout_s: float) -> None:
+        """Write down what was logged, in the middle of anything.
+
+        The thread does it, since whoever was interrupted may hold the lock; what is in the
+        file is sent by others.
+        """
+        if self._pid != os.getpid() or self._loop is None or not self._is_alive:
+            return
+        done = threading.Event()
+
+        def write_down() -> None:
+            self._outbox.collect()
+            done.set()
+
+        self._loop.call_soon_threadsafe(write_down)
+        done.wait(timeout_s)
 
     def _here(self) -> None:
         if self._thread is None:
             self.start()
 
     def _hurry(self) -> None:
-        if self.pending.point_count >= PENDING_POINTS_MAX:
+        if self.pending.point_count >= PENDING_POINTS_MAX or not self._is_alive:
             self._outbox.collect()
         if self._is_woken or self._loop is None or self._wake is None:
             return
@@ -260,18 +253,32 @@ class Recorder:
 
     def _wait_until_sent(self, timeout_s: float) -> bool:
         self._hurry()
-        return self._outbox.is_drained.wait(timeout_s) and self.gone is None
+        end_s = time.monotonic() + timeout_s
+        while self._is_alive:
+            left_s = max(0.0, end_s - time.monotonic())
+            if self._outbox.is_drained.wait(min(LOOK_S, left_s)):
+                return self.gone is None
+            if left_s == 0:
+                return False
+        return False
 
-    # On the thread -------------------------------------------------------------------
+    @property
+    def _is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
-        except Exception as error:  # noqa: BLE001 - a program must not end with its record
-            self._outbox.tell("broken", f"recording stopped: {error}")
+            for _ in range(STARTS_MAX):
+                try:
+                    return run_lasting(self._main())
+                except Exception as error:  # noqa: BLE001 - no training ends for its record
+                    self._note_broken(error)
         finally:
             self._ready.set()
-            self._outbox.is_drained.set()
+
+    def _note_broken(self, error: Exception) -> None:
+        reason = f"it was disturbed: {type(error).__name__}: {error}"
+        self._outbox.lose("recording", reason)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -290,6 +297,7 @@ class Recorder:
             finally:
                 collecting.cancel()
                 await asyncio.gather(collecting, return_exceptions=True)
+                self._outbox.collect()
 
     async def _keep_collecting(self) -> None:
         while True:
@@ -303,56 +311,63 @@ class Recorder:
         while True:
             item = self._outbox.first()
             if item is None and self._closing:
-                return
+                self._outbox.collect()
+                item = self._outbox.first()
+                if item is None:
+                    return
             if item is None:
                 await self._beat(lake)
                 await self._sleep(self._heartbeat_s)
                 self._outbox.collect()
                 continue
-            verdict = await self._try(lake, item)
-            if verdict != "away":
+            if await self._try(lake, item) != "away":
                 failures = 0
                 continue
             failures += 1
             if self._closing:
                 return
-            pace = self._pace
-            longest_s = (
-                pace.finish_retry_s_max if self._is_finishing else pace.retry_s_max
-            )
-            await self._sleep(min(longest_s, pace.retry_s * 2 ** min(failures - 1, 8)))
+            delay_s = self._pace.delay_s(failures, is_waited_for=self._is_finishing)
+            await self._sleep(delay_s)
 
     async def _try(self, lake: AsyncClient, item: SpoolItem) -> Verdict | None:
         address = self.address
         try:
-            ended = await send(lake, address.repository, address.run, item)
-        except Exception as error:  # noqa: BLE001 - `judge` raises what it does not know
+            delivered = await deliver(lake, address.repository, address.run, item)
+        except Exception as error:  # noqa: BLE001 - `judge` says what it is
             return self._note_failure(item, error)
         self.is_away = False
+        _told_away.discard(self.address.server)
+        self._broken_tries = 0
         self._heard_s = time.monotonic()
-        self.ended = ended or self.ended
+        self.ended = delivered.ended or self.ended
         self._outbox.drop_first()
+        for lost in delivered.lost:
+            self._outbox.tell("refused", f"not recorded: {lost.reason}")
         return None
 
     def _note_failure(self, item: SpoolItem, error: Exception) -> Verdict:
-        verdict = judge(error)
-        self.is_away = verdict == "away"
+        verdict, server = judge(error), self.address.server
+        self.is_away = verdict in ("away", "broken")
         if isinstance(item, RunEnd) and not self.is_away:
             # Whoever waits for the end explains it.
             self._shut(error)
             return "gone"
         match verdict:
             case "away":
-                self._outbox.tell(
-                    "away", f"{error}; what is logged waits in '{self._outbox.folder}'"
-                )
-            case "refused":
-                self._outbox.tell("refused", f"not recorded: {error}")
-                what = "files" if isinstance(item, SpooledFile) else "metrics"
+                if server not in _told_away:
+                    _told_away.add(server)
+                    waits = f"what is logged waits in '{self._outbox.folder}'"
+                    self._outbox.tell("away", f"{error}; {waits}")
+            case "broken":
+                self._broken_tries += 1
+                if self._broken_tries < BROKEN_TRIES_MAX or isinstance(item, RunEnd):
+                    return "away"
+                self._broken_tries = 0
+                self._note_broken(error)
                 self._outbox.drop_first()
-                self.pending.add_missing(Missing(what=what, reason=str(error)))
-            case "gone":
-                self._note_gone(error)
+            case _:
+                self._shut(error)
+                self._outbox.tell("gone", f"nothing more is recorded: {error}")
         return verdict
 
     async def _beat(self, lake: AsyncClient) -> None:
@@ -366,13 +381,9 @@ class Recorder:
             await lake.append_run(self.address.repository, self.address.run, batch)
         except Exception as error:  # noqa: BLE001 - as above
             if judge(error) == "gone":
-                self._note_gone(error)
-            return
-        self._heard_s = time.monotonic()
-
-    def _note_gone(self, error: Exception) -> None:
-        self._shut(error)
-        self._outbox.tell("gone", f"nothing more is recorded: {error}")
+                self._note_failure(batch, error)
+        else:
+            self._heard_s = time.monotonic()
 
     def _shut(self, error: Exception) -> None:
         self.gone = error if isinstance(error, ClientError) else ClientError(str(error))
@@ -387,14 +398,3 @@ class Recorder:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), delay_s)
-
-
-_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for recorder in list(_alive):
-        recorder.renew()
-
-
-os.register_at_fork(after_in_child=_renew_all)

@@ -21,9 +21,9 @@ from ..wire.run_parts import Seeds
 from .changed_inputs import LocalInput
 from .late_code import LateCode
 from .log_lines import LogSender
+from .loggable import as_line, as_name, as_number, as_step, clean_params
 from .output_log import shorten_text
-from .pending import as_number, check_name
-from .plan import Parts, Plan, clean_params
+from .plan import Parts, Plan
 from .reach import RunAddress
 from .recorder import Recorder
 from .variables import REGION, environment_of, s3_endpoint
@@ -159,7 +159,9 @@ class Recording:
         """Record parameters; values of names like `password` are masked.
 
         Raises:
-            ValueError: a name is empty or too long.
+            InvalidRequestError: a name is empty, too long or not printable; a whole number
+                has more than 64 bits, a text more than 16,384 characters.
+            TypeError: a name is no text.
         """
         cleaned = clean_params(params)
         recorder = self._running
@@ -170,35 +172,46 @@ class Recording:
         name: str,
         value: SupportsFloat | SupportsIndex,
         *,
-        step: int | None = None,
+        step: SupportsIndex | None = None,
     ) -> None:
         """Record one point of the metric `name`; without `step` at the next one.
 
         Raises:
-            TypeError: `value` is no number.
+            TypeError: `value` is no number, or `step` no whole one.
+            InvalidRequestError: `name` is empty, too long or not printable; `step` has
+                more than 64 bits.
         """
-        self._running.log_point(name, as_number(name, value), step)
+        name = as_name("metric", name)
+        number, at = as_number(name, value), as_step(step)
+        self._running.log_point(name, number, at)
 
     def log_metrics(
         self,
         metrics: Mapping[str, SupportsFloat | SupportsIndex],
         *,
-        step: int | None = None,
+        step: SupportsIndex | None = None,
     ) -> None:
-        """Record one point of each of `metrics`.
+        """Record one point of each of `metrics`; none, if one cannot be recorded.
 
         Raises:
-            TypeError: a value is no number.
+            TypeError, InvalidRequestError: as for `log_metric`.
         """
-        for name, value in metrics.items():
-            self.log_metric(check_name("metric", name), value, step=step)
+        at = as_step(step)
+        points = [
+            (as_name("metric", name), as_number(name, value))
+            for name, value in metrics.items()
+        ]
+        recorder = self._running
+        for name, number in points:
+            recorder.log_point(name, number, at)
 
-    def log(self, text: str) -> None:
+    def log(self, text: object) -> None:
         """Add a line to the log of the run; what looks like a secret is masked.
 
-        Of more than a million characters the beginning and the end are kept.
+        What is no text is logged as it prints. Of more than a million characters the
+        beginning and the end are kept.
         """
-        line = mask_text(shorten_text(text)).rstrip("\n") + "\n"
+        line = mask_text(shorten_text(as_line(text))).rstrip("\n") + "\n"
         recorder = self._running
         if self._lines is None or not self._lines.send(line):
             recorder.log_text(line)

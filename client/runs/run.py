@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from .. import wire
 from ..errors import ClientError
 from . import current
+from .arguments import params_of_call
 from .live import LiveRun
 from .outbox import warn
-from .outcome import EndStatus, Outcome, outcome_of
-from .plan import Plan, clean_params
+from .outcome import EndStatus, Outcome, outcome_of, plain_code
+from .plan import Plan
 from .recording import RunInput, Status
 
 if TYPE_CHECKING:
@@ -142,7 +143,12 @@ class Run(LiveRun):
             _close(lambda: self._finish(outcome_of(error), message=""), error)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate `function`: each call is a run, its plain arguments are parameters."""
+        """Decorate `function`: each call is a run, its plain arguments are parameters.
+
+        Raises:
+            TypeError: it is a generator.
+        """
+        _check_decorated(function)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -299,7 +305,12 @@ class AsyncRun(LiveRun):
     def __call__(
         self, function: Callable[P, Coroutine[Any, Any, R]]
     ) -> Callable[P, Coroutine[Any, Any, R]]:
-        """Decorate `function`: each call is a run, its plain arguments are parameters."""
+        """Decorate `function`: each call is a run, its plain arguments are parameters.
+
+        Raises:
+            TypeError: it is a generator.
+        """
+        _check_decorated(function)
 
         @functools.wraps(function)
         async def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -324,18 +335,26 @@ def plan_of_call(
     plan: Plan, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
 ) -> Plan:
     """Return `plan` for one call of a decorated function: what it was called with."""
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    plain = {
-        name: value
-        for name, value in bound.arguments.items()
-        if value is None or isinstance(value, bool | int | float | str)
-    }
+    params, missing = params_of_call(function, args, kwargs)
     return replace(
         plan,
         experiment=plan.experiment or function.__name__,
-        params={**clean_params(plain), **plan.params},
+        params={**params, **plan.params},
+        missing=missing,
     )
+
+
+def _check_decorated(function: Callable[..., Any]) -> None:
+    """Return if a call of `function` lasts as long as what it does.
+
+    Raises:
+        TypeError: it is a generator.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"cannot decorate '{function.__name__}': a generator works after it was "
+            "called; begin the run in it, with `with`"
+        )
 
 
 def _outcome(status: EndStatus, exit_code: int | None) -> Outcome:
@@ -344,7 +363,9 @@ def _outcome(status: EndStatus, exit_code: int | None) -> Outcome:
         raise ValueError(
             f"a run ends as succeeded, failed or interrupted, not as '{status}'"
         )
-    return Outcome(status, defaults[status] if exit_code is None else exit_code)
+    return Outcome(
+        status, defaults[status] if exit_code is None else plain_code(exit_code)
+    )
 
 
 def _close(finish: Callable[[], None], error: BaseException | None) -> None:

@@ -5,13 +5,15 @@
     FILE {"name": ..., "path": ...}      bytes to keep with the run, in a file beside
     END {a `RunEnd`}
 
-One line each, in the order in which the server shall get them. A batch has its number
+One line each, in the order in which the server shall get them; the end is the last,
+wherever it stands. A batch has its number
 before it is written here, so that whoever sends it, this process or a later one, sends
 the same, and the server takes it once. When all of it was sent the file shrinks to its
 head, and goes when the run has ended.
 
 A line that was cut off (a full disk, a killed process) has no end of line, and is passed
-over. Lines are not synced: they outlive the process, not the machine.
+over. One that is damaged costs itself, and `damage` says so. Lines are not synced: they
+outlive the process, not the machine.
 
 The file holds the key of the run, which counts until the run ends: mode 0600. Whoever
 writes it has it locked, so that another process sees which of them were left behind.
@@ -36,8 +38,10 @@ SPOOL_BYTES_MAX = 1 << 30
 MEMORY_BYTES_MAX = 16 << 20
 """What waits in memory when the file cannot be written."""
 SUFFIX = ".spool"
+LATE_SUFFIX = ".late"
+"""Of a file whose run had ended before all of it was sent."""
 
-Kind = Literal["HEAD", "BATCH", "FILE", "END"]
+Kind = Literal["HEAD", "BATCH", "FILE", "END", "DAMAGED"]
 
 
 class SpoolHead(Body, frozen=True, kw_only=True):
@@ -100,6 +104,8 @@ class Spool:
     _memory_bytes: int = 0
     failure: str = ""
     """Why the file cannot be written; empty while it can."""
+    damage: list[str] = field(default_factory=list[str])
+    """What is wrong with lines that cannot be read; whoever tells of it takes it out."""
 
     @classmethod
     def create(cls, head: SpoolHead, *, folder: Path | None = None) -> Self:
@@ -114,7 +120,7 @@ class Spool:
             data = _line("HEAD", head)
             spool._write(data)
             spool._head_bytes = len(data)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # also: a path that is no UTF-8
             spool._give_up(error)
         return spool
 
@@ -181,8 +187,13 @@ class Spool:
         self._lines.append(_Line(kind, 0, len(data), data))
 
     def first(self) -> SpoolItem | None:
-        """Return what the server shall get next; None: it has everything."""
+        """Return what the server shall get next; None: it has everything.
+
+        A line that cannot be read is dropped, and `damage` tells of it.
+        """
         while self._lines:
+            if self._lines[0].kind == "END":
+                self._lines.rotate(-1)
             line = self._lines[0]
             body = line.data or b""
             try:
@@ -195,10 +206,15 @@ class Spool:
                         return decode(text, RunBatch)
                     case "FILE":
                         return decode(text, SpooledFile)
-                    case _:
+                    case "END":
                         return decode(text, RunEnd)
-            except (WireError, OSError):
-                # Damaged on the disk: what follows can still be sent.
+                    case _:
+                        raise WireError("it is of no kind that is known")
+            except (WireError, OSError) as error:
+                self.damage.append(
+                    f"{line.size_bytes:,} bytes at {line.offset:,} of "
+                    f"'{self.path.name}' cannot be read: {error}"
+                )
                 self.drop_first()
         return None
 
@@ -217,6 +233,16 @@ class Spool:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def set_aside(self) -> Path:
+        """Close the file and call it so that nobody tries to send it; return the path."""
+        self.leave()
+        aside = self.path.with_suffix(LATE_SUFFIX)
+        try:
+            self.path.rename(aside)
+        except OSError:  # it is said again, then
+            return self.path
+        return aside
 
     def remove(self) -> None:
         """Close the file and remove it, with the files to keep beside it."""
@@ -258,8 +284,9 @@ class Spool:
             raise
         self._end = at
 
-    def _give_up(self, error: OSError) -> None:
-        self.failure = (error.strerror or str(error)).lower()
+    def _give_up(self, error: OSError | ValueError) -> None:
+        words = error.strerror if isinstance(error, OSError) else None
+        self.failure = (words or str(error)).lower()
         self.leave()
         with suppress(OSError):
             self.path.unlink()
@@ -287,7 +314,8 @@ def _read_lines(fd: int) -> Iterator[_Line]:
         for text in file:
             if not text.endswith(b"\n"):
                 return
-            kind = kinds.get(text.partition(b" ")[0])
-            if kind is not None and (offset == 0) == (kind == "HEAD"):
-                yield _Line(kind, offset, len(text), None)
+            kind = kinds.get(text.partition(b" ")[0], "DAMAGED")
+            if (offset == 0) != (kind == "HEAD"):
+                kind = "DAMAGED"
+            yield _Line(kind, offset, len(text), None)
             offset += len(text)

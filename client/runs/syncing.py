@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..address import ServerDirectory, parse_server
 from ..async_client import AsyncClient
 from ..errors import ClientError
+from .outbox import warn
+from .pending import as_missing
 from .reach import RunAddress
-from .sending import judge, send
-from .spool import SUFFIX, Spool, SpoolHead, spool_folder
+from .sending import deliver, judge, name_missing
+from .spool import SUFFIX, Spool, SpoolHead, SpoolItem, spool_folder
 
 OTHERS_MAX = 20
 """Runs that one run sends the rest of, when it begins; `lakebed runs sync` sends all."""
@@ -31,7 +33,8 @@ class Synced:
     problem: str = ""
     """Why it does not have them."""
     is_late: bool = False
-    """The run takes nothing any more: what is left can only be looked at or removed."""
+    """The run takes nothing any more: what is left was put aside, at `path`. It can only be
+    looked at or removed."""
 
 
 def list_left_behind(run: str = "", *, folder: Path | None = None) -> list[Path]:
@@ -48,7 +51,7 @@ async def send_left_behind(lake: AsyncClient, address: RunAddress) -> None:
     for path in await asyncio.to_thread(list_left_behind, address.run):
         spool = await asyncio.to_thread(_open, path)
         if spool is not None:
-            await _send_all(lake, spool)
+            _tell_of_lost(await _send_all(lake, spool))
 
 
 async def send_of_others(saved_server: str, url: str) -> None:
@@ -71,7 +74,7 @@ async def send_of_others(saved_server: str, url: str) -> None:
             secret_access_key=spool.head.secret_access_key,
         )
         async with client:
-            await _send_all(client, spool)
+            _tell_of_lost(await _send_all(client, spool))
 
 
 async def sync(
@@ -110,51 +113,64 @@ async def _sync_one(
         left = len(spool)
         spool.leave()
         return Synced(head.run, str(spool.path), 0, left, str(error))
-    if synced.is_late and connect is not None:
-        return await _explain(synced, spool, connect(head))
-    return synced
+    if not synced.is_late:
+        return synced
+    if connect is not None:
+        synced = await _explain(synced, connect(head))
+    # The next `sync` shall not say it again: nothing will change.
+    return replace(synced, path=str(await asyncio.to_thread(spool.set_aside)))
+
+
+def _tell_of_lost(synced: Synced) -> None:
+    if synced.problem and not synced.left:
+        warn(f"run {synced.run[:12]}: {synced.problem}")
 
 
 async def _send_all(lake: AsyncClient, spool: Spool) -> Synced:
     """Send what `spool` has; it is removed if nothing is left."""
     head, sent, problem, is_late = spool.head, 0, "", False
+    lost: list[str] = []
     try:
-        while (item := spool.first()) is not None:
-            try:
-                await send(lake, head.repository, head.run, item)
-            except Exception as error:  # noqa: BLE001 - `judge` raises what it does not know
-                verdict = judge(error)
-                problem = str(error)
-                if verdict != "refused":
-                    is_late = verdict == "gone"
-                    break
-            else:
-                sent += 1
+        while (item := await _next(lake, spool, lost)) is not None:
+            delivered = await deliver(lake, head.repository, head.run, item)
+            lost += [each.reason for each in delivered.lost]
+            sent += 1
             spool.drop_first()
+    except Exception as error:  # noqa: BLE001 - `judge` says what it is
+        verdict = judge(error)
+        problem = str(error)
+        is_late = verdict in ("gone", "refused")
     finally:
         left = len(spool)
         if left:
             spool.leave()
         else:
             spool.remove()
+    if lost:
+        problem = "; ".join([*([problem] if problem else []), f"lost: {lost[0]}"])
     return Synced(head.run, str(spool.path), sent, left, problem, is_late)
 
 
-async def _explain(synced: Synced, spool: Spool, client: AsyncClient) -> Synced:
+async def _next(lake: AsyncClient, spool: Spool, lost: list[str]) -> SpoolItem | None:
+    """Return what is to be sent next, after the record was told what cannot be read."""
+    item = spool.first()
+    if spool.damage:
+        lost += spool.damage
+        missing = [as_missing("log and metrics", reason) for reason in spool.damage]
+        await name_missing(lake, spool.head.repository, spool.head.run, missing)
+        spool.damage.clear()
+    return item
+
+
+async def _explain(synced: Synced, client: AsyncClient) -> Synced:
     """Say more of a run that takes nothing: its key has ended, and says nothing."""
     try:
         async with client:
             run = await client.get_run(synced.run)
     except ClientError:
         return synced
-    return Synced(
-        synced.run,
-        synced.path,
-        synced.sent,
-        synced.left,
-        f"the run has ended ({run.status}): what is left came too late",
-        is_late=True,
-    )
+    problem = f"the run has ended ({run.status}): what is left came too late"
+    return replace(synced, problem=problem)
 
 
 def _open(path: Path) -> Spool | None:

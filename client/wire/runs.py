@@ -311,6 +311,24 @@ class Run(Body, frozen=True, kw_only=True):
     work_branches: list[WorkBranch]
     """What is prepared and not published: of a run that goes on, or that failed to."""
 
+    def __repr__(self) -> str:
+        # All that is known of it would fill the screen.
+        name = f" of '{self.experiment}'" if self.experiment else ""
+        grade = f", grade {self.grade}" if self.grade else ""
+        return f"<run {self.id[:12]}{name}: {self.status}{grade}>"
+
+    def _repr_html_(self) -> str:
+        from ..tables import facts
+
+        rows = [
+            ("id", self.id),
+            ("repository", self.repository),
+            ("status", self.status),
+            *([("experiment", self.experiment)] if self.experiment else []),
+            *([("grade", self.grade)] if self.grade else []),
+        ]
+        return facts("run", rows)
+
 
 class RunStart(Body, frozen=True, kw_only=True):
     """A run that has begun, and the key that belongs to it."""

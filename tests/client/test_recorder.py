@@ -16,8 +16,9 @@ from lakebed.client.async_client import AsyncClient
 from lakebed.client.blocking.loop import LoopThread
 from lakebed.client.retrying import NO_RETRIES
 from lakebed.client.runs import spool
+from lakebed.client.runs.pace import Pace
 from lakebed.client.runs.reach import RunAddress
-from lakebed.client.runs.recorder import Pace, Recorder
+from lakebed.client.runs.recorder import Recorder
 from lakebed.client.runs.spool import Spool, SpoolHead
 from lakebed.client.runs.syncing import Synced, sync
 from lakebed.client.wire.runs import RunEnd

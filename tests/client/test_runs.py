@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import lakebed.client
@@ -27,6 +28,7 @@ from lakebed.client import (
 )
 from lakebed.client.wire import Run as Known
 
+from support.numbers import Scalar, Whole
 from support.s3server import ADMIN, ADMIN_ENVIRONMENT, ServerProcess, run_server
 
 
@@ -120,7 +122,7 @@ def test_each_call_of_a_decorated_function_is_a_run(
     found = lake.client.get_run(second)
     assert found.experiment == "train"
     assert found.params == {"kind": "tree", "depth": 4, "rate": 0.5, "data": None}
-    assert "data" not in lake.client.get_run(first).params
+    assert lake.client.get_run(first).params["data"] == "[1, 2]"
 
 
 async def test_a_coroutine_can_be_decorated_as_well(async_lake: AsyncLake) -> None:
@@ -166,6 +168,111 @@ def test_a_run_in_a_run_is_its_child(lake: Lake, repository: Repository) -> None
 
     assert known(inner).parent == outer.id
     assert known(outer).parent is None
+
+
+def test_a_run_in_a_run_is_in_its_repository(
+    lake: Lake, repository: Repository
+) -> None:
+    with lake.run("outer", repository="penguins") as outer, lake.run("inner") as inner:
+        pass
+
+    assert inner.repository == "penguins"
+    assert known(inner).parent == outer.id
+
+
+def test_what_end_returns_is_one_line(lake: Lake, repository: Repository) -> None:
+    run = lake.run("a<b", repository="penguins").start()
+    ended = run.end()
+
+    assert repr(ended) == f"<run {run.id[:12]} of 'a<b': succeeded, grade D>"
+    assert "a&lt;b" in known(run)._repr_html_()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_arguments_of_every_kind_are_parameters_or_missing(
+    lake: Lake, repository: Repository
+) -> None:
+    @lake.run(repository="penguins")
+    def train(depth: Any, *rest: Any, **more: Any) -> str:
+        run = current_run()
+        assert run is not None
+        return run.id
+
+    name = train(Scalar(3), 1, "b", options={"lr": 0.1, "api_key": "x"}, data=object())
+
+    found = lake.client.get_run(name)
+    assert found.params == {
+        "depth": 3,
+        "rest": '[1, "b"]',
+        "options.lr": 0.1,
+        "options.api_key": "***",
+    }
+    reasons = [each.reason for each in found.missing if "params" in each.what]
+    assert reasons == ["argument 'data' is a 'object', and no plain value"]
+
+
+def test_an_argument_that_no_parameter_can_be_does_not_stop_the_call(
+    lake: Lake, repository: Repository
+) -> None:
+    @lake.run(repository="penguins")
+    def train(prompt: str, seeds: list[int], big: int) -> str:
+        run = current_run()
+        assert run is not None
+        return run.id
+
+    found = lake.client.get_run(train("x" * 20_000, list(range(5000)), 2**64))
+
+    assert found.params == {}
+    assert len([each for each in found.missing if "params" in each.what]) == 3
+
+
+def test_a_generator_is_not_decorated(lake: Lake) -> None:
+    def steps() -> Generator[int]:
+        yield 1
+
+    with pytest.raises(TypeError, match="cannot decorate 'steps': a generator"):
+        lake.run(repository="penguins")(steps)
+
+
+def test_a_decorator_without_parentheses_says_what_to_write(lake: Lake) -> None:
+    with pytest.raises(TypeError, match=r"write '@run\(\)'"):
+        lake.run(_here)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("code", [True, 2**64 + 1, Whole(1)])
+def test_an_exit_code_of_any_kind_is_a_plain_number(
+    lake: Lake, repository: Repository, code: int
+) -> None:
+    with pytest.raises(SystemExit), lake.run(repository="penguins") as run:
+        raise SystemExit(code)
+
+    assert (known(run).status, known(run).exit_code) == ("failed", 1)
+
+
+def test_half_characters_do_not_stop_a_run(lake: Lake, repository: Repository) -> None:
+    with lake.run(
+        "e\udc80", repository="penguins", params={"p\udc80": "v\udc80"}
+    ) as run:
+        run.log("l\udc80")
+        run.log_metric("m\udc80", 1.0)
+        run.keep(b"x", "f\udc80")
+        run.end(message="m\udc80")
+
+    found = known(run)
+    assert found.experiment == "e\\udc80"
+    assert found.params == {"p\\udc80": "v\\udc80"}
+    assert [each.name for each in found.metrics] == ["m\\udc80"]
+    assert "f\\udc80" in [each.name for each in found.files]
+    assert lake.client.read_run_log("penguins", run.id) == "l\\udc80\n"
+
+
+def test_a_file_is_not_kept_under_a_name_that_no_server_takes(
+    lake: Lake, repository: Repository
+) -> None:
+    with (
+        lake.run(repository="penguins") as run,
+        pytest.raises(InvalidRequestError, match="name of a kept file"),
+    ):
+        run.keep(b"x", "a\nb")
 
 
 def test_a_notebook_starts_and_ends_a_run(lake: Lake, repository: Repository) -> None:
@@ -356,6 +463,29 @@ def test_a_seed_is_set_and_recorded(lake: Lake, repository: Repository) -> None:
     assert known(run).seeds["seed"] == 11
 
 
+def test_a_run_in_a_directory_that_is_left_open_is_ended_as_well(
+    directory: Path, repository: Repository
+) -> None:
+    source = (
+        "import sys, lakebed.client as lake\n"
+        "run = lake.connect(sys.argv[1]).run(repository='penguins').start()\n"
+        "run.log_metric('loss', 1.0); run.keep(b'<svg/>', 'plot.svg'); print(run.id)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(directory / "lake")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = repository.lake.client.get_run(done.stdout.strip())
+    assert found.status == "interrupted"
+    assert [each.count for each in found.metrics] == [1]
+    assert "plot.svg" in [each.name for each in found.files]
+
+
 # In processes of their own --------------------------------------------------------------
 
 
@@ -406,31 +536,100 @@ def test_a_process_that_ends_ends_its_run(
     done = execute(server, source)
 
     assert done.returncode == code, done.stderr
+    assert "lakebed:" not in done.stderr
     with as_admin(server.url) as lake:
         found = lake.client.get_run(done.stdout.strip())
     assert found.status == (status or "interrupted")
 
 
-def test_children_that_were_forked_log_into_the_same_run(server: ServerProcess) -> None:
+CHILDREN = {
+    "processes": """
+    several = [m.Process(target=work, args=(n,)) for n in range(3)]
+    [each.start() for each in several]; [each.join() for each in several]
+    assert [each.exitcode for each in several] == [0, 0, 0]
+""",
+    "pool": """
+    with m.Pool(2) as pool: pool.map(work, range(3))
+""",
+    "executor": """
+    with ProcessPoolExecutor(2, m) as pool: list(pool.map(work, range(3)))
+""",
+    "fork": """
+    for n in range(3):
+        if os.fork() == 0:
+            work(n)
+            sys.exit(7)
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+""",
+    "flush": """
+    for n in range(3):
+        if os.fork() == 0:
+            work(n)
+            run.flush()
+            os._exit(0)
+        os.wait()
+""",
+    "terminated": """
+    each = m.Process(target=wait)
+    each.start(); ready.get(); each.terminate(); each.join()
+    assert each.exitcode == -15
+""",
+}
+
+
+@pytest.mark.parametrize("children", CHILDREN.values(), ids=CHILDREN)
+def test_what_a_forked_child_logged_last_arrives(
+    server: ServerProcess, children: str
+) -> None:
     done = execute(
         server,
-        "import multiprocessing as m\n"
+        "import multiprocessing, os, sys, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "m = multiprocessing.get_context('fork')\n"
+        "ready = m.Queue()\n"
         "def work(number):\n"
         "    run = lake.current_run()\n"
         "    run.log_metric('loss', number, step=number)\n"
-        "    run.flush()\n"
-        "with lake.run(repository='penguins') as run:\n"
-        "    context = m.get_context('fork')\n"
-        "    several = [context.Process(target=work, args=(n,)) for n in range(3)]\n"
-        "    [each.start() for each in several]; [each.join() for each in several]\n"
-        "    assert [each.exitcode for each in several] == [0, 0, 0]\n"
+        "    run.log(str(number))\n"
+        "def wait():\n"
+        "    for number in range(3): work(number)\n"
+        "    ready.put(1); time.sleep(100)\n"
+        f"with lake.run(repository='penguins') as run:{children}"
         "print(run.id)\n",
     )
 
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     with as_admin(server.url) as lake:
-        points = lake.client.get_run_metrics("penguins", done.stdout.strip(), "loss")
-    assert sorted(points.steps) == [0, 1, 2]
+        name = done.stdout.strip()
+        points = lake.client.get_run_metrics("penguins", name, "loss")
+        assert sorted(points.steps) == [0, 1, 2]
+        log = lake.client.read_run_log("penguins", name)
+        assert sorted(log.split()) == ["0", "1", "2"]
+        assert lake.client.get_run(name).status == "succeeded"
+
+
+def test_a_child_that_leaves_the_block_of_its_parent_does_not_end_the_run(
+    server: ServerProcess,
+) -> None:
+    done = execute(
+        server,
+        "import os\n"
+        "with lake.run(repository='penguins') as run:\n"
+        "    child = os.fork()\n"
+        "    if child:\n"
+        "        os.waitpid(child, 0)\n"
+        "        assert lake.connect().client.get_run(run.id).status == 'running'\n"
+        "    run.log_metric('loss', 1.0)\n"
+        "print(run.id)\n",
+    )
+
+    assert done.returncode == 0, done.stderr
+    (name,) = set(done.stdout.split())
+    with as_admin(server.url) as lake:
+        found = lake.client.get_run(name)
+    assert found.status == "succeeded"
+    assert [each.count for each in found.metrics] == [2]
 
 
 def test_what_was_left_behind_is_sent_by_the_next_run(server: ServerProcess) -> None:

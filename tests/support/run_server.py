@@ -7,7 +7,7 @@ above the last one of its writer adds nothing.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -81,6 +81,8 @@ class RunServer:
     """Takes batches, files and ends."""
 
     url: str = ""
+    refuse: Callable[[RunBatch], str] = lambda batch: ""
+    """Why a batch is refused; empty: it is not."""
     runs: dict[str, TakenRun] = field(default_factory=dict[str, TakenRun])
     _writers: dict[tuple[str, str], int] = field(
         default_factory=dict[tuple[str, str], int]
@@ -125,6 +127,9 @@ class RunServer:
         return _answer(start, status=201)
 
     def _take(self, run: TakenRun, name: str, batch: RunBatch) -> web.Response:
+        reason = self.refuse(batch)
+        if reason:
+            return _refuse(400, "invalid-value", reason)
         last = self._writers.get((name, batch.writer), 0)
         if batch.sequence > last:
             self._writers[name, batch.writer] = batch.sequence

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import SupportsIndex
 
 import pytest
 from lakebed.client import InvalidRequestError, seeding
@@ -19,6 +20,8 @@ from lakebed.client.seeding import (
     seeds_of_variables,
 )
 from lakebed.client.wire import Seeds
+
+from support.numbers import Scalar, Whole
 
 NUMPY = "class random:\n    seeds = []\n    @classmethod\n    def seed(cls, n): cls.seeds.append(n)\n"
 TORCH = """
@@ -175,13 +178,20 @@ def test_hashing_is_told_as_python_started_with_it(
     assert seed_everything(8).pythonhashseed is None
 
 
-def test_large_seeds_are_cut_where_libraries_take_less() -> None:
+def test_large_seeds_are_taken_whole_by_libraries_that_take_less_at_once() -> None:
     numpy = importlib.import_module("numpy")
     seed = (1 << 40) + 3
 
-    assert seed_everything(seed).set == {"python": seed, "numpy": 3}
-    assert numpy.random.seeds == [3]
+    assert seed_everything(seed).set == {"python": seed, "numpy": seed}
+    assert numpy.random.seeds == [[3, 256]]
     assert seed_variables(seed)["PYTHONHASHSEED"] == "3"
+
+
+@pytest.mark.parametrize("seed", [Scalar(3), Whole(3)])
+def test_a_seed_of_any_kind_is_a_plain_number(seed: SupportsIndex) -> None:
+    found = seed_everything(seed).seed
+
+    assert (type(found), found) == (int, 3)
 
 
 @pytest.mark.parametrize("seed", [-1, 1 << 63, True, 1.5, "7"])
