@@ -159,8 +159,8 @@ Subject = Annotated[
     str,
     typer.Argument(
         metavar="SUBJECT",
-        help="A run by its id or the beginning of it, MODEL@ALIAS, MODEL@VERSION, or "
-        "lakebed://REPO/REF/PATH",
+        help="A run by its id or the beginning of it, MODEL (its newest version), "
+        "MODEL@ALIAS, MODEL@VERSION, or lakebed://REPO/REF/PATH",
         autocompletion=complete_subject,
     ),
 ]

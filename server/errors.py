@@ -249,9 +249,22 @@ class RunNotFoundError(NotFoundError):
 
     code = "run-not-found"
 
-    def __init__(self, run: str) -> None:
-        super().__init__(f"run not found: '{run[:80]}'")
+    def __init__(self, run: str, *, may_be_hidden: bool = False) -> None:
+        """Say that there is no `run`; `may_be_hidden`: or none that the caller may read."""
+        hidden = ", or of a repository that you may not read" if may_be_hidden else ""
+        super().__init__(f"run not found{hidden}: '{run[:80]}'")
         self.run = run[:80]
+
+
+class RunPartNotFoundError(NotFoundError):
+    """A run has no such metric, or keeps no such file."""
+
+    code = "run-part-not-found"
+
+    def __init__(self, run: str, what: str, name: str) -> None:
+        super().__init__(f"{what} not found: '{name[:80]}' of run '{run}'")
+        self.run = run
+        self.name = name[:80]
 
 
 class ModelNotFoundError(NotFoundError):
@@ -422,15 +435,21 @@ class RunGoesOnError(ConflictError):
         self.run = run
 
 
+CHECK_NEED = "the check of "
+"""How a check is called among what needs a run."""
+
+
 class RunNeededError(ConflictError):
     """The run cannot be deleted: others need it. `needed_by` lists them."""
 
     code = "run-needed"
 
     def __init__(self, run: str, needed_by: list[str]) -> None:
+        way_out = "delete those first"
+        if any(each.startswith(CHECK_NEED) for each in needed_by):
+            way_out += "; a check goes with its version: 'lakebed model delete'"
         super().__init__(
-            f"cannot delete run '{run}': needed by {', '.join(needed_by)}: delete those "
-            "first"
+            f"cannot delete run '{run}': needed by {', '.join(needed_by)}: {way_out}"
         )
         self.run = run
         self.needed_by = needed_by

@@ -68,5 +68,7 @@ def lineage(
         render = {Format.DOT: render_dot, Format.MERMAID: render_mermaid}
         for line in render.get(written, render_tree)(found):
             print_line(line)
+    if found.is_origin_hidden:
+        say("a version was made by a run of a repository that you may not read")
     if not found.is_complete:
         say("there is more: --depth goes further, -n shows more at once")

@@ -99,7 +99,13 @@ def promote(
             number = found.version
         return await lake.promote_model(address.name, number, alias, reason=reason)
 
-    _print_alias(ask(server, work), "is at", as_document=as_document)
+    found = ask(server, work)
+    verb, more = "is at", ""
+    if found.reason != reason:
+        # What the server answers of an alias that stays is its last move.
+        verb = "was there already, at"
+        more = "; the reason is not kept" if reason else ""
+    _print_alias(found, verb, as_document=as_document, more=more)
 
 
 @app.command()
@@ -122,8 +128,8 @@ def rollback(
     _print_alias(ask(server, work), "is back at", as_document=as_document)
 
 
-def _print_alias(found: Alias, verb: str, *, as_document: bool) -> None:
-    line = f"'{found.model}@{found.alias}' {verb} version {found.version}"
+def _print_alias(found: Alias, verb: str, *, as_document: bool, more: str = "") -> None:
+    line = f"'{found.model}@{found.alias}' {verb} version {found.version}{more}"
     print_fact(found, as_document=as_document, line=line)
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..text import format_count, short
+from .counts import counts_text
 from .screen import Fact, Line
 
 if TYPE_CHECKING:
     from lakebed.client.rerunning.outcome import RerunOutcome
-    from lakebed.client.wire import Difference, VerdictCreation
-
-OUTPUT_KINDS = ("changed", "missing", "added")
+    from lakebed.client.wire import Difference
 
 
 def facts_of(found: RerunOutcome) -> list[Fact]:
@@ -38,20 +37,14 @@ def _verdict_line(found: RerunOutcome) -> Line:
         return Line(f"identical, {compared} compared", "bold green")
     if not found.differs:
         return Line(f"within the tolerance, {compared} compared", "bold yellow")
-    return Line(f"differs: {_counts_text(verdict)}", "bold red")
-
-
-def _counts_text(verdict: VerdictCreation) -> str:
-    beyond = [each for each in verdict.differences if not each.is_within_tolerance]
-    outputs = sum(each.kind in OUTPUT_KINDS for each in beyond)
-    metrics = len(beyond) - outputs
-    told = f"{outputs:,} of {format_count(verdict.compared, 'output')}"
-    return f"{told}, {format_count(metrics, 'metric')}" if metrics else told
+    return Line(f"differs: {counts_text(verdict)}", "bold red")
 
 
 def _failure_text(found: RerunOutcome) -> str:
     if found.status == "failed" and found.exit_code:
         return f"it could not run: the command ended with {found.exit_code}"
+    if found.status == "failed" and found.exit_code == 0:
+        return "its outputs are not there, though the command ended with 0"
     return f"it could not run: the run is {found.status}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..text import format_bytes, format_count, format_span, format_time, short
+from .counts import counts_text, is_tolerated
 from .screen import Fact, Line
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def facts_of(why: Why) -> list[Fact]:
     """Return what `why` tells, in the order in which people ask."""
     from lakebed.client.rerunning.parts import Parts
 
+    if why.run is None:
+        hidden = "made by a run of a repository that you may not read"
+        return [_subject(why), Fact("run", [Line(hidden, "yellow")])]
     run, parts = why.run, Parts.of(why.run)
     return [
         _subject(why),
@@ -70,7 +74,7 @@ def _subject(why: Why) -> Fact:
 
 def _run_lines(run: Run) -> Iterable[Line]:
     told: str = run.status
-    if run.exit_code:
+    if run.exit_code or (run.status == "failed" and run.exit_code is not None):
         told += f", exit code {run.exit_code}"
     if run.experiment:
         told += f", experiment '{run.experiment}'"
@@ -115,6 +119,8 @@ def _can_rerun(parts: Parts) -> bool:
     """Tell whether nothing of what `lakebed rerun` needs was masked, or ran in cells."""
     code, configuration = parts.code, parts.configuration
     if code is None or code.notebook is not None or code.masked_argument is not None:
+        return False
+    if code.interactive:
         return False
     return configuration is None or not any(
         each.is_masked for each in configuration.files
@@ -287,4 +293,6 @@ def _verdict_line(verdict: Verdict) -> Line:
     compared = format_count(verdict.compared, "output")
     if verdict.is_identical:
         return Line(f"identical, {compared}: {by}", "green")
-    return Line(f"differs in {len(verdict.differences):,} of {compared}: {by}", "red")
+    if is_tolerated(verdict):
+        return Line(f"within the tolerance, {compared}: {by}", "yellow")
+    return Line(f"differs in {counts_text(verdict)}: {by}", "red")

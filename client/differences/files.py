@@ -9,7 +9,13 @@ from typing import BinaryIO
 
 from ..wire import Difference
 from .arrays import compare_npy, compare_npz
-from .numbers import EXACT, NotComparableError, Numbers, Tolerance
+from .numbers import (
+    EXACT,
+    LibraryMissingError,
+    NotComparableError,
+    Numbers,
+    Tolerance,
+)
 from .parquet import compare_parquet
 from .texts import compare_csv, compare_json, compare_json_lines
 
@@ -53,8 +59,12 @@ def compare_files(
         compare(first, second, numbers)
         detail = numbers.describe()
         is_within = tolerance != EXACT and numbers.is_within
-    except NotComparableError:
+    except NotComparableError as error:
         detail = _describe_sizes(first, second)
+        if tolerance != EXACT:
+            detail += f"; the tolerance is not applied: {error}"
+        elif isinstance(error, LibraryMissingError):
+            detail += f"; its numbers are not compared: {error}"
     return Difference(
         path=path,
         kind="changed",

@@ -10,6 +10,10 @@ class NotComparableError(Exception):
     """A file is not of its format, or of a form of it that is not compared by numbers."""
 
 
+class LibraryMissingError(NotComparableError):
+    """A file could be compared by numbers, if a library were installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far numbers may be apart: `|a - b| <= absolute + relative * max(|a|, |b|)`."""
@@ -92,10 +96,10 @@ class Numbers:
         if rest:
             said.append(f"and {rest} more that are no numbers")
         if self.differing:
-            one, other = self.pair
+            one, other = _shown(*self.pair)
             said.append(
                 f"{self.differing} of {self.total} numbers differ, by {self.absolute:.3g} "
-                f"at most ({self.where}: {_shown(one)} is {_shown(other)}), relatively by "
+                f"at most ({self.where}: {one} is {other}), relatively by "
                 f"{self.relative:.3g}"
             )
         return "; ".join(said) or "the same values, written otherwise"
@@ -105,5 +109,10 @@ _STRUCTURE_MAX = 3
 """Of differences that are told one by one."""
 
 
-def _shown(number: float) -> str:
-    return f"{number:.9g}" if isinstance(number, float) else str(number)
+def _shown(one: float, other: float) -> tuple[str, str]:
+    """Return a pair as texts that differ as the numbers do: short ones if they can."""
+    short = tuple(
+        f"{number:.9g}" if isinstance(number, float) else str(number)
+        for number in (one, other)
+    )
+    return (short[0], short[1]) if short[0] != short[1] else (repr(one), repr(other))

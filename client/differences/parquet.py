@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from .numbers import NotComparableError, Numbers
+from .numbers import LibraryMissingError, NotComparableError, Numbers
 
 _ROWS = 65_536
 """Rows that are looked at together."""
@@ -17,10 +17,11 @@ def compare_parquet(first: Path, second: Path, numbers: Numbers) -> None:
     """Compare two Parquet files.
 
     Raises:
-        NotComparableError: pyarrow is not installed, or one is no Parquet.
+        LibraryMissingError: pyarrow is not installed.
+        NotComparableError: one is no Parquet.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        raise NotComparableError("pyarrow is not installed here")
+        raise LibraryMissingError("pyarrow is not installed where lakebed is")
     parquet: Any = importlib.import_module("pyarrow.parquet")
     arrow: Any = importlib.import_module("pyarrow")
     try:

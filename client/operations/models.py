@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from ..errors import InvalidRequestError
 from ..transport import Call
 from ..wire import Page, routes
 from ..wire.models import (
@@ -328,6 +329,10 @@ class ModelOperations(Operations):
         body: AliasMove | None = None,
         query: tuple[tuple[str, str], ...] = (),
     ) -> Call:
+        if not alias:  # which would be the address of all of them
+            raise InvalidRequestError(
+                f"cannot {verb} an alias of '{name}': its name is empty: give one"
+            )
         path = routes.fill(template, model=name, alias=alias)
         what = f"{verb} '{name}@{alias}'"
         return Call(what, method, path, body=body, query=query, repeatable=True)

@@ -94,6 +94,11 @@ def _check(first: Run, parts: Parts) -> Code:
             f"cannot do run '{first.id}' again: it was a notebook, which no command "
             f"runs; its cells are kept with it as '{parts.code.notebook}'"
         )
+    if parts.code.interactive:
+        raise RerunError(
+            f"cannot do run '{first.id}' again: it was {parts.code.interactive}, which "
+            "waits for somebody to type: put what was typed into a script, and run that"
+        )
     word = parts.code.masked_argument
     if word is not None:
         raise RerunError(

@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
+
 from ..errors import ClientError
 from ..operations.folders import target_of
 from ..wire import (
@@ -25,6 +27,7 @@ from ..wire import (
     RunOutput,
     VerdictCreation,
 )
+from ..wire.runs import UNLISTED
 from .errors import NothingToCompareError, RerunError
 
 DIFFERENCES_MAX = 1000
@@ -126,15 +129,16 @@ async def verify_run(
     allowed = tolerances or Tolerances()
     pairs, compared = await _pair_outputs(lake, first, again)
     differences: list[Difference] = []
-    for path, kind, one, other in pairs[:DIFFERENCES_MAX]:
-        detail = Difference(path=path, kind=kind)
-        if kind == "changed":
-            detail = Difference(path=path, kind=kind, detail="not looked into")
-            if len(differences) < DETAILED_MAX and _is_small(one, other):
-                detail = await _look_into(
-                    lake, path, one, other, folder, allowed.find(path)
-                )
-        differences.append(detail)
+    for each in pairs[:DIFFERENCES_MAX]:
+        detail = Difference(path=each.path, kind=each.kind)
+        if each.kind == "changed":
+            detail = Difference(
+                path=each.path, kind=each.kind, detail="not looked into"
+            )
+            if len(differences) < DETAILED_MAX and _is_small(each.one, each.other):
+                tolerance = allowed.find(each.path)
+                detail = await _look_into(lake, each, folder, tolerance)
+        differences.append(msgspec.structs.replace(detail, within=each.within))
     differences += _compare_deleted(first, again)
     differences += _find_unlisted(first, again)
     differences += _compare_metrics(first, again, allowed)
@@ -146,9 +150,16 @@ async def verify_run(
     )
 
 
-Found = tuple[
-    str, Literal["changed", "missing", "added"], RunOutput | None, RunOutput | None
-]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that differs."""
+
+    path: str
+    kind: Literal["changed", "missing", "added"]
+    one: RunOutput | None
+    other: RunOutput | None
+    within: str = ""
+    """See `Difference.within`."""
 
 
 async def _pair_outputs(
@@ -160,18 +171,20 @@ async def _pair_outputs(
     for key in before.keys() | after.keys():
         one, other = before.get(key), after.get(key)
         if one is None or other is None:
-            found[key] = (key[1], "added" if one is None else "missing", one, other)
+            found[key] = Found(
+                key[1], "added" if one is None else "missing", one, other
+            )
         elif one.identity != other.identity:
-            found[key] = (key[1], "changed", one, other)
+            found[key] = Found(key[1], "changed", one, other)
     compared = len(before)
     is_whole = not (_is_cut(first) or _is_cut(again))
     for repository, path, one, other in _bare_prefixes(first, again, is_whole=is_whole):
         compared += 1
         if other is None:
-            found[repository, path] = (path, "missing", one, None)
+            found[repository, path] = Found(path, "missing", one, None)
         elif one.identity != other.identity:
             async for each in _diff_prefix(lake, one, other):
-                found.setdefault((repository, each[0]), each)
+                found.setdefault((repository, each.path), each)
     return [found[key] for key in sorted(found)], compared
 
 
@@ -217,7 +230,7 @@ def _find_unlisted(first: Run, again: Run) -> list[Difference]:
     if is_whole or _are_covered(first, _files(first.outputs)):
         return []
     text = "a record does not list every output: not all were compared"
-    return [Difference(path="...", kind="missing", detail=text)]
+    return [Difference(path=UNLISTED, kind="missing", detail=text)]
 
 
 def _are_covered(run: Run, files: Iterable[Key]) -> bool:
@@ -266,7 +279,7 @@ async def _diff_prefix(
     lake: Reading, one: RunOutput, other: RunOutput
 ) -> AsyncIterator[Found]:
     if one.commit is None or other.commit is None:
-        yield one.path, "changed", one, other
+        yield Found(one.path, "changed", one, other)
         return
     kinds: dict[str, Literal["added", "missing"]] = {
         "added": "added",
@@ -291,7 +304,13 @@ async def _diff_prefix(
             )
             for side, size in ((one, each.left_size_bytes), (other, each.size_bytes))
         ]
-        yield each.path, kinds.get(each.type, "changed"), sides[0], sides[1]
+        yield Found(
+            each.path,
+            kinds.get(each.type, "changed"),
+            sides[0],
+            sides[1],
+            within=one.path,
+        )
 
 
 def _is_small(one: RunOutput | None, other: RunOutput | None) -> bool:
@@ -302,15 +321,11 @@ def _is_small(one: RunOutput | None, other: RunOutput | None) -> bool:
 
 
 async def _look_into(
-    lake: Reading,
-    path: str,
-    one: RunOutput | None,
-    other: RunOutput | None,
-    folder: Path,
-    tolerance: float,
+    lake: Reading, what: Found, folder: Path, tolerance: float
 ) -> Difference:
     from ..differences import Tolerance, compare_files
 
+    path, one, other = what.path, what.one, what.other
     assert one is not None
     assert other is not None
     try:

@@ -21,8 +21,10 @@ async def check_out(
     wish: InputWish,
     local: Path,
     watched: Watched | None = None,
-) -> int:
-    """Write the input `wish` to `local`, with the key of the run; return its files.
+) -> dict[Path, str]:
+    """Write the input `wish` to `local`, with the key of the run.
+
+    Returns its files with their checksums, as the server has them.
 
     Files that are there with the same bytes stay as they are.
 
@@ -39,13 +41,13 @@ async def check_out(
 
 async def _check_out_file(
     lake: AsyncClient, wish: InputWish, local: Path, watched: Watched | None
-) -> int:
+) -> dict[Path, str]:
     if str(wish.local or "").endswith("/") or await asyncio.to_thread(local.is_dir):
         local /= wish.path.rpartition("/")[2]
     found = await lake.stat_object(wish.repository, wish.ref, wish.path)
     if await _is_there(lake, wish, found, local):
         # It is read all the same: what the run has before it is that version.
-        return 0
+        return {local: found.checksum}
     await asyncio.to_thread(local.parent.mkdir, parents=True, exist_ok=True)
     await lake.download_object(
         wish.repository,
@@ -56,26 +58,25 @@ async def _check_out_file(
         progress=watched.advance if watched is not None else None,
         expect=watched.set_total if watched is not None else None,
     )
-    return 1
+    return {local: found.checksum}
 
 
 async def _check_out_folder(
     lake: AsyncClient, wish: InputWish, folder: Path, watched: Watched | None
-) -> int:
-    count = 0
+) -> dict[Path, str]:
+    files: dict[Path, str] = {}
     if watched is not None:
         held = await lake.du(wish.repository, wish.ref, prefix=wish.path)
         watched.set_total(held.size_bytes)
 
     async def downloads() -> AsyncGenerator[ObjectDownload]:
-        nonlocal count
         listing = lake.iter_objects(wish.repository, wish.ref, prefix=wish.path)
         async for found in listing:
             name = found.path.removeprefix(wish.path)
             if not name:
                 continue  # the folder itself, as some clients leave it
-            count += 1
             target = target_of(folder, name)
+            files[target] = found.checksum
             if not await _is_there(lake, wish, found, target):
                 yield ObjectDownload(found.path, target)
             elif watched is not None:
@@ -89,11 +90,11 @@ async def _check_out_folder(
     )
     if report.failed:
         raise report.failed[0][1]
-    if count == 0:
+    if not files:
         raise NotFoundError(
             f"nothing below 'lakebed://{wish.repository}/{wish.ref}/{wish.path}'"
         )
-    return report.downloaded
+    return files
 
 
 async def _is_there(

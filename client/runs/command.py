@@ -6,7 +6,7 @@
    command may change what it is run from.
 2. The command is never held up, or ended, because the server is away.
 3. How the command ended is how the run ended; what we could not do is said, and makes a
-   run that would have succeeded fail.
+   run that would have succeeded fail. The recorded exit code is the command's in any case.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ class CommandRun(LiveRun):
             self._over("interrupted")
         except (ClientError, OSError) as error:
             problem = problem or error
-        code = outcome.exit_code
+        code = 1 if outcome.exit_code is None else outcome.exit_code
         is_held_back = code == 0 and outcome.status == "interrupted"
-        if is_held_back:
+        if is_held_back or (outcome.status, outcome.exit_code) == ("interrupted", None):
             code = INTERRUPTED
         if code == 0 and problem is not None:
             code = 1
@@ -152,11 +152,11 @@ class CommandRun(LiveRun):
             self._check_out_all()
             ended = self._run_process()
         except KeyboardInterrupt as error:
-            return Outcome("interrupted", INTERRUPTED, "stopped before it began"), error
+            return Outcome("interrupted", None, "stopped before it began"), error
         except CommandNotStartedError as error:
             return Outcome("failed", error.exit_code, str(error)), error
         except (ClientError, OSError) as error:
-            return Outcome("failed", 1, str(error)), error
+            return Outcome("failed", None, str(error)), error
         return _outcome_of(ended, self._keeps_on_interrupt), None
 
     def _check_out_all(self) -> None:

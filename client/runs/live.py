@@ -9,7 +9,9 @@ import concurrent.futures
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,20 +28,32 @@ from ..errors import (
 )
 from ..seeding import current_seeds, seed_everything
 from ..wire import runs as wire
-from ..wire.runs import InputWish, OutputWish, RunEnd, RunStart
+from ..wire.runs import (
+    INPUTS_CHANGED,
+    NOT_PUBLISHED,
+    InputWish,
+    OutputWish,
+    RunEnd,
+    RunStart,
+)
 from . import current
 from .addresses import input_wish, output_wish, settle
+from .changed_inputs import WATCHED_MAX, explain_changes, watch
 from .checkout import check_out
 from .late_code import LateCode
 from .log_lines import LogSender
 from .loggable import as_name, plain_text
 from .outbox import warn
-from .outcome import Outcome, not_published
+from .outcome import (
+    Outcome,
+    explain_not_uploaded,
+    not_published,
+)
 from .plan import Parts, capture_here, make_creation
 from .reach import RunAddress
 from .recorder import Recorder
 from .recording import Recording, RunInput, Status, place_of
-from .sending import declare
+from .sending import declare, judge
 from .syncing import send_left_behind, send_of_others
 from .uploads import upload
 from .variables import find_attached
@@ -51,6 +65,11 @@ FINISH_VARIABLE = "LAKEBED_RUN_FINISH_S"
 FINISH_S = float(os.environ.get(FINISH_VARIABLE) or 60.0)
 """How long the end of a run waits for a server that is away, before it leaves the rest to
 a later process: a restart takes seconds, and somebody sits before it."""
+
+AWAY_PAUSE_S = 0.5
+"""Between tries to upload to a server that is away; each takes two seconds of its own."""
+LAST_TRY_S = 5.0
+"""What is left for the end itself, when uploads have taken all of the time."""
 
 OTHERS_S = 5.0
 """How long the end of a run waits for what earlier ones left behind."""
@@ -150,7 +169,9 @@ class LiveRun(Recording):
 
     def _check_out(self, wish: InputWish, target: Path) -> None:
         with self._watching(wish.path) as watched:
-            self._ask(lambda lake: check_out(lake, wish, target, watched))
+            files = self._ask(lambda lake: check_out(lake, wish, target, watched))
+        room = WATCHED_MAX - len(self._local_inputs)
+        self._local_inputs += islice(watch(files), room)
 
     def _watching(self, name: str) -> AbstractContextManager[Watched | None]:
         return nullcontext() if self._watch is None else self._watch(name)
@@ -181,10 +202,20 @@ class LiveRun(Recording):
                 continue
             place = self._place(wish.local)
             if not place.exists():
-                raise InvalidRequestError(
-                    f"output '{wish.local}' is not there: nothing is published"
-                )
+                raise InvalidRequestError(f"output '{wish.local}' is not there")
             self._upload(settle(wish, place), place)
+
+    def _upload_patiently(self, by_s: float) -> None:
+        """Upload what was declared; while the server is away, try until `by_s`."""
+        while True:
+            try:
+                self._upload_declared()
+            except (ClientError, OSError) as error:
+                if not _is_away(error) or time.monotonic() >= by_s:
+                    raise
+                time.sleep(AWAY_PAUSE_S)
+            else:
+                return
 
     def _upload(self, wish: OutputWish, place: Path) -> None:
         """Upload what is at `place`, and declare it."""
@@ -213,22 +244,36 @@ class LiveRun(Recording):
         if self.pid != os.getpid():
             recorder.flush(FINISH_S)
             return
+        changes = explain_changes(self._local_inputs, self._place(".").absolute())
+        if changes:
+            recorder.add_missing(INPUTS_CHANGED, changes)
         failure: Exception | None = None
+        by_s = time.monotonic() + FINISH_S
         if outcome.status == "succeeded":
             try:
-                self._upload_declared()
+                self._upload_patiently(by_s)
             except (ClientError, OSError) as error:
                 failure = error
-                outcome = Outcome("failed", 1, str(error))
+                recorder.add_missing("outputs", f"{NOT_PUBLISHED}{error}")
+                outcome = replace(outcome, status="failed", reason=str(error))
         self._log_reason(recorder, outcome)
         self._record_the_end(recorder)
         if self._is_attached:
-            recorder.flush(FINISH_S)
+            recorder.flush(_left_s(by_s))
             self._over(outcome.status)
         else:
-            self._seal(recorder, outcome, message)
+            self._seal(recorder, outcome, message, by_s)
         if failure is not None:
+            failure.args = (self._explain(failure),)
             raise failure
+
+    def _explain(self, failure: Exception) -> str:
+        left = [
+            each.local
+            for each in self._plan.outputs
+            if each.local is not None and each.local not in self._uploaded
+        ]
+        return explain_not_uploaded(failure, left if _is_away(failure) else [])
 
     def _log_reason(self, recorder: Recorder, outcome: Outcome) -> None:
         """Say in the log why the run failed; of a command its own output tells that."""
@@ -241,7 +286,9 @@ class LiveRun(Recording):
             recorder.pending.set_part("seeds", msgspec.to_builtins(seeds))
         self._late_code.record(recorder, with_cells=self.is_of_this_process)
 
-    def _seal(self, recorder: Recorder, outcome: Outcome, message: str) -> None:
+    def _seal(
+        self, recorder: Recorder, outcome: Outcome, message: str, by_s: float
+    ) -> None:
         end = RunEnd(
             status=outcome.status,
             exit_code=outcome.exit_code,
@@ -250,7 +297,7 @@ class LiveRun(Recording):
         )
         try:
             self._ask(lambda lake: send_left_behind(lake, self._known))
-            self.result = recorder.finish(end, timeout_s=FINISH_S)
+            self.result = recorder.finish(end, timeout_s=_left_s(by_s))
         except (UnauthenticatedError, ConflictError) as error:
             # An answer was lost, and the key has ended with the run; or it is sealed.
             self.result = self._look_up()
@@ -260,8 +307,9 @@ class LiveRun(Recording):
             self._over(outcome.status)
         if self.result is None:
             warn(
-                f"run {self.id[:12]}: the server does not know yet that it has ended; "
-                "'lakebed runs sync' tells it what waits"
+                f"run {self.id[:12]}: the server does not know yet that it has ended as "
+                f"{outcome.status}; 'lakebed runs sync' tells it what waits"
+                + ("" if outcome.status == "succeeded" else ", and publishes nothing")
             )
             return
         self.status = self.result.status
@@ -273,6 +321,8 @@ class LiveRun(Recording):
         if self._recorder is None:
             return
         self._log_reason(self._recorder, outcome)
+        with suppress(Exception):  # the cells of a notebook; its end counts more
+            self._record_the_end(self._recorder)
         if self._is_attached:
             self._recorder.flush(AT_EXIT_S)
         else:
@@ -299,6 +349,15 @@ class LiveRun(Recording):
             concurrent.futures.wait([self._others], OTHERS_S)
         if self._recorder is not None:
             self._recorder.close()
+
+
+def _is_away(error: Exception) -> bool:
+    return judge(error) == "away"
+
+
+def _left_s(by_s: float) -> float:
+    """Return how long the end may wait still; what uploads took is gone."""
+    return max(by_s - time.monotonic(), min(FINISH_S, LAST_TRY_S))
 
 
 def _find_commit(run: wire.Run, wish: wire.InputWish) -> str:

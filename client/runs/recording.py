@@ -18,6 +18,7 @@ from .. import tables
 from ..capture import mask_text
 from ..wire import runs as wire
 from ..wire.run_parts import Seeds
+from .changed_inputs import LocalInput
 from .late_code import LateCode
 from .log_lines import LogSender
 from .loggable import as_line, as_name, as_number, as_step, clean_params
@@ -67,6 +68,7 @@ class Recording:
         self._seeds: Seeds | None = None
         self._late_code = LateCode()
         self._uploaded: set[str] = set()
+        self._local_inputs: list[LocalInput] = []
         self._watch: Watch | None = None
         self._others: Future[None] | None = None
         self.status: Status = "new"

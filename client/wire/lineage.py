@@ -17,7 +17,8 @@ class Why(Body, frozen=True, kw_only=True):
 
     subject: str
     """As it was asked."""
-    run: Run
+    run: Run | None
+    """None: it is of a repository that the caller may not read, and made the version."""
     model: str | None = None
     version: int | None = None
     aliases: list[str] = msgspec.field(default_factory=list[str])
@@ -69,3 +70,6 @@ class Lineage(Body, frozen=True, kw_only=True):
     edges: list[LineageEdge]
     is_complete: bool
     """False: there is more than was asked for (`amount`, `depth`)."""
+    is_origin_hidden: bool = False
+    """Whether a version in it was made by a run of a repository that the caller may not
+    read: what it came from is left out."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from .body import Body
+from .interactive import find_interactive
 
 MASK = "***"
 """What stands where a secret was."""
@@ -96,6 +97,11 @@ class Code(Body, frozen=True, kw_only=True):
     def masked_argument(self) -> str | None:
         """An argument in which something was masked: the command cannot be run from it."""
         return next((word for word in self.argv if MASK in word), None)
+
+    @property
+    def interactive(self) -> str:
+        """What the command starts that waits for somebody to type; empty: nothing."""
+        return find_interactive(self.argv)
 
 
 class Distribution(Body, frozen=True, kw_only=True):

@@ -131,10 +131,22 @@ class RunEnd(RequestBody, frozen=True, kw_only=True):
     missing: list[Missing] = msgspec.field(default_factory=list[Missing])
 
 
+NOT_PUBLISHED = "not published: "
+"""How the reason begins of outputs that are not there, whoever recorded it."""
+
+INPUTS_CHANGED = "inputs.changed"
+"""The gap that names inputs whose files changed while the run used them."""
+
+UNLISTED = "..."
+"""The path of a difference that stands for what no record lists, and nobody compared."""
+
+
 class Difference(RequestBody, frozen=True, kw_only=True):
     """An output, or a metric, that did not come out as the first time."""
 
     path: str
+    within: str = ""
+    """The prefix that was compared as one output, if `path` is a file below such a one."""
     kind: Literal["changed", "missing", "added", "metric"]
     first_byte: int | None = None
     """Where the bytes differ first."""
@@ -149,7 +161,8 @@ class VerdictCreation(RequestBody, frozen=True, kw_only=True):
     rerun: str
     is_identical: bool
     compared: int
-    """Outputs that were compared."""
+    """Outputs of the first run that were compared, and what it deleted. What the second run
+    has beside them is `added`, and none of these."""
     differences: list[Difference] = msgspec.field(default_factory=list[Difference])
 
 

@@ -59,6 +59,7 @@ _STATUS: dict[HTTPStatus, tuple[type[LakeError], ...]] = {
         errors.CredentialNotFoundError,
         errors.GrantNotFoundError,
         errors.RunNotFoundError,
+        errors.RunPartNotFoundError,
         errors.SubjectNotFoundError,
         errors.ModelNotFoundError,
         errors.ModelVersionNotFoundError,

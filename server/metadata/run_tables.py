@@ -61,6 +61,15 @@ CREATE TABLE run_writer (
     PRIMARY KEY (run_id, writer)
 ) WITHOUT ROWID;
 
+-- Numbers that a writer passed over: what was never taken is not taken later.
+CREATE TABLE run_gap (
+    run_id INTEGER NOT NULL,
+    writer TEXT NOT NULL,
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL,
+    PRIMARY KEY (run_id, writer, first)
+) WITHOUT ROWID;
+
 -- Hidden branches on which a run prepares what it will publish.
 CREATE TABLE run_branch (
     run_id         INTEGER NOT NULL,

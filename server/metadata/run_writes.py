@@ -27,6 +27,7 @@ _OWN_TABLES = (
     "run_draft",
     "run_key",
     "run_writer",
+    "run_gap",
     "run_branch",
     "run_file",
     "run_log",
@@ -44,6 +45,7 @@ _OF_A_RUN_THAT_GOES_ON = (
     "run_log",
     "run_points",
     "run_writer",
+    "run_gap",
     "run_written",
 )
 
@@ -108,14 +110,37 @@ class RunWrites(RunReads):
 
     async def advance_writer(self, run_id: int, writer: str, sequence: int) -> bool:
         """See `RunTransaction.advance_writer`."""
-        return bool(
-            self._session.run(
-                "INSERT INTO run_writer (run_id, writer, sequence) VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET sequence = excluded.sequence "
-                "WHERE excluded.sequence > sequence",
-                (run_id, writer, sequence),
-            )
+        before = await self.find_writer(run_id, writer)
+        if sequence <= before:
+            return False
+        self._session.run(
+            "INSERT OR REPLACE INTO run_writer (run_id, writer, sequence) "
+            "VALUES (?, ?, ?)",
+            (run_id, writer, sequence),
         )
+        if sequence > before + 1:
+            self._session.run(
+                "INSERT INTO run_gap (run_id, writer, first, last) VALUES (?, ?, ?, ?)",
+                (run_id, writer, before + 1, sequence - 1),
+            )
+        return True
+
+    async def is_passed_over(self, run_id: int, writer: str, sequence: int) -> bool:
+        """See `RunTransaction.is_passed_over`."""
+        row = self._session.row(
+            "SELECT 1 FROM run_gap WHERE run_id = ?1 AND writer = ?2 "
+            "AND first <= ?3 AND last >= ?3",
+            (run_id, writer, sequence),
+        )
+        return row is not None
+
+    async def count_gaps(self, run_id: int, writer: str) -> int:
+        """See `RunTransaction.count_gaps`."""
+        row = self._session.row(
+            "SELECT count(*) FROM run_gap WHERE run_id = ? AND writer = ?",
+            (run_id, writer),
+        )
+        return 0 if row is None else int(row[0])
 
     async def find_writer(self, run_id: int, writer: str) -> int:
         """See `RunTransaction.find_writer`."""

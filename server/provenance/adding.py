@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from lakebed.client.wire.runs import MetricPoints, Missing, ParamValue, RunBatch
 
-from ..errors import InvalidValueError, TooManyError
+from ..errors import ConflictError, InvalidValueError, TooManyError
 from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.uploading import UploadLease, take_in
@@ -39,6 +39,9 @@ left out, and that is named; the summary goes no further either."""
 INPUTS_MAX = 20_000
 """What a run may be declared to read, beside what is observed: a record lists them all."""
 GAPS_MAX = 1000
+WRITER_GAPS_MAX = 1000
+"""Of the numbers of one writer: who counts by one makes one where a batch was refused, or
+a sign of life was lost."""
 GAP_CHARS_MAX = 1000
 """Of what is missing, and of why."""
 
@@ -54,6 +57,7 @@ async def append_batch(
 
     Raises:
         PermissionDeniedError, RunEndedError, InvalidValueError, TooManyError,
+        ConflictError: it comes behind a later one of its writer, and never came before.
         and what declared inputs and outputs raise
     """
     require_own(caller, run)
@@ -81,7 +85,9 @@ async def append_batch(
     async def action(tx: WriteTransaction) -> int:
         await tx.hear_run(run.id, now_ms=engine.clock())
         if not await tx.advance_writer(run.id, batch.writer, batch.sequence):
-            return await tx.find_writer(run.id, batch.writer)
+            return await _answer_again(tx, run, batch)
+        gap_count = await tx.count_gaps(run.id, batch.writer)
+        _check_count(gap_count, WRITER_GAPS_MAX, "gaps in the numbers of a writer")
         await tx.set_params(run.id, batch.params)
         gaps = [*missing, *await _add_points(tx, run, points)]
         if batch.log and not await _add_log(tx, run, batch.log):
@@ -102,6 +108,23 @@ async def append_batch(
         return batch.sequence
 
     return await engine.metadata.write(action)
+
+
+async def _answer_again(tx: WriteTransaction, run: RunRow, batch: RunBatch) -> int:
+    """Answer a batch that was taken before as it was answered then.
+
+    Raises:
+        ConflictError: it never was, and a later one was: its points and lines would stand
+            behind those that came after them.
+    """
+    last = await tx.find_writer(run.id, batch.writer)
+    if await tx.is_passed_over(run.id, batch.writer, batch.sequence):
+        raise ConflictError(
+            f"cannot take batch {batch.sequence} of writer '{batch.writer}': it was "
+            f"passed over, {last} was taken after it: number batches from 1 by one, and "
+            "send them in order"
+        )
+    return last
 
 
 async def _add_points(

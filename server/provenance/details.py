@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lakebed.client.wire.runs import OutputWish, Reason
 
-from ..errors import ObjectNotFoundError, RunGoesOnError
+from ..errors import RunGoesOnError, RunPartNotFoundError
 from ..ids import BlobId
 from ..repository.engine import Engine
 from ..runs.grading import grade_run
@@ -75,7 +75,7 @@ async def get_points(engine: Engine, run: RunRow, name: str) -> Points:
     """Return the points of a metric of `run`.
 
     Raises:
-        ObjectNotFoundError: it has no such metric.
+        RunPartNotFoundError: it has no such metric.
         CorruptDataError: they are damaged.
     """
     pieces: list[bytes] = []
@@ -94,7 +94,7 @@ async def get_points(engine: Engine, run: RunRow, name: str) -> Points:
             pieces += [piece for _, piece in page]
             after = page[-1][0]
     if not pieces:
-        raise ObjectNotFoundError("run", run.name, f"metric {name}")
+        raise RunPartNotFoundError(run.name, "metric", name)
     return await engine.build(lambda: decode_points(join_encoded(pieces)))
 
 
@@ -102,12 +102,12 @@ async def get_file(engine: Engine, run: RunRow, name: str) -> FileRow:
     """Return the kept file `name` of `run`.
 
     Raises:
-        ObjectNotFoundError: it has none of that name.
+        RunPartNotFoundError: it has none of that name.
     """
     for file in await engine.metadata.list_files(run.id):
         if file.name == name:
             return file
-    raise ObjectNotFoundError("run", run.name, name)
+    raise RunPartNotFoundError(run.name, "kept file", name)
 
 
 async def open_log(
@@ -118,7 +118,7 @@ async def open_log(
         return run.log_bytes, _first(iter_log(engine, run), run.log_bytes)
     try:
         file = await get_file(engine, run, LOG_FILE)
-    except ObjectNotFoundError:
+    except RunPartNotFoundError:
         return 0, _first(_nothing(), 0)
     return file.size_bytes, engine.blobs.iter_blob(
         BlobId(file.blob_id), file.size_bytes

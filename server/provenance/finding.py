@@ -62,9 +62,12 @@ async def find_readable(engine: Engine, text: str, caller: Caller) -> RunRow:
             the same.
         InvalidValueError: several runs begin so.
     """
-    run = await _find(engine, text)
-    if not caller.may_read(run.repository):
-        raise RunNotFoundError(text)
+    try:
+        run = await _find(engine, text)
+    except RunNotFoundError:
+        run = None
+    if run is None or not caller.may_read(run.repository):
+        raise RunNotFoundError(text, may_be_hidden=not caller.is_admin)
     return run
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from lakebed.client.wire.runs import InputWish, OutputWish
 
-from ..errors import InvalidValueError, ObjectNotFoundError
+from ..errors import InvalidValueError, ModelsRepositoryError, ObjectNotFoundError
 from ..ids import CommitId
-from ..refs.names import check_ref_name
+from ..refs.names import MODELS, check_ref_name
 from ..repository.contracts import WriteTransaction
 from ..repository.engine import Engine
 from ..repository.paths import encode_path
@@ -142,9 +142,12 @@ async def check_outputs(
     Raises:
         PermissionDeniedError, RepositoryNotFoundError, RefNotFoundError,
         ReadOnlyRepositoryError, ReadOnlyRefError, InvalidValueError
+        ModelsRepositoryError: versions of models are registered, and not written.
     """
     check_count(wishes, "outputs")
     for wish in wishes:
+        if wish.repository == MODELS:
+            raise ModelsRepositoryError(MODELS)
         check_ref_name(wish.branch)
         encode_path(wish.path)
         caller.require_write(wish.repository, wish.branch)

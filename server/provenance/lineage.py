@@ -202,8 +202,11 @@ class _Walk:
         here = version_node_id(version)
         if self._is_up:
             run = await self._reader.get_run_tag(version.run_id)
-            if run is not None:
+            if run is not None and self._is_shown(run.repository, None):
                 self._step(here, run, depth + 1, "registered")
+            else:
+                # Known without it, since a version has a run: that it is not shown is no secret.
+                self._graph.is_origin_hidden = True
             return
         self._step(here, Content(version.artifact), depth + 1, "registered")
 

@@ -53,6 +53,8 @@ class Graph:
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     edges: dict[Edge, None] = field(default_factory=dict[Edge, None])
     is_complete: bool = True
+    is_origin_hidden: bool = False
+    """Whether the run of a version was left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ..errors import (
     ModelVersionNotFoundError,
     StillNeededError,
 )
-from ..registry.names import alias_ref, read_number, version_ref
+from ..registry.names import NEWEST, alias_ref, read_number, version_ref
 from ..registry.rules import AliasRule, Approval, Check, Person
 from ..registry.store import Model, ModelReader, Version
 from ..repository.contracts import Snapshot, WriteTransaction
@@ -184,6 +184,26 @@ async def get_version(engine: Engine, name: str, text: str) -> VersionView:
     async def action(snapshot: Snapshot) -> VersionView:
         model = await require_model(snapshot, name)
         version = await require_version(snapshot, model, text)
+        return (await show_versions(snapshot, model, [version]))[0]
+
+    return await engine.metadata.snapshot(action)
+
+
+async def get_newest(engine: Engine, name: str) -> VersionView:
+    """Return the newest version of a model.
+
+    Raises:
+        ModelNotFoundError
+        ModelVersionNotFoundError: all were deleted.
+    """
+
+    async def action(snapshot: Snapshot) -> VersionView:
+        model = await require_model(snapshot, name)
+        newest = await snapshot.list_newest([model.id])
+        number = newest.get(model.id, 0)
+        version = await snapshot.find_version(model.id, number) if number else None
+        if version is None:
+            raise ModelVersionNotFoundError(model.name, NEWEST)
         return (await show_versions(snapshot, model, [version]))[0]
 
     return await engine.metadata.snapshot(action)

@@ -113,7 +113,7 @@ async def _publish(
             row,
             None,
             failure=f"access denied: '{ending.actor}' may not write '{row.repository}' "
-            f"at '{row.branch}': merge branch '{row.work_branch}' by hand",
+            f"at '{row.branch}': {_by_hand(row)}",
         )
     try:
         where = await get_repository(engine, row.repository)
@@ -317,11 +317,19 @@ def _message(run: RunRow, ending: Ending) -> str:
 
 
 def _explain_conflict(error: MergeConflictError, row: WorkBranchRow) -> str:
-    path = ""
+    where = f"at {error.count:,} paths"
     if error.conflicts:
-        path = show_path(getattr(error.conflicts[0], "path", b""))
+        where = f"at '{show_path(getattr(error.conflicts[0], 'path', b''))}'"
+        if error.count > 1:
+            where += f" and {error.count - 1:,} more"
     return (
-        f"branch '{row.branch}' of '{row.repository}' changed meanwhile where the run "
-        f"wrote: {error.count} paths, '{path}' first: merge branch '{row.work_branch}' "
-        "by hand"
+        f"branch '{row.branch}' of '{row.repository}' changed meanwhile {where}, where "
+        f"the run wrote too: {_by_hand(row)}"
+    )
+
+
+def _by_hand(row: WorkBranchRow) -> str:
+    return (
+        f"merge '{row.repository}/{row.work_branch}' into "
+        f"'{row.repository}/{row.branch}' by hand"
     )

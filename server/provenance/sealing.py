@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
+from lakebed.client.wire.runs import NOT_PUBLISHED
+
 from ..chunks.index import Frame, StoredFrame
 from ..chunks.pack import FRAME_BYTES_MAX
 from ..history.commit import Commit
@@ -173,7 +175,7 @@ async def _find_outputs(
 ) -> tuple[list[_Output], list[Missing]]:
     """Return what was published: declared prefixes and files, and every file."""
     gaps = [
-        Missing("outputs", f"not published: {each.failure}")
+        Missing("outputs", f"{NOT_PUBLISHED}{each.failure}")
         for each in published
         if each.commit is None
     ]

@@ -31,7 +31,7 @@ from ..runs.rows import RunRow
 from .callers import Caller
 from .contents import find_contents
 from .finding import find_readable
-from .models import VersionView, get_version
+from .models import VersionView, get_newest, get_version
 
 _SCHEMES = ("lakebed://", "s3://")
 _KINDS = ("run", "model", "file", "prefix")
@@ -86,9 +86,11 @@ async def find_subject(engine: Engine, text: str, caller: Caller) -> Subject:
 
 
 async def _find_version(engine: Engine, text: str, caller: Caller) -> VersionView:
-    name, _, version = text.partition("@")
+    name, at, version = text.partition("@")
     caller.require_read(MODELS, name)
-    return await get_version(engine, name, version or "latest")
+    if not at:
+        return await get_newest(engine, name)
+    return await get_version(engine, name, version)
 
 
 async def _find_content(

@@ -29,7 +29,8 @@ OTHERS_MAX = 10
 class Origin:
     """What produced something."""
 
-    details: RunDetails
+    details: RunDetails | None
+    """None: the run that made a version is of a repository that the caller may not read."""
     version: VersionView | None = None
     output: Use | None = None
     """What of the run it was asked for."""
@@ -48,17 +49,12 @@ async def find_origin(engine: Engine, text: str, caller: Caller) -> Origin:
         case RunRow() as run:
             return Origin(await get_details(engine, run))
         case VersionView() as view:
-            run = await _get_run(engine, view.version.run_id, caller)
-            return Origin(await get_details(engine, run), view)
+            made = await engine.metadata.find_run_by_id(view.version.run_id)
+            if made is None or not caller.may_read(made.repository):
+                return Origin(None, view)
+            return Origin(await get_details(engine, made), view)
         case Found() as found:
             return await _find_producer(engine, text, found, caller)
-
-
-async def _get_run(engine: Engine, run_id: int, caller: Caller) -> RunRow:
-    run = await engine.metadata.find_run_by_id(run_id)
-    if run is None or not caller.may_read(run.repository):
-        raise RunNotFoundError(f"#{run_id}")
-    return run
 
 
 async def _find_producer(
@@ -77,7 +73,9 @@ async def _find_producer(
     if not uses:
         raise SubjectNotFoundError(text, "no run is known to have produced it")
     chosen = await _choose(engine, found, uses)
-    run = await _get_run(engine, chosen.run.id, caller)
+    run = await engine.metadata.find_run_by_id(chosen.run.id)
+    if run is None:  # deleted since
+        raise RunNotFoundError(chosen.run.name)
     others = dict.fromkeys(use.run.name for use in uses if use.run != chosen.run)
     return Origin(
         await get_details(engine, run), None, chosen, tuple(others)[:OTHERS_MAX]

@@ -14,6 +14,7 @@ import msgspec
 from lakebed.client.wire import Code, Configuration, Environment, Grade, Reason, Seeds
 from lakebed.client.wire.body import Body
 from lakebed.client.wire.run_parts import REFUSALS
+from lakebed.client.wire.runs import INPUTS_CHANGED, NOT_PUBLISHED
 
 from .record import Missing
 
@@ -25,6 +26,7 @@ _CODE_FILES = ("code", "entry")
 _CAN_BE_DONE_WITHOUT = (
     *("code.bundle", "configuration.params", "environment.lock", "hardware", "log"),
     "seeds",
+    INPUTS_CHANGED,
 )
 """Gaps that leave a B: they may make a difference, and mostly do not."""
 
@@ -71,6 +73,12 @@ def _grade_code(evidence: Evidence) -> Iterator[Reason]:
             "'lakebed.client.run' in Python",
         )
         return
+    if code.interactive and code.notebook not in evidence.files:
+        yield _reason(
+            "D",
+            "code.argv",
+            f"what was typed into {code.interactive} is not recorded: run a script",
+        )
     if code.kind == "none":
         kept = [code.untracked, code.notebook]
         if any(name in evidence.files for name in kept) or any(
@@ -243,7 +251,13 @@ def _grade_gaps(evidence: Evidence) -> Iterator[Reason]:
         if gap.what == UNPUBLISHED:
             continue
         grade = "B" if gap.what.startswith(_CAN_BE_DONE_WITHOUT) else "C"
-        yield _reason(_at_best(grade), gap.what, f"not recorded: {gap.reason}")
+        # What became of outputs is recorded, though they are not there.
+        text = f"not recorded: {gap.reason}"
+        if gap.reason.startswith(NOT_PUBLISHED):
+            text = gap.reason
+        elif gap.what == INPUTS_CHANGED:
+            text = f"{gap.reason}: let the command write to another file"
+        yield _reason(_at_best(grade), gap.what, text)
 
 
 def _at_best(grade: str) -> Grade:

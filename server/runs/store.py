@@ -192,6 +192,14 @@ class RunTransaction(Protocol):
         """Note a batch of `writer`; False: it, or a later one, was taken before."""
         ...
 
+    async def is_passed_over(self, run_id: int, writer: str, sequence: int) -> bool:
+        """Tell whether a later batch of `writer` was taken, and this one never."""
+        ...
+
+    async def count_gaps(self, run_id: int, writer: str) -> int:
+        """Return how often `writer` passed numbers over."""
+        ...
+
     async def find_writer(self, run_id: int, writer: str) -> int:
         """Return how far the batches of `writer` were taken; 0: none was."""
         ...

@@ -41,6 +41,7 @@ CODES: dict[type[LakeError], tuple[str, int]] = {
     errors.ModelVersionNotFoundError: ("NoSuchKey", 404),
     errors.ApprovalNotFoundError: ("NoSuchKey", 404),
     errors.RunNotFoundError: ("AccessDenied", 403),
+    errors.RunPartNotFoundError: ("AccessDenied", 403),
     errors.SubjectNotFoundError: ("AccessDenied", 403),
     errors.RouteNotFoundError: ("NoSuchKey", 404),
     errors.MethodNotAllowedError: ("MethodNotAllowed", 405),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lakebed.server.auth.grants import Permission
+from lakebed.server.auth.principal import ANONYMOUS
+from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.errors import StillNeededError
 from lakebed.server.repository import repositories
 from lakebed.server.repository.resolving import resolve
@@ -383,3 +386,39 @@ async def test_a_repository_without_objects_is_kept_for_the_run_that_names_it(
 
     with pytest.raises(StillNeededError, match=f"run '{run.name}'"):
         await repositories.delete_unused_repository(engine, "empty")
+
+
+async def test_a_version_is_told_without_the_run_that_may_not_be_read(
+    server: Served, ask: Asker
+) -> None:
+    version = await make_version(server.engine)
+    run = (await ask("GET", f"{MODELS}/fraud/versions/{version}")).json["run"]
+    await server.people.create_user("ann", is_admin=False)
+    key = AccessKey("ANNKEY", "ann-secret")
+    ann = await server.people.get_user("ann", ANONYMOUS)
+    sealed_secret = server.master_key.seal(key)
+    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    await server.people.add_grant(
+        "ann", ANONYMOUS, repository="models", ref="fraud", level=Permission.READ
+    )
+    async with server.session(key) as session:
+        asked = Asker(session)
+        for subject in ("fraud", "fraud@1"):
+            why = await asked("GET", f"/../why?subject={subject}")
+            assert why.status == 200, why
+            assert (why.json["run"], why.json["version"]) == (None, 1)
+            assert b"lake" not in why.data
+            lineage = await asked("GET", f"/../lineage?subject={subject}")
+            assert [each["id"] for each in lineage.json["nodes"]] == ["model:fraud@1"]
+            assert lineage.json["is_origin_hidden"]
+        told = await asked("GET", f"/../runs/{run}")
+        nothing = await asked("GET", f"/../runs/{'0' * 32}")
+
+    assert (told.status, nothing.status) == (404, 404)
+    assert "or of a repository that you may not read" in told.json["message"]
+    # Whether there is one, nobody is told who may not read it.
+    assert told.json["message"].replace(run, "") == nothing.json["message"].replace(
+        "0" * 32, ""
+    )
+    lineage = await ask("GET", "/../lineage?subject=fraud")
+    assert "is_origin_hidden" not in lineage.json

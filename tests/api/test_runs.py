@@ -526,3 +526,69 @@ async def test_a_server_that_was_away_waits_for_who_kept_what_they_had_to_say(
     assert await lost.seal() == 1
 
     assert (await get(ask, f"/runs/{run.id}")).json["status"] == "lost"
+
+
+async def test_a_batch_that_was_passed_over_is_refused_and_not_thrown_away(
+    ask: Asker,
+) -> None:
+    run = await begin(ask)
+    for number, status in ((1, 200), (5, 200), (5, 200), (3, 409), (6, 200), (1, 200)):
+        answer = await append(ask, run, number, log=f"{number}\n")
+
+        assert answer.status == status, number
+        if status == 409:
+            assert "batch 3 of writer 'w'" in answer.json["message"]
+    await end(ask, run)
+
+    log = (await get(ask, f"/repositories{run.path}/log")).data
+    assert log == b"1\n5\n6\n"
+
+
+async def test_what_a_run_has_not_is_called_what_it_is(ask: Asker) -> None:
+    run = await begin(ask)
+    for part, what in (("metrics", "metric"), ("files", "kept file")):
+        for _ in ("while it goes on", "sealed"):
+            told = await get(ask, f"/repositories{run.path}/{part}?name=zz")
+
+            assert (told.status, told.json["code"]) == (404, "run-part-not-found")
+            assert told.json["message"] == f"{what} not found: 'zz' of run '{run.id}'"
+            await end(ask, run)
+
+
+async def test_nothing_is_written_to_a_version_of_a_model(ask: Asker) -> None:
+    output = {"repository": "models", "branch": "fraud@1", "path": "y"}
+    refused = await ask("POST", "/lake/runs", json={"outputs": [output]})
+
+    assert (refused.status, refused.json["code"]) == (403, "models-repository")
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+async def test_what_a_sealed_run_read_outlives_the_ref_that_it_named(
+    ask: Asker, kind: str
+) -> None:
+    """Refs are names: the run has the commit, which stays as long as the run."""
+    await ask.put("a", b"base")
+    await ask.commit()
+    await ask("POST", "/lake/branches", json={"name": "dev", "source": "main"})
+    await ask.put("a", b"only on dev", branch="dev")
+    commit = await ask.commit(branch="dev")
+    ref = "dev"
+    if kind == "tag":
+        ref = "v1"
+        await ask("POST", "/lake/tags", json={"id": "v1", "ref": commit})
+    run = await begin(ask, inputs=[{"repository": "lake", "ref": ref, "path": "a"}])
+    sealed = await end(ask, run)
+
+    assert (await ask("DELETE", "/lake/branches/dev")).status == 204
+    if kind == "tag":
+        assert (await ask("DELETE", "/lake/tags/v1")).status == 204
+
+    assert [each["commit"] for each in sealed["inputs"]] == [commit]
+    assert (await ask("GET", f"/lake/refs/{ref}/objects?path=a")).status == 404
+    read = await ask("GET", f"/lake/refs/{commit}/objects?path=a")
+    assert read.data == b"only on dev"
+    again = await begin(
+        ask, rerun_of=run.id, inputs=[{"repository": "lake", "ref": ref, "path": "a"}]
+    )
+    shown = (await get(ask, f"/runs/{again.id}")).json
+    assert [each["commit"] for each in shown["inputs"]] == [commit]

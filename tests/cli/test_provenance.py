@@ -71,6 +71,28 @@ def test_whatever_it_is_asked_by_it_is_the_same_run(
     assert set(found.values()) == {two_versions[0]}
 
 
+def test_a_model_alone_is_its_newest_version(
+    lakebed: Lakebed, repository: str, two_versions: list[str]
+) -> None:
+    model, (first, second) = f"m-{repository}", two_versions
+
+    why = lakebed("why", model, "--json").json
+    assert (why["run"]["id"], why["version"]) == (second, 2)
+    (root,) = [
+        node["id"]
+        for node in lakebed("lineage", model, "--json").json["nodes"]
+        if node["depth"] == 0
+    ]
+    assert root == f"model:{model}@2"
+    compared = lakebed("compare", model, f"{model}@1", "--json").json
+    assert (compared["left"], compared["right"]) == (second, first)
+    again = lakebed("rerun", model, "--env", "current", "--json").json
+    assert again["run"] == second
+    nothing = lakebed("why", f"{model}-not", succeeds=False)
+    assert nothing.code == 3
+    assert f"'{model}-not'" in nothing.err
+
+
 def test_why_names_code_data_and_outputs(
     lakebed: Lakebed, repository: str, two_versions: list[str]
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lakebed.client.retrying import RetryPolicy
 from lakebed.client.wire import Run
 
 from support.commands import Lakebed
@@ -23,6 +24,9 @@ from support.running import (
     started,
 )
 from support.s3server import ServerProcess
+
+TRIES = RetryPolicy().attempts_max
+"""Of one request."""
 
 
 def test_what_a_killed_script_had_not_sent_is_in_the_record(
@@ -227,7 +231,167 @@ def test_outputs_that_cannot_be_published_are_kept_for_a_merge_by_hand(
     found = look(name)
     assert found.status == "failed"
     (left,) = found.work_branches
-    assert f"'{repository}/{left.work_branch}' (for 'main')" in done.stderr
+    reason = (
+        f"branch 'main' of '{repository}' changed meanwhile at 'out.txt', where the run "
+        f"wrote too: merge '{repository}/{left.work_branch}' into '{repository}/main' by "
+        "hand"
+    )
+    assert done.stderr.splitlines()[-2:] == [
+        f"error: outputs of run '{name}' are not published: {reason}",
+        f"run {name}",
+    ]
+    why = lakebed("why", name).out.splitlines()
+    assert f"grade\tC: not published: {reason}" in why
+    assert sum(reason in line for line in why) == 1
     shown = lakebed("cat", f"lakebed://{repository}/{left.work_branch}/out.txt")
     assert shown.out == "ours"
     assert lakebed("cat", f"lakebed://{repository}/main/out.txt").out == "other"
+
+
+def test_the_exit_code_is_the_command_s_though_its_output_is_not_there(
+    folder: Path, repository: str, look: Callable[[str], Run], lakebed: Lakebed
+) -> None:
+    output = f"nothere.txt=lakebed://{repository}/main/out.txt"
+    name, _ = run(folder, "-o", output, "--", "true", code=1)
+
+    found = look(name)
+    assert (found.status, found.exit_code) == ("failed", 0)
+    assert [gap.reason for gap in found.missing if gap.what == "outputs"] == [
+        "not published: output 'nothere.txt' is not there"
+    ]
+    assert "failed, exit code 0" in lakebed("why", name).out
+
+
+def test_the_exit_code_is_the_command_s_though_the_output_branch_was_deleted(
+    folder: Path, repository: str, look: Callable[[str], Run], lakebed: Lakebed
+) -> None:
+    lakebed("branch", "create", f"{repository}/gone", "main")
+    (folder / "out.txt").write_text("ours")
+    ours = {name: value for name, value in os.environ.items() if "LAKEBED" in name}
+    delete = [*LAKEBED, "branch", "delete", f"{repository}/gone", "--yes"]
+    source = (
+        "import os, subprocess\n"
+        "[os.environ.pop(name) for name in list(os.environ) if 'LAKEBED' in name]\n"
+        f"os.environ |= {ours!r}\n"
+        f"subprocess.run({delete!r}, check=True)\n"
+    )
+    output = f"out.txt=lakebed://{repository}/gone/out.txt"
+    name, _ = run(folder, "-o", output, *python(source), code=3)
+
+    found = look(name)
+    assert (found.status, found.exit_code) == ("failed", 0)
+    assert any("'gone'" in gap.reason for gap in found.missing)
+
+
+def test_a_command_that_never_started_has_no_exit_code(
+    folder: Path, repository: str, look: Callable[[str], Run], lakebed: Lakebed
+) -> None:
+    (folder / "here.txt").write_text("another")
+    (folder / "in.txt").write_text("there")
+    lakebed("cp", str(folder / "in.txt"), f"lakebed://{repository}/main/in.txt")
+    lakebed("commit", f"{repository}/main", "-m", "In")
+    wanted = f"lakebed://{repository}/main/in.txt=here.txt"
+    name, _ = run(folder, "-i", wanted, "--", "true", code=None)
+
+    assert (look(name).status, look(name).exit_code) == ("failed", None)
+
+
+def test_outputs_that_a_server_that_is_away_did_not_get_stay_where_they_are(
+    folder: Path,
+    repository: str,
+    server: ServerProcess,
+    lakebed: Lakebed,
+    look: Callable[[str], Run],
+) -> None:
+    source = (
+        "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        "open('out.txt', 'w').write('made')\n"
+    )
+    output = f"out.txt=lakebed://{repository}/main/out.txt"
+    env = {**os.environ, "LAKEBED_RUN_FINISH_S": "0.1"}
+    with (
+        away_on_cue(server.url) as proxy,
+        started(
+            folder,
+            repository,
+            source,
+            *("-o", output),
+            stdin=subprocess.PIPE,
+            env={**env, "LAKEBED_SERVER": proxy.url},
+        ) as process,
+    ):
+        proxy.decide = lambda number, line: "request"
+        _, err = process.communicate("", timeout=120)
+        name = id_of(err)
+        proxy.decide = lambda number, line: None
+        lakebed("runs", "sync")
+
+    assert process.returncode != 0
+    assert "the local files are intact: upload 'out.txt' with 'lakebed cp -r'" in err
+    assert "'lakebed runs sync' tells it what waits, and publishes nothing" in err
+    assert (folder / "out.txt").read_text() == "made"
+    found = look(name)
+    assert (found.status, found.exit_code) == ("failed", 0)
+    assert any(gap.reason.startswith("not published: ") for gap in found.missing)
+
+
+def test_a_server_that_comes_back_in_time_gets_the_outputs(
+    folder: Path, repository: str, server: ServerProcess, look: Callable[[str], Run]
+) -> None:
+    source = (
+        "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        "open('out.txt', 'w').write('made')\n"
+    )
+    with (
+        away_on_cue(server.url) as proxy,
+        started(
+            folder,
+            repository,
+            source,
+            *("-o", f"out.txt=lakebed://{repository}/main/out.txt"),
+            stdin=subprocess.PIPE,
+            env={**os.environ, "LAKEBED_SERVER": proxy.url},
+        ) as process,
+    ):
+        lost = 0
+
+        def lose_many(number: int, line: str) -> Fault | None:
+            nonlocal lost
+            lost += "/objects" in line
+            return "request" if "/objects" in line and lost <= TRIES + 1 else None
+
+        proxy.decide = lose_many
+        _, err = process.communicate("", timeout=120)
+
+    assert process.returncode == 0, err
+    assert lost > TRIES
+    assert look(id_of(err)).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        ("open('in/a.txt', 'a').write('more')", True),
+        ("import os; os.remove('in/a.txt')", True),
+        ("import os; os.utime('in/a.txt', (1, 1))", False),
+        ("print(open('in/a.txt').read())", False),
+    ],
+)
+def test_an_input_that_the_command_alters_is_named(
+    folder: Path,
+    repository: str,
+    look: Callable[[str], Run],
+    lakebed: Lakebed,
+    source: str,
+    changed: bool,
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name)
+        there = f"lakebed://{repository}/main/in/{name}"
+        lakebed("cp", str(folder / name), there)
+    lakebed("commit", f"{repository}/main", "-m", "In")
+    wanted = f"lakebed://{repository}/main/in/=in"
+    name, _ = run(folder, "-i", wanted, *python(source))
+
+    told = [gap.reason for gap in look(name).missing if gap.what == "inputs.changed"]
+    assert told == ["'in/a.txt' was changed while the run used it"] * changed

@@ -192,6 +192,28 @@ class RunContract:
         assert await take("b", 1)
         assert await metadata.write(lambda tx: tx.find_writer(run.id, "a")) == 3
 
+    async def test_numbers_that_a_writer_passed_over_are_known(
+        self, metadata: Metadata, run: RunRow
+    ) -> None:
+        async def passed_over(writer: str) -> list[int]:
+            return [
+                number
+                for number in range(1, 12)
+                if await metadata.write(
+                    lambda tx, number=number: tx.is_passed_over(run.id, writer, number)
+                )
+            ]
+
+        for number in (1, 5, 6, 5, 3, 9):
+            await metadata.write(
+                lambda tx, number=number: tx.advance_writer(run.id, "a", number)
+            )
+        await metadata.write(lambda tx: tx.advance_writer(run.id, "b", 2))
+
+        assert await passed_over("a") == [2, 3, 4, 7, 8]
+        assert await passed_over("b") == [1]
+        assert await metadata.write(lambda tx: tx.count_gaps(run.id, "a")) == 2
+
     @pytest.mark.parametrize(
         "value", [None, True, False, 0, 1, -(2**63), 0.1, 1.0, "", "007", "true", "1.0"]
     )

@@ -262,6 +262,13 @@ CREATE TABLE run_file (
     size_bytes INTEGER NOT NULL,
     PRIMARY KEY (run_id, name)
 ) WITHOUT ROWID;
+CREATE TABLE run_gap (
+    run_id INTEGER NOT NULL,
+    writer TEXT NOT NULL,
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL,
+    PRIMARY KEY (run_id, writer, first)
+) WITHOUT ROWID;
 CREATE INDEX run_going_on ON run (heard_ms) WHERE record IS NULL;
 CREATE TABLE run_input (
     run_id      INTEGER NOT NULL,

@@ -202,3 +202,47 @@ def test_a_repository_that_a_version_needs_stays(lake: Lake, lakebed: Lakebed) -
     assert "lakebed model delete" in refused.err
     lakebed("model", "delete", "fraud", "-y")
     lakebed("repo", "delete", "lake", "-y")
+
+
+def test_promoting_to_where_an_alias_is_says_that_the_reason_is_not_kept(
+    lake: Lake, lakebed: Lakebed
+) -> None:
+    lakebed("model", "register", "fraud", "--run", lake.train(), "--path", "model/")
+    promote = ("model", "promote", "fraud@1", "--alias", "prod")
+    first = lakebed(*promote, "--reason", "once").out
+    again = lakebed(*promote, "--reason", "again").out
+
+    assert first == "'fraud@prod' is at version 1\n"
+    assert again == (
+        "'fraud@prod' was there already, at version 1; the reason is not kept\n"
+    )
+    assert len(lakebed("model", "log", "fraud@prod").out.splitlines()) == 1
+
+
+def test_an_alias_without_a_name_is_refused_as_that(
+    lake: Lake, lakebed: Lakebed
+) -> None:
+    lakebed("model", "register", "fraud", "--run", lake.train(), "--path", "model/")
+
+    refused = lakebed("model", "promote", "fraud@1", "--alias", "", code=1)
+
+    assert refused.err == (
+        "error: cannot move an alias of 'fraud': its name is empty: give one\n"
+    )
+
+
+def test_a_run_that_a_check_needs_names_the_way_out(
+    lake: Lake, lakebed: Lakebed
+) -> None:
+    lakebed("model", "register", "fraud", "--run", lake.train(), "--path", "model/")
+    judge = lake.judge("fraud@1")
+    lakebed("model", "check", "fraud@1", "bias", "--run", judge)
+
+    refused = lakebed("runs", "delete", judge, "--yes", code=4)
+    assert (
+        "needed by the check of fraud@1: delete those first; a check goes with its "
+        in (refused.err)
+    )
+    # And it is a way out.
+    lakebed("model", "delete", "fraud@1", "--yes")
+    lakebed("runs", "delete", judge, "--yes")

@@ -151,6 +151,7 @@ TABLES_WITHOUT = {
     "purge": "what is left to remove",
     "run_key": "keys",
     "run_writer": "numbers",
+    "run_gap": "numbers",
     "run_branch": "names of branches",
     "run_draft": "what a recorder gave, until it is sealed",
     "run_written": "names of paths",

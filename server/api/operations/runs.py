@@ -179,7 +179,11 @@ async def _keep(call: Call[RunPartQuery, Kept], run: RunRow) -> Created[wire.Kep
 
 
 async def get_run_file(call: Call[RunPartQuery, NoBody]) -> ObjectBytes:
-    """Get a file that was kept with a run."""
+    """Get a file that was kept with a run.
+
+    Raises:
+        RunPartNotFoundError
+    """
     file = await details.get_file(call.engine, await _find(call), call.query.name)
     blob = call.engine.blobs.iter_blob(BlobId(file.blob_id), file.size_bytes)
     async with aclosing(blob):
@@ -189,7 +193,11 @@ async def get_run_file(call: Call[RunPartQuery, NoBody]) -> ObjectBytes:
 async def get_run_metric(
     call: Call[RunPartQuery, NoBody],
 ) -> Shown[wire.MetricPoints]:
-    """Get all points of a metric of a run."""
+    """Get all points of a metric of a run.
+
+    Raises:
+        RunPartNotFoundError
+    """
     name = call.query.name
     points = await details.get_points(call.engine, await _find(call), name)
     return answer(await call.engine.build(show_points, name, points))

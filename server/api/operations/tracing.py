@@ -29,7 +29,8 @@ async def get_why(call: Call[WhyQuery, NoBody]) -> Shown[wire.Why]:
     """
     subject = call.query.subject
     origin = await why.find_origin(call.engine, subject, call.caller)
-    view, run = origin.version, show_run(origin.details)
+    view = origin.version
+    run = None if origin.details is None else show_run(origin.details)
     return answer(
         wire.Why(
             subject=subject,
@@ -37,7 +38,7 @@ async def get_why(call: Call[WhyQuery, NoBody]) -> Shown[wire.Why]:
             model=None if view is None else view.model.name,
             version=None if view is None else view.version.number,
             aliases=[] if view is None else list(view.aliases),
-            output=_find_output(run, origin.output),
+            output=None if run is None else _find_output(run, origin.output),
             others=list(origin.others),
         )
     )
@@ -97,6 +98,7 @@ def _show_graph(query: LineageQuery, graph: Graph) -> wire.Lineage:
         nodes=[_show_node(node) for node in graph.nodes.values()],
         edges=[_show_edge(edge) for edge in graph.edges],
         is_complete=graph.is_complete,
+        is_origin_hidden=graph.is_origin_hidden,
     )
 
 

@@ -191,6 +191,7 @@ def test_what_rerun_would_refuse_is_not_offered() -> None:
     runs = [
         make_run(code=argument),
         make_run(code=cells),
+        make_run(code=msgspec.structs.replace(kept, argv=["ipython"])),
         make_run(code=kept, configuration=Configuration(files=[file])),
     ]
 
@@ -296,3 +297,13 @@ def test_a_screen_never_runs_over_and_never_hides_without_saying_how_much(
     least = sum(min(count, kept + 1) for count in counts)
     assert len(laid) <= max(height, least)
     assert max(map(width_of, texts)) <= columns
+
+
+def test_a_version_whose_run_may_not_be_read_says_that_and_no_more() -> None:
+    facts = facts_of(Why(subject="m@3", run=None, model="m", version=3))
+
+    told = [(each.label, line.text) for each in facts for line in each.lines]
+    assert told == [
+        ("what", "version 3 of model 'm'"),
+        ("run", "made by a run of a repository that you may not read"),
+    ]

@@ -46,8 +46,8 @@ from lakebed.client.runs.output_log import (
     shorten_text,
 )
 
-CHARS = 3_000
-"""What takes the square of it takes seconds for the second text."""
+CHARS = 1_500
+"""What takes the square of it takes some half a second for the second text."""
 GROWTH_MAX = 6
 """Four times as much takes four times as long; the rest is for a machine that is busy."""
 NOTHING_S = 0.02

@@ -240,6 +240,59 @@ def test_arrays_of_an_archive_are_compared_by_name(folder: Path) -> None:
     assert "(w[1]: 2 is 2.5)" in found.detail
 
 
+def test_texts_in_an_archive_do_not_hide_its_numbers(folder: Path) -> None:
+    text, other = (b"\x93NUMPY\x01\x00" + word for word in (b"a text", b"another"))
+
+    found = changed(
+        folder,
+        "a.npz",
+        npz({"names": text, "w": npy([1.0, 2.0])}),
+        npz({"names": text, "w": npy([1.0, 2.5])}),
+        Tolerance(1.0),
+    )
+    assert found.detail.startswith("1 of 2 numbers differ, by 0.5 at most (w[1]: ")
+    assert found.is_within_tolerance
+
+    found = changed(
+        folder,
+        "b.npz",
+        npz({"names": text, "w": npy([1.0])}),
+        npz({"names": other, "w": npy([1.5])}),
+        Tolerance(1.0),
+    )
+    assert "array 'names' has other bytes" in found.detail
+    assert "1 of 1 numbers differ" in found.detail
+    assert not found.is_within_tolerance
+
+
+def test_numbers_that_differ_are_shown_so_that_they_do(folder: Path) -> None:
+    found = changed(folder, "a.npy", npy([500.0]), npy([500.0000000003]))
+
+    assert "([0]: 500.0 is 500.0000000003)" in found.detail
+
+
+def test_that_a_library_is_missing_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    exact = changed(folder, "a.parquet", b"PAR1a", b"PAR1b")
+    tolerant = changed(folder, "b.parquet", b"PAR1a", b"PAR1b", Tolerance(1.0))
+
+    reason = "pyarrow is not installed where lakebed is"
+    assert exact.detail.endswith(f"; its numbers are not compared: {reason}")
+    assert tolerant.detail.endswith(f"; the tolerance is not applied: {reason}")
+    assert not tolerant.is_within_tolerance
+
+
+def test_a_tolerance_for_what_has_no_numbers_is_said_not_to_be_applied(
+    folder: Path,
+) -> None:
+    found = changed(folder, "a.bin", b"a", b"b", Tolerance(1.0))
+
+    assert "the tolerance is not applied" in found.detail
+
+
 def test_an_archive_that_begins_before_its_file_is_compared_by_bytes(
     folder: Path,
 ) -> None:

@@ -198,6 +198,10 @@ async def test_the_environment_that_is_here_is_taken_when_asked_for(
             "was a notebook, .* kept with it as 'cells.ipynb'",
         ),
         (
+            {"code": msgspec.structs.replace(CODE, argv=["/usr/bin/ipython"])},
+            "it was ipython, which waits for somebody to type",
+        ),
+        (
             {"outputs": [make_output("m", local="../../../m")]},
             "more than one folder above the code",
         ),

@@ -39,7 +39,7 @@ async def test_a_deleted_tag_does_not_come_back_as_a_branch(engine: Engine) -> N
     await tags.create_tag(engine, R, "v1", "main", actor="me")
     await tags.delete_tag(engine, R, "v1", actor="me")
 
-    with pytest.raises(InvalidValueError, match="nothing to undo"):
+    with pytest.raises(InvalidValueError, match="was a tag, and tags are not undone"):
         await branches.undo(engine, R, "v1", actor="me")
 
     page = await branches.list_branches(engine, R, limit=10)

@@ -48,6 +48,7 @@ def test_all_that_is_asked_for_is_an_a_without_reasons() -> None:
 @pytest.mark.parametrize(
     ("grade", "what", "given"),
     [
+        ("D", "code.argv", {"code": {**CODE, "argv": ["ipython"]}}),
         ("B", "code.is_pushed", {"code": {**CODE, "is_pushed": False}}),
         ("B", "code.is_pushed", {"code": {**CODE, "is_pushed": None}}),
         ("C", "code.commit", {"code": {**CODE, "commit": None}}),
