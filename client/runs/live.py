@@ -343,6 +343,10 @@ class LiveRun(Recording):
                 exit_code=outcome.exit_code,
                 ended_ms=time.time_ns() // 1_000_000,
             )
+            left_behind = self._recorder.call(
+                lambda lake: send_left_behind(lake, self._known)
+            )
+            concurrent.futures.wait([left_behind], AT_EXIT_S)
             self._recorder.finish(end, timeout_s=AT_EXIT_S)
         self._over(outcome.status)
 

@@ -39,7 +39,7 @@ MEMORY_BYTES_MAX = 16 << 20
 """What waits in memory when the file cannot be written."""
 SUFFIX = ".spool"
 LATE_SUFFIX = ".late"
-"""Of a file whose run had ended before all of it was sent."""
+"""Of a file that nobody can send: its run had ended before, or its head is damaged."""
 
 Kind = Literal["HEAD", "BATCH", "FILE", "END", "DAMAGED"]
 
@@ -69,6 +69,10 @@ class SpooledFile(Body, frozen=True, kw_only=True):
 
 
 SpoolItem = RunBatch | SpooledFile | RunEnd
+
+
+class SpoolDamagedError(Exception):
+    """Nobody can tell which run a file is of."""
 
 
 class SpoolFullError(Exception):
@@ -126,10 +130,11 @@ class Spool:
 
     @classmethod
     def open(cls, path: Path) -> Self | None:
-        """Open a file that was left behind; None: somebody writes it, or it is damaged.
+        """Open a file that was left behind; None: somebody writes it, or it is empty.
 
         Raises:
             OSError: it cannot be read.
+            SpoolDamagedError: its head cannot be.
         """
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -138,13 +143,16 @@ class Spool:
             os.close(fd)
             return None
         lines = list(_read_lines(fd))
-        try:
-            if not lines or lines[0].kind != "HEAD":
-                raise WireError("it has no head")
-            head = decode(_body_of(fd, lines[0]), SpoolHead)
-        except WireError:
+        if not lines:
             os.close(fd)
             return None
+        try:
+            if lines[0].kind != "HEAD":
+                raise WireError("it has none")
+            head = decode(_body_of(fd, lines[0]), SpoolHead)
+        except WireError as error:
+            os.close(fd)
+            raise SpoolDamagedError(f"its head cannot be read: {error}") from error
         spool = cls(path, head, fd)
         spool._head_bytes = lines[0].size_bytes
         spool._lines = deque(lines[1:])
@@ -237,12 +245,7 @@ class Spool:
     def set_aside(self) -> Path:
         """Close the file and call it so that nobody tries to send it; return the path."""
         self.leave()
-        aside = self.path.with_suffix(LATE_SUFFIX)
-        try:
-            self.path.rename(aside)
-        except OSError:  # it is said again, then
-            return self.path
-        return aside
+        return put_aside(self.path)
 
     def remove(self) -> None:
         """Close the file and remove it, with the files to keep beside it."""
@@ -290,6 +293,15 @@ class Spool:
         self.leave()
         with suppress(OSError):
             self.path.unlink()
+
+
+def put_aside(path: Path) -> Path:
+    """Call a file so that nobody tries to send it; return its path."""
+    aside = path.with_suffix(LATE_SUFFIX)
+    try:
+        return path.rename(aside)
+    except OSError:  # it is said again, then
+        return path
 
 
 def _line(kind: Kind, body: Body) -> bytes:

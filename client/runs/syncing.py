@@ -14,7 +14,15 @@ from .outbox import warn
 from .pending import as_missing
 from .reach import RunAddress
 from .sending import deliver, judge, name_missing
-from .spool import SUFFIX, Spool, SpoolHead, SpoolItem, spool_folder
+from .spool import (
+    SUFFIX,
+    Spool,
+    SpoolDamagedError,
+    SpoolHead,
+    SpoolItem,
+    put_aside,
+    spool_folder,
+)
 
 OTHERS_MAX = 20
 """Runs that one run sends the rest of, when it begins; `lakebed runs sync` sends all."""
@@ -49,7 +57,7 @@ async def send_left_behind(lake: AsyncClient, address: RunAddress) -> None:
     Called before the run ends: a script that was killed has logged what counts.
     """
     for path in await asyncio.to_thread(list_left_behind, address.run):
-        spool = await asyncio.to_thread(_open, path)
+        spool = await asyncio.to_thread(_open_whole, path)
         if spool is not None:
             _tell_of_lost(await _send_all(lake, spool))
 
@@ -62,7 +70,7 @@ async def send_of_others(saved_server: str, url: str) -> None:
         url: where it is now.
     """
     for path in (await asyncio.to_thread(list_left_behind))[:OTHERS_MAX]:
-        spool = await asyncio.to_thread(_open, path)
+        spool = await asyncio.to_thread(_open_whole, path)
         if spool is None:
             continue
         if spool.head.server != saved_server or not len(spool):
@@ -89,10 +97,15 @@ async def sync(
         folder: where the files are.
     """
     for path in await asyncio.to_thread(lambda: list_left_behind(folder=folder)):
-        spool = await asyncio.to_thread(_open, path)
-        if spool is None:
+        try:
+            spool = await asyncio.to_thread(_open, path)
+        except SpoolDamagedError as error:
+            aside = str(await asyncio.to_thread(put_aside, path))
+            run = path.stem.partition("-")[0]
+            yield Synced(run, aside, 0, 1, str(error), is_late=True)
             continue
-        yield await _sync_one(spool, connect)
+        if spool is not None:
+            yield await _sync_one(spool, connect)
 
 
 async def _sync_one(
@@ -178,6 +191,13 @@ def _open(path: Path) -> Spool | None:
         return Spool.open(path)
     except OSError:
         return None
+
+
+def _open_whole(path: Path) -> Spool | None:
+    try:
+        return _open(path)
+    except SpoolDamagedError:
+        return None  # `sync` tells of it
 
 
 def _age(path: Path) -> float:

@@ -582,6 +582,19 @@ def test_what_came_too_late_is_said_once_and_put_aside(state: Path) -> None:
         aside.unlink()
 
 
+def test_a_file_with_a_damaged_head_is_said_once_and_put_aside(state: Path) -> None:
+    with serving() as (_, proxy):
+        path = _leave_behind(proxy.url, proxy, state)
+        path.write_bytes(path.read_bytes().replace(b"HEAD {", b"HEAD \0", 1))
+
+        (synced,) = asyncio.run(_sync())
+
+        assert (synced.run, synced.sent, synced.is_late) == (RUN, 0, True)
+        assert "its head cannot be read" in synced.problem
+        assert Path(synced.path).exists()
+        assert asyncio.run(_sync()) == []
+
+
 def test_a_batch_that_no_json_can_hold_is_not_taken_for_damage(tmp_path: Path) -> None:
     made = Spool.create(_head(), folder=tmp_path)
     with pytest.raises((TypeError, UnicodeEncodeError)):

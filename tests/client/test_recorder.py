@@ -19,7 +19,7 @@ from lakebed.client.runs import spool
 from lakebed.client.runs.pace import Pace
 from lakebed.client.runs.reach import RunAddress
 from lakebed.client.runs.recorder import Recorder
-from lakebed.client.runs.spool import Spool, SpoolHead
+from lakebed.client.runs.spool import Spool, SpoolDamagedError, SpoolHead
 from lakebed.client.runs.syncing import Synced, sync
 from lakebed.client.wire.runs import RunEnd
 
@@ -307,7 +307,8 @@ def test_a_damaged_head_is_no_spool(tmp_path: Path) -> None:
     path = tmp_path / "damaged.spool"
     path.write_bytes(b"HEAD {}\nBATCH {}\n")
 
-    assert Spool.open(path) is None
+    with pytest.raises(SpoolDamagedError, match="its head cannot be read"):
+        Spool.open(path)
 
 
 def test_a_head_shows_no_secret() -> None:

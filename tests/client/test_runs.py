@@ -609,6 +609,26 @@ def test_what_a_forked_child_logged_last_arrives(
         assert lake.client.get_run(name).status == "succeeded"
 
 
+def test_what_a_killed_child_logged_arrives_also_if_nobody_ends_the_run(
+    server: ServerProcess,
+) -> None:
+    done = execute(
+        server,
+        "import multiprocessing\n"
+        "def work(number): lake.current_run().log_metric('loss', number, step=number)\n"
+        "run = lake.run(repository='penguins').start()\n"
+        "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "    pool.map(work, range(3))\n"
+        "print(run.id)\n",
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    with as_admin(server.url) as lake:
+        found = lake.client.get_run(done.stdout.strip())
+    assert found.status == "interrupted"
+    assert [each.count for each in found.metrics] == [3]
+
+
 def test_a_child_that_leaves_the_block_of_its_parent_does_not_end_the_run(
     server: ServerProcess,
 ) -> None:

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from lakebed.client.differences import Tolerance, compare_files
+from lakebed.client.runs.loggable import as_number, as_step, clean_params
 
 # Untyped: the type checkers run where these are not installed.
 np: Any = importlib.import_module("numpy")
@@ -41,6 +43,41 @@ def test_numpy_draws_the_same_whenever_it_is_imported(order: tuple[str, str]) ->
 
     assert drawn == np.random.RandomState(7).rand()
     assert seeds == {"python": 7, "numpy": 7}
+
+
+def test_numbers_of_numpy_are_what_they_stand_for() -> None:
+    given = {
+        "float64": np.float64(0.1),
+        "float32": np.float32(0.5),
+        "longdouble": np.longdouble("0.5"),
+        "int64": np.int64(3),
+        "bool": np.bool_(True),
+        "str": np.str_("a"),
+        "array": np.array(2),
+        "nan": np.float64("nan"),
+    }
+
+    params = clean_params(given)
+
+    assert msgspec.json.decode(msgspec.json.encode(params)) == {
+        "float64": 0.1,
+        "float32": 0.5,
+        "longdouble": "0.5",
+        "int64": 3,
+        "bool": True,
+        "str": "a",
+        "array": 2,
+        "nan": "nan",
+    }
+    steps = [as_step(each) for each in (np.int64(3), np.uint8(3), np.array(3))]
+    assert [(type(each), each) for each in steps] == [(int, 3)] * 3
+    for value in (np.float64(2), np.int8(2), np.array(2.0), np.array([2.0])):
+        assert as_number("loss", value) == 2.0
+    for bad in (np.float64(3), np.bool_(True), np.array([1, 2]), np.array(0.5)):
+        with pytest.raises(TypeError, match="step must be a whole number"):
+            as_step(bad)
+    with pytest.raises(TypeError, match="'loss' must be a number"):
+        as_number("loss", np.array([1.0, 2.0]))
 
 
 def test_arrays_as_numpy_writes_them_are_read(tmp_path: Path) -> None:
