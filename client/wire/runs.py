@@ -337,6 +337,9 @@ class RunStart(Body, frozen=True, kw_only=True):
     access_key_id: str
     secret_access_key: str
 
+    def __repr__(self) -> str:
+        return f"RunStart(run={self.run!r}, access_key_id={self.access_key_id!r})"
+
 
 class BatchTaken(Body, frozen=True, kw_only=True):
     """How far a writer's batches were taken."""
