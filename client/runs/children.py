@@ -7,6 +7,7 @@ SIGTERM. Who calls `os._exit` itself, or is killed, must have called `flush`.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
@@ -22,7 +23,7 @@ PRIORITY = 10
 """Of the finalizer: those below 0 come after the children of the child were waited for."""
 SIGNAL_S = 5.0
 """How long a signal waits for a line in a file: that takes a millisecond, but on a machine
-that has more to do than it can."""
+that has more to do than it can, or a disk that does not answer."""
 
 
 class Renewable(Protocol):
@@ -36,8 +37,8 @@ class Renewable(Protocol):
         """Bring out what there is, and end."""
         ...
 
-    def rescue(self, timeout_s: float) -> None:
-        """Write down what there is, where whoever was interrupted may hold any lock."""
+    def rescue(self) -> None:
+        """Write down what there is, beside whatever goes on."""
         ...
 
 
@@ -76,16 +77,49 @@ def _closing(each: weakref.ref[Renewable]) -> Callable[[], None]:
     return close
 
 
+class _Ending:
+    """How far this process is with ending by a signal."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self.is_written = threading.Event()
+
+
+_ending = _Ending()
+
+
 def _end_by(number: int, frame: FrameType | None) -> None:
-    """End as the signal does, after what was logged is written down."""
+    """End as the signal does, after what was logged is written down.
+
+    Whoever was interrupted may hold a lock that this takes, and so must go on meanwhile:
+    others write, and send the signal again. Threads without the library around them, for
+    that has locks of its own.
+    """
+    if _ending.is_written.is_set():
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    elif not _ending.has_begun:
+        _ending.has_begun = True
+        _thread.start_new_thread(_write_down, (_ending,))
+        _thread.start_new_thread(_signal_again, (_ending, number))
+
+
+def _write_down(ending: _Ending) -> None:
     for each in list(_alive):
         with suppress(Exception):
-            each.rescue(SIGNAL_S)
-    signal.signal(number, signal.SIG_DFL)
+            each.rescue()
+    ending.is_written.set()
+
+
+def _signal_again(ending: _Ending, number: int) -> None:
+    ending.is_written.wait(SIGNAL_S)
+    ending.is_written.set()
     os.kill(os.getpid(), number)
 
 
 def _renew_all() -> None:
+    global _ending
+    _ending = _Ending()
     for each in list(_alive):
         each.renew()
 

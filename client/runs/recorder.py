@@ -221,22 +221,10 @@ class Recorder:
             return  # it may be in the middle of writing: the file is its own
         self._outbox.close()
 
-    def rescue(self, timeout_s: float) -> None:
-        """Write down what was logged, in the middle of anything.
-
-        The thread does it, since whoever was interrupted may hold the lock; what is in the
-        file is sent by others.
-        """
-        if self._pid != os.getpid() or self._loop is None or not self._is_alive:
-            return
-        done = threading.Event()
-
-        def write_down() -> None:
+    def rescue(self) -> None:
+        """Write down what was logged; what is in the file is sent by others."""
+        if self._pid == os.getpid() and self._thread is not None:
             self._outbox.collect()
-            done.set()
-
-        self._loop.call_soon_threadsafe(write_down)
-        done.wait(timeout_s)
 
     def _here(self) -> None:
         if self._thread is None:
