@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from ..retrying import RetryPolicy
@@ -43,3 +44,24 @@ class Pace:
 
 
 NORMAL = Pace()
+
+
+AT_ONCE_MAX = 32
+"""Entries in each half second: 0.1 ms each for whoever logs. More wait for the thread."""
+AT_ONCE_S = 0.5
+
+
+class AtOnce:
+    """What a child, which may be ended at any moment, writes down as it logs it."""
+
+    def __init__(self) -> None:
+        self._since_s = 0.0
+        self._count = 0
+
+    def take(self) -> bool:
+        """Tell whether one more may be written at once."""
+        now_s = time.monotonic()
+        if now_s - self._since_s >= AT_ONCE_S:
+            self._since_s, self._count = now_s, 0
+        self._count += 1
+        return self._count <= AT_ONCE_MAX

@@ -38,6 +38,7 @@ from .pace import (
     PENDING_POINTS_MAX,
     STARTS_MAX,
     TIMEOUT_S,
+    AtOnce,
     Pace,
 )
 from .pending import Pending, as_missing
@@ -100,6 +101,7 @@ class Recorder:
         self._ready = threading.Event()
         self._wake: asyncio.Event | None = None
         self._is_woken = False
+        self._at_once = AtOnce()
         self._closing = False
         self._is_finishing = False
         self._broken_tries = 0
@@ -143,15 +145,13 @@ class Recorder:
         """Add one point of a metric."""
         self._here()
         self.pending.add_point(name, value, step)
-        if self.pending.is_full:
-            self._hurry()
+        self._noted()
 
     def log_text(self, text: str) -> None:
         """Add text to the log."""
         self._here()
         self.pending.add_log(text)
-        if self.pending.is_full:
-            self._hurry()
+        self._noted()
 
     def add_missing(self, what: str, reason: str) -> None:
         """Say that something could not be recorded."""
@@ -221,14 +221,15 @@ class Recorder:
             return  # it may be in the middle of writing: the file is its own
         self._outbox.close()
 
-    def rescue(self) -> None:
-        """Write down what was logged; what is in the file is sent by others."""
-        if self._pid == os.getpid() and self._thread is not None:
-            self._outbox.collect()
-
     def _here(self) -> None:
         if self._thread is None:
             self.start()
+
+    def _noted(self) -> None:
+        if self._is_child and self._at_once.take():
+            self._outbox.collect()
+        elif self.pending.is_full:
+            self._hurry()
 
     def _hurry(self) -> None:
         if self.pending.point_count >= PENDING_POINTS_MAX or not self._is_alive:
