@@ -60,6 +60,7 @@ from support.model import (
     NothingToUndoError,
     Resolution,
     Tree,
+    UnusedError,
     Value,
     diff,
     roll_up,
@@ -314,6 +315,9 @@ class RepositoryMachine(RuleBasedStateMachine):
                 self.run(work)
         except NothingChangesError:
             with pytest.raises(NothingToCommitError):
+                self.run(work)
+        except UnusedError:
+            with pytest.raises(InvalidValueError, match="does not conflict"):
                 self.run(work)
         except ConflictsError as conflicts:
             with pytest.raises(MergeConflictError) as error:

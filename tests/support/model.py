@@ -24,6 +24,10 @@ class DirtyError(Exception):
     pass
 
 
+class UnusedError(Exception):
+    """A resolution is of a path that does not conflict."""
+
+
 class ConflictsError(Exception):
     def __init__(self, paths: list[bytes]) -> None:
         super().__init__(paths)
@@ -177,6 +181,7 @@ def merge(
 ) -> Tree:
     result: Tree = {}
     conflicts: list[bytes] = []
+    unused = set(resolutions)
     for path in sorted(base.keys() | ours.keys() | theirs.keys()):
         b, o, t = base.get(path), ours.get(path), theirs.get(path)
         if t in (b, o):
@@ -185,12 +190,15 @@ def merge(
             chosen = t
         else:
             side = resolutions.get(path, strategy)
+            unused.discard(path)
             if side is None:
                 conflicts.append(path)
                 continue
             chosen = t if side == "source" else o
         if chosen is not None:
             result[path] = chosen
+    if unused:
+        raise UnusedError
     if conflicts:
         raise ConflictsError(conflicts)
     return result
