@@ -56,14 +56,13 @@ def parse_server(
 ) -> ServerUrl | ServerDirectory:
     """Return what `server` names; None asks the environment, then the default.
 
-    A directory that `may_create` is made if it is not there. Its path is absolute: the
-    process may go elsewhere, and what is pickled is opened elsewhere.
+    A directory that `may_create` is made if it is not there.
 
     Raises:
         InvalidRequestError: it is neither an URL nor can it be a directory.
     """
     if isinstance(server, Path):
-        return ServerDirectory(server.absolute(), may_create)
+        return ServerDirectory(server, may_create)
     if server is None:
         server = os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER
     if "://" not in server:
@@ -114,4 +113,4 @@ def _parse_directory(text: str) -> Path:
         raise InvalidRequestError(
             f"no directory '{text}'; did you mean 'http://{text}'?"
         )
-    return path.absolute()
+    return path

@@ -299,22 +299,3 @@ def test_conflicts_are_listed_before_a_merge(
     assert [each.path for each in below] == ["p/1"]
     assert listed[0].source is not None
     assert listed[0].source.size_bytes == len("dev")
-
-
-def test_a_handle_of_a_directory_is_of_the_same_one_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lakebed.client import connect
-
-    monkeypatch.chdir(tmp_path)
-    with connect("lake", create_directory=True) as lake:
-        lake.create_repository("mine")
-        data = pickle.dumps(lake.repository("mine").branch("main"))
-
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    branch = pickle.loads(data)
-
-    with branch.repository.lake:
-        assert branch.head().id

@@ -26,7 +26,7 @@ def test_an_url_loses_its_last_slash() -> None:
 
 
 def test_what_has_no_scheme_is_a_directory(tmp_path: Path) -> None:
-    assert parse_server("./lake") == ServerDirectory(Path("lake").absolute())
+    assert parse_server("./lake") == ServerDirectory(Path("lake"))
     assert parse_server(tmp_path) == ServerDirectory(tmp_path)
 
 
@@ -37,7 +37,7 @@ def test_nothing_said_means_the_environment_then_this_machine(
 
     monkeypatch.setenv("LAKEBED_SERVER", "lake")
 
-    assert parse_server(None) == ServerDirectory(Path("lake").absolute())
+    assert parse_server(None) == ServerDirectory(Path("lake"))
 
 
 def test_a_forgotten_scheme_is_pointed_out() -> None:
