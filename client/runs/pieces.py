@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
+from ..wire.run_parts import PARTS
 from ..wire.runs import MetricPoints, RunBatch
 
-_PARTS = ("code", "configuration", "environment", "hardware", "seeds")
 _Entry = tuple[str, Any]
 
 
@@ -76,7 +76,7 @@ class Piece:
 def _iter_entries(batch: RunBatch) -> Iterator[_Entry]:
     for each in batch.params.items():
         yield "params", each
-    for part in _PARTS:
+    for part in PARTS:
         if getattr(batch, part) is not None:
             yield part, getattr(batch, part)
     for gap in batch.missing:

@@ -12,6 +12,8 @@ import msgspec
 from .body import Body
 from .interactive import find_interactive
 
+PARTS = ("code", "configuration", "environment", "hardware", "seeds")
+"""Their names, in the order of the record."""
 MASK = "***"
 """What stands where a secret was."""
 REFUSED_NAME = "its name says that it holds secrets"

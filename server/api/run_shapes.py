@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 from lakebed.client.wire import runs as wire
+from lakebed.client.wire.run_parts import PARTS
 
 from ..auth.secrets import AccessKey
 from ..provenance.details import RunDetails
 from ..provenance.finding import ListedRun, show_number
 from ..repository.paths import show_path
 from ..runs.points import Points, Summary
-from ..runs.record import PARTS, Edge
+from ..runs.record import Edge
 from ..runs.rows import FileRow, RunRow, VerdictRow, WorkBranchRow
 from ..runs.statuses import kind_of
 

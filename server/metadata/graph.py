@@ -189,13 +189,6 @@ class GraphReads:
         )
         return [_version(row) for row in rows]
 
-    async def find_version_tag(self, model: str, number: int) -> VersionTag | None:
-        """See `GraphReader.find_version_tag`."""
-        row = self._session.row(
-            f"{_VERSION} WHERE model.name = ? AND number = ?", (model, number)
-        )
-        return None if row is None else _version(row)
-
     async def get_run_tag(self, run_id: int) -> RunTag | None:
         """See `GraphReader.get_run_tag`."""
         row = self._session.row(f"SELECT {_RUN} FROM run WHERE run.id = ?", (run_id,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from lakebed.client.wire.run_parts import PARTS
 from lakebed.client.wire.runs import MetricPoints, Missing, ParamValue, RunBatch
 
 from ..errors import ConflictError, InvalidValueError, TooManyError
@@ -14,7 +15,6 @@ from ..repository.uploading import UploadLease, take_in
 from ..runs.documents import check_int
 from ..runs.names import check_name
 from ..runs.points import Points, Summary, encode_points, summarise
-from ..runs.record import PARTS
 from ..runs.rows import FileRow, RunRow
 from .callers import Caller, require_own
 from .drafts import check_parts, decode_draft, encode_draft

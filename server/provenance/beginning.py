@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lakebed.client.wire.run_parts import PARTS
 from lakebed.client.wire.runs import RunCreation
 
 from ..errors import InvalidValueError, RefMovedError, RunEndedError
@@ -15,7 +16,6 @@ from ..repository.engine import Engine
 from ..repository.once import Once, run_once
 from ..repository.resolving import get_repository
 from ..runs.names import check_experiment, check_name, make_run_id
-from ..runs.record import PARTS
 from ..runs.rows import NewRun, RunRow
 from .adding import check_params
 from .callers import Caller

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from lakebed.client.wire.run_parts import PARTS
 from lakebed.client.wire.runs import Missing, OutputWish
 
 from ..errors import CorruptDataError, InvalidValueError
 from ..runs.documents import to_canonical
-from ..runs.record import PARTS
 
 PART_BYTES_MAX = 1024 * 1024
 """Of each part, as JSON: a thousand distributions are 0.1 MiB."""

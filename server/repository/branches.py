@@ -283,11 +283,13 @@ async def _find_undo_target(
                 break
     if not seen:
         raise RefNotFoundError(repository, name, what="branch")
-    where = f"nothing to undo on branch '{name}'"
     if tag is not None:
-        where = f"'{name}' was a tag, and tags are not undone: to have it again, tag "
-        where += f"commit '{tag.hex()[:12]}'"
-    raise InvalidValueError("branch", where)
+        raise InvalidValueError(
+            "branch",
+            f"'{name}' was a tag, and tags are not undone: to have it again, tag commit "
+            f"'{tag.hex()[:12]}'",
+        )
+    raise InvalidValueError("branch", f"nothing to undo on branch '{name}'")
 
 
 async def _iter_moves(

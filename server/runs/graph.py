@@ -125,10 +125,6 @@ class GraphReader(Protocol):
         """Return the versions of models that are the content `identity`."""
         ...
 
-    async def find_version_tag(self, model: str, number: int) -> VersionTag | None:
-        """Return version `number` of `model`."""
-        ...
-
     async def get_run_tag(self, run_id: int) -> RunTag | None:
         """Return a run by its row."""
         ...

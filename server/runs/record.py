@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from lakebed.client.wire.run_parts import PARTS
 from lakebed.client.wire.runs import ParamValue
 
 from ..errors import CorruptDataError
@@ -23,8 +24,6 @@ _VERSION = 1
 _FIELDS = 24
 """Of a run that deleted nothing; what one deleted is one more, so that the bytes of the
 others are those of before it was recorded."""
-PARTS = ("code", "configuration", "environment", "hardware", "seeds")
-"""Parts that a recorder fills, in the order of the record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,21 +71,13 @@ async def test_odd_credentials_are_refused(server: Served, value: str) -> None:
 
 
 async def test_a_user_without_grants_may_do_nothing(server: Served) -> None:
-    key = await _add_user(server, "guest")
+    key = await server.add_user("guest")
     async with server.session(key) as session:
         for route in GUARDED:
             if isinstance(route.requirement, SignedIn):
                 continue
             async with session.request(route.method, fill(route)) as response:
                 assert response.status == 403, route
-
-
-async def _add_user(server: Served, name: str) -> AccessKey:
-    user = await server.store.create_user(name, is_admin=False, now_ms=0)
-    key = AccessKey("GUESTKEY", "guest-secret")
-    sealed = server.master_key.seal(key)
-    await server.store.add_credential(user.id, key.id, sealed, now_ms=0)
-    return key
 
 
 async def test_a_write_from_another_site_is_refused(ask: Asker) -> None:

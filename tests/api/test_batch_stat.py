@@ -9,7 +9,6 @@ import pytest
 from aiohttp import ClientSession
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
-from lakebed.server.auth.secrets import AccessKey
 
 from support.api import Served
 from support.asking import Asker
@@ -85,12 +84,7 @@ async def test_rights_are_asked_for_each_ref(
     ask: Asker, head: str, server: Served
 ) -> None:
     """And what is denied is answered like what is not there."""
-    await server.people.create_user("guest", is_admin=False)
-    user = await server.people.get_user("guest", ANONYMOUS)
-    key = AccessKey("GUEST", "guest-secret")
-    await server.store.add_credential(
-        user.id, key.id, server.master_key.seal(key), now_ms=0
-    )
+    key = await server.add_user("guest")
     await server.people.add_grant(
         "guest", ANONYMOUS, repository="lake", ref="main", level=Permission.READ
     )

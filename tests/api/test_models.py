@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
-from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.errors import StillNeededError
 from lakebed.server.repository import repositories
 from lakebed.server.repository.resolving import resolve
@@ -393,11 +392,7 @@ async def test_a_version_is_told_without_the_run_that_may_not_be_read(
 ) -> None:
     version = await make_version(server.engine)
     run = (await ask("GET", f"{MODELS}/fraud/versions/{version}")).json["run"]
-    await server.people.create_user("ann", is_admin=False)
-    key = AccessKey("ANNKEY", "ann-secret")
-    ann = await server.people.get_user("ann", ANONYMOUS)
-    sealed_secret = server.master_key.seal(key)
-    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    key = await server.add_user("ann")
     await server.people.add_grant(
         "ann", ANONYMOUS, repository="models", ref="fraud", level=Permission.READ
     )

@@ -16,7 +16,6 @@ from lakebed.server.api.routes import ROUTES
 from lakebed.server.api.unbuilt import UNBUILT
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
-from lakebed.server.auth.secrets import AccessKey
 
 from support.api import Served
 from support.asking import Answer, Asker
@@ -295,11 +294,7 @@ STORY: dict[Row, Request] = {
 @pytest.fixture
 async def writer(ask: Asker, server: Served) -> Asker:
     """Return how somebody asks who may write all of `fixed`, and not administer it."""
-    await server.people.create_user("writer", is_admin=False)
-    user = await server.people.get_user("writer", ANONYMOUS)
-    key = AccessKey("WRITER", "writer-secret")
-    sealed = server.master_key.seal(key)
-    await server.store.add_credential(user.id, key.id, sealed, now_ms=0)
+    key = await server.add_user("writer")
     await server.people.add_grant(
         "writer", ANONYMOUS, repository="fixed", ref="*", level=Permission.WRITE
     )

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from lakebed.server.auth.grants import Permission
 from lakebed.server.auth.principal import ANONYMOUS
-from lakebed.server.auth.secrets import AccessKey
 from lakebed.server.provenance import adding, drafts
 from lakebed.server.provenance.losing import LostRuns
 from lakebed.server.runs.record import decode_record, hash_record
@@ -410,11 +409,7 @@ async def test_who_lost_the_right_to_write_publishes_nothing(
 ) -> None:
     await ask.put("a")
     await ask.commit()
-    await server.people.create_user("ann", is_admin=False)
-    key = AccessKey("ANNKEY", "ann-secret")
-    ann = await server.people.get_user("ann", ANONYMOUS)
-    sealed_secret = server.master_key.seal(key)
-    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    key = await server.add_user("ann")
     for ref in ("main", "own-*"):
         await server.people.add_grant(
             "ann", ANONYMOUS, repository="lake", ref=ref, level=Permission.WRITE
@@ -438,11 +433,7 @@ async def test_who_lost_the_right_to_write_publishes_nothing(
 
 
 async def test_the_key_of_a_run_goes_with_its_user(server: Served, ask: Asker) -> None:
-    await server.people.create_user("ann", is_admin=True)
-    key = AccessKey("ANNKEY", "ann-secret")
-    ann = await server.people.get_user("ann", ANONYMOUS)
-    sealed_secret = server.master_key.seal(key)
-    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    key = await server.add_user("ann", is_admin=True)
     async with server.session(key) as session:
         run = await begin(Asker(session))
     async with session_of(server, run) as session:
@@ -460,11 +451,7 @@ async def test_runs_of_others_are_seen_by_who_may_read_and_ended_by_nobody_else(
     run = await begin(ask)
     await ask("POST", "", json={"name": "other"})
     hidden = await begin(ask, "other")
-    await server.people.create_user("ann", is_admin=False)
-    key = AccessKey("ANNKEY", "ann-secret")
-    ann = await server.people.get_user("ann", ANONYMOUS)
-    sealed_secret = server.master_key.seal(key)
-    await server.store.add_credential(ann.id, key.id, sealed_secret, now_ms=0)
+    key = await server.add_user("ann")
     await server.people.add_grant(
         "ann", ANONYMOUS, repository="lake", ref="dev", level=Permission.WRITE
     )

@@ -14,10 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lakebed.client import InvalidRequestError, Run, connect
-from lakebed.client.blocking.loop import LoopThread
-from lakebed.client.retrying import NO_RETRIES
 from lakebed.client.runs import outbox, recorder, sending
-from lakebed.client.runs.pace import Pace
 from lakebed.client.runs.pieces import Piece
 from lakebed.client.runs.reach import RunAddress
 from lakebed.client.runs.recorder import Recorder
@@ -27,19 +24,13 @@ from lakebed.client.wire.runs import MetricPoints, Missing, RunBatch, RunEnd
 from lakebed.server.errors import LakeError
 from lakebed.server.provenance import adding
 
-from support.losing import Fault, LosingProxy, losing_proxy
+from support.losing import Fault, LosingProxy
+from support.losing_runs import FAST, serving
 from support.numbers import Scalar, Whole
-from support.run_server import RunServer, TakenRun, serve_runs
+from support.run_server import TakenRun
 
 RUN = "ab" * 16
 END = RunEnd(status="succeeded", exit_code=0)
-FAST = Pace(
-    flush_s=0.005,
-    retry_s=0.001,
-    retry_s_max=0.01,
-    finish_retry_s_max=0.01,
-    retries=NO_RETRIES,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -49,23 +40,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work.mkdir()
     monkeypatch.chdir(work)
     return tmp_path / "state" / "lakebed" / "runs"
-
-
-@contextmanager
-def serving() -> Generator[tuple[RunServer, LosingProxy]]:
-    """A server that refuses what the real one does, and a proxy before it."""
-    loop = LoopThread()
-    server_context = serve_runs()
-    server = loop.run(server_context.__aenter__())
-    server.refuse = refuse
-    proxy_context = losing_proxy(server.url)
-    proxy = loop.run(proxy_context.__aenter__())
-    try:
-        yield server, proxy
-    finally:
-        loop.run(proxy_context.__aexit__(None, None, None))
-        loop.run(server_context.__aexit__(None, None, None))
-        loop.close()
 
 
 def refuse(batch: RunBatch) -> str:
@@ -179,7 +153,7 @@ class Model:
 def running() -> Generator[tuple[Run, TakenRun]]:
     """A run that goes on, and what its server has of it."""
     with (
-        serving() as (server, _),
+        serving(refuse) as (server, _),
         connect(server.url, access_key_id="id", secret_access_key="secret") as lake,
         lake.run("model", repository="penguins") as run,
     ):
@@ -292,7 +266,7 @@ def test_of_a_batch_that_is_refused_all_but_that_is_taken(
     batch: RunBatch, faults: list[Fault | None]
 ) -> None:
     said: list[str] = []
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         proxy.decide = lambda number, line: (
             faults[number] if number < len(faults) else None
         )
@@ -360,7 +334,7 @@ def test_the_pieces_of_a_batch_are_the_batch(batch: RunBatch) -> None:
 
 def test_a_run_that_is_full_of_one_kind_takes_the_others() -> None:
     said: list[str] = []
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         server.refuse = lambda batch: "too many" if "b" in batch.params else ""
         made = record(proxy.url, said)
         made.pending.add_params({"a": 1, "b": 2, "c": 3})
@@ -376,7 +350,7 @@ def test_a_run_that_is_full_of_one_kind_takes_the_others() -> None:
 
 def test_what_cannot_be_written_down_is_named_and_costs_nothing_else() -> None:
     said: list[str] = []
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         made = record(proxy.url, said)
         # As a mistake of ours would let it through.
         made.log_point("bad", 1.0, Whole(3))
@@ -406,7 +380,7 @@ def test_a_thread_that_breaks_begins_again(monkeypatch: pytest.MonkeyPatch) -> N
             raise ZeroDivisionError("no")
         return first(self)
 
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         monkeypatch.setattr(outbox.Outbox, "first", break_twice)
         made = record(proxy.url, said)
         made.log_point("loss", 1.0, None)
@@ -428,7 +402,7 @@ def test_a_thread_that_is_gone_leaves_all_to_a_later_process(
     def fail(self: outbox.Outbox) -> None:
         raise ZeroDivisionError("no")
 
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         monkeypatch.setattr(outbox.Outbox, "first", fail)
         made = record(proxy.url, said)
         for number in range(3):
@@ -458,7 +432,7 @@ def test_an_item_that_cannot_be_sent_lets_the_others_by(
             raise ZeroDivisionError("no")
         return await deliver(lake, repository, run, item)
 
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         monkeypatch.setattr(recorder, "deliver", stumble)
         made = record(proxy.url, said)
         made.pending.add_params({"bad": 1})
@@ -478,7 +452,7 @@ def test_a_process_that_gets_no_thread_goes_on(monkeypatch: pytest.MonkeyPatch) 
     def refuse_to_start(self: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    with serving() as (_, proxy):
+    with serving(refuse) as (_, proxy):
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", refuse_to_start)
             made = record(proxy.url, said)
@@ -522,7 +496,7 @@ def _leave_behind(url: str, proxy: LosingProxy, state: Path) -> Path:
 def test_a_damaged_line_costs_itself_and_is_told_and_named(
     damage: bytes, state: Path
 ) -> None:
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         path = _leave_behind(proxy.url, proxy, state)
         several = path.read_bytes().splitlines()
         several[2] = damage
@@ -542,7 +516,7 @@ def test_a_damaged_line_costs_itself_and_is_told_and_named(
 
 def test_damage_beneath_a_run_that_goes_on_is_told_and_named(state: Path) -> None:
     said: list[str] = []
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         proxy.decide = lambda number, line: "request"
         made = record(proxy.url, said)
         made.log_point("loss", 1.0, None)
@@ -567,7 +541,7 @@ def test_damage_beneath_a_run_that_goes_on_is_told_and_named(state: Path) -> Non
 
 
 def test_what_came_too_late_is_said_once_and_put_aside(state: Path) -> None:
-    with serving() as (server, proxy):
+    with serving(refuse) as (server, proxy):
         path = _leave_behind(proxy.url, proxy, state)
         server.run(RUN).end = RunEnd(status="failed")
 
@@ -583,7 +557,7 @@ def test_what_came_too_late_is_said_once_and_put_aside(state: Path) -> None:
 
 
 def test_a_file_with_a_damaged_head_is_said_once_and_put_aside(state: Path) -> None:
-    with serving() as (_, proxy):
+    with serving(refuse) as (_, proxy):
         path = _leave_behind(proxy.url, proxy, state)
         path.write_bytes(path.read_bytes().replace(b"HEAD {", b"HEAD \0", 1))
 

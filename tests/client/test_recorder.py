@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from lakebed.client import ConflictError
 from lakebed.client.async_client import AsyncClient
 from lakebed.client.blocking.loop import LoopThread
-from lakebed.client.retrying import NO_RETRIES
 from lakebed.client.runs import spool
 from lakebed.client.runs.pace import Pace
 from lakebed.client.runs.reach import RunAddress
@@ -23,39 +21,16 @@ from lakebed.client.runs.spool import Spool, SpoolDamagedError, SpoolHead
 from lakebed.client.runs.syncing import Synced, sync
 from lakebed.client.wire.runs import RunEnd
 
-from support.losing import Fault, LosingProxy, losing_proxy
-from support.run_server import RunServer, serve_runs
+from support.losing import Fault
+from support.losing_runs import FAST, serving
 
 RUN = "ab" * 16
-FAST = Pace(
-    flush_s=0.005,
-    retry_s=0.001,
-    retry_s_max=0.01,
-    finish_retry_s_max=0.01,
-    retries=NO_RETRIES,
-)
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "lakebed" / "runs"
-
-
-@contextmanager
-def serving() -> Generator[tuple[RunServer, LosingProxy]]:
-    """A server and a proxy before it, on a loop of their own."""
-    loop = LoopThread()
-    server_context = serve_runs()
-    server = loop.run(server_context.__aenter__())
-    proxy_context = losing_proxy(server.url)
-    proxy = loop.run(proxy_context.__aenter__())
-    try:
-        yield server, proxy
-    finally:
-        loop.run(proxy_context.__aexit__(None, None, None))
-        loop.run(server_context.__aexit__(None, None, None))
-        loop.close()
 
 
 def record(

@@ -50,6 +50,14 @@ class Served:
             headers[hdrs.AUTHORIZATION] = encode_basic_auth(key.id, key.secret)
         return ClientSession(self.url, headers=headers)
 
+    async def add_user(self, name: str, *, is_admin: bool = False) -> AccessKey:
+        """Make a user with a key, who may do nothing yet unless `is_admin`."""
+        user = await self.store.create_user(name, is_admin=is_admin, now_ms=0)
+        key = AccessKey(f"{name.upper()}KEY", f"{name}-secret")
+        sealed = self.master_key.seal(key)
+        await self.store.add_credential(user.id, key.id, sealed, now_ms=0)
+        return key
+
 
 @asynccontextmanager
 async def serve_api(
